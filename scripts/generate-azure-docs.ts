@@ -1,0 +1,57 @@
+/**
+ * Writes the tables of docs/azure.md, each between its markers, from the bindings and the names of the dialect.
+ *
+ *     node scripts/generate-azure-docs.ts            writes
+ *     node scripts/generate-azure-docs.ts --check    exits 1 when the page is out of date
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { BINDINGS } from '../src/api/azure/bindings/index.ts'
+import { AZURE_OPERATIONS } from '../src/api/azure/coverage.ts'
+import { CURVES, ENCRYPTIONS, RSA_SIZES, SIGNATURES } from '../src/api/azure/names.ts'
+
+const PAGE = join(import.meta.dirname, '..', 'docs', 'azure.md')
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+
+function coverage(): string {
+  const bound = new Map(BINDINGS.map((binding) => [binding.wire, binding.operation]))
+  const groups = Object.entries(AZURE_OPERATIONS).map(([group, operations]) => {
+    const rows = operations.map(([wire, http]) => [wire, `\`${http}\``, bound.get(wire) ?? 'unsupported'])
+    const done = operations.filter(([wire]) => bound.has(wire)).length
+    return `### ${group}: ${done} of ${operations.length}\n\n${table(['operation', 'request', 'core operation'], rows)}`
+  })
+  return groups.join('\n\n')
+}
+
+function algorithms(): string {
+  const code = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(' ')
+  const rsa = Object.entries(SIGNATURES).filter(([, row]) => !('curve' in row))
+  const curves = Object.keys(CURVES).map((curve) => {
+    const names = Object.entries(SIGNATURES).filter(([, row]) => 'curve' in row && row.curve === curve)
+    return ['EC, EC-HSM', curve, code(names.map(([name]) => name)), '']
+  })
+  const sizes = Object.keys(RSA_SIZES).join(', ')
+  const rsaRow = ['RSA, RSA-HSM', sizes, code(rsa.map(([name]) => name)), code(Object.keys(ENCRYPTIONS))]
+  return table(['kty', 'size or curve', 'sign, verify', 'encrypt, decrypt, wrapKey, unwrapKey'], [rsaRow, ...curves])
+}
+
+function fill(page: string, name: string, content: string): string {
+  const [begin, end] = [`<!-- begin ${name} -->`, `<!-- end ${name} -->`]
+  const from = page.indexOf(begin)
+  const to = page.indexOf(end)
+  if (from === -1 || to < from) throw new Error(`docs/azure.md lacks the markers of ${name}`)
+  return `${page.slice(0, from + begin.length)}\n\n${content}\n\n${page.slice(to)}`
+}
+
+const before = readFileSync(PAGE, 'utf8')
+const after = fill(fill(before, 'coverage', coverage()), 'algorithms', algorithms())
+if (process.argv.includes('--check')) {
+  if (after !== before) {
+    process.stderr.write('docs/azure.md is out of date: run npm run generate\n')
+    process.exitCode = 1
+  }
+} else if (after !== before) {
+  writeFileSync(PAGE, after)
+}

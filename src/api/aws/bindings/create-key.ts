@@ -1,0 +1,65 @@
+import { type KeySpec, type Purpose, purposesOf } from '../../../core/algorithm.ts'
+import { type CreateKeyInput, createKey } from '../../../core/ops/create-key.ts'
+import { unsupported, validationError } from '../aws-error.ts'
+import type { CreateKeyRequest, KeyUsageType, KeySpec as WireSpec } from '../gen/types.ts'
+import { corePurpose, coreSpec } from '../names.ts'
+import { checkPolicy } from '../policy-document.ts'
+import { renderKeyMetadata } from '../render-key-metadata.ts'
+import { bind } from '../route.ts'
+import { readTags } from '../tags.ts'
+
+function refuseOtherStores(wire: CreateKeyRequest): void {
+  const origin = wire.Origin ?? 'AWS_KMS'
+  if (origin !== 'AWS_KMS') throw unsupported(`Origin ${origin} is not supported.`)
+  if (wire.CustomKeyStoreId !== undefined) throw unsupported('CustomKeyStoreId is not supported.')
+  if (wire.XksKeyId !== undefined) throw unsupported('XksKeyId is not supported.')
+  if (wire.MultiRegion === true) throw unsupported('MultiRegion is not supported.')
+}
+
+function readSpec(wire: CreateKeyRequest): WireSpec {
+  if (wire.KeySpec !== undefined && wire.CustomerMasterKeySpec !== undefined) {
+    throw validationError(
+      'You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.',
+    )
+  }
+  return wire.KeySpec ?? wire.CustomerMasterKeySpec ?? 'SYMMETRIC_DEFAULT'
+}
+
+/** NIST curves have it in AWS, though not here: it must be told from a use that a spec can't have. */
+const hasKeyAgreement = (spec: WireSpec): boolean => spec.startsWith('ECC_NIST_P')
+
+function readPurpose(wireSpec: WireSpec, spec: KeySpec, usage: KeyUsageType | undefined): Purpose {
+  if (usage === undefined && wireSpec !== 'SYMMETRIC_DEFAULT') {
+    throw validationError('You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.')
+  }
+  const wanted = usage ?? 'ENCRYPT_DECRYPT'
+  if (wanted === 'KEY_AGREEMENT' && hasKeyAgreement(wireSpec))
+    throw unsupported('KeyUsage KEY_AGREEMENT is not supported.')
+  const purpose = corePurpose(wanted)
+  if (purpose === undefined || !purposesOf(spec).includes(purpose)) {
+    throw validationError(`KeyUsage ${wanted} is not compatible with KeySpec ${wireSpec}`)
+  }
+  return purpose
+}
+
+export const createKeyBinding = bind({
+  wire: 'CreateKey',
+  operation: createKey,
+  toInput(wire): CreateKeyInput {
+    refuseOtherStores(wire)
+    const wireSpec = readSpec(wire)
+    const spec = coreSpec(wireSpec)
+    if (spec === undefined) throw unsupported(`KeySpec ${wireSpec} is not supported.`)
+    const purpose = readPurpose(wireSpec, spec, wire.KeyUsage)
+    if (wire.Policy !== undefined) checkPolicy(wire.Policy)
+    return {
+      ring: { by: 'default' },
+      spec,
+      purpose,
+      description: wire.Description,
+      tags: readTags(wire.Tags ?? []),
+      awsPolicy: wire.Policy,
+    }
+  },
+  toOutput: (view, _wire, ctx) => ({ KeyMetadata: renderKeyMetadata(view, ctx.realm) }),
+})

@@ -1,0 +1,28 @@
+import { encrypt } from '../../../core/ops/encrypt.ts'
+import { checkGrantTokens, encryptionAlgorithm, encryptionContext } from '../crypto-input.ts'
+import { keyArn, parseKeyReference } from '../names.ts'
+import { bind, checkDryRun } from '../route.ts'
+
+export const encryptBinding = bind({
+  wire: 'Encrypt',
+  operation: encrypt,
+  toInput(wire, ctx) {
+    checkGrantTokens(wire.GrantTokens)
+    const algorithm = encryptionAlgorithm(wire.EncryptionAlgorithm)
+    return {
+      key: parseKeyReference(wire.KeyId, ctx.realm),
+      algorithm,
+      plaintext: wire.Plaintext,
+      context: encryptionContext(wire.EncryptionContext, algorithm),
+      dryRun: wire.DryRun,
+    }
+  },
+  toOutput({ key, ciphertext }, wire, ctx) {
+    checkDryRun(wire)
+    return {
+      CiphertextBlob: ciphertext,
+      KeyId: keyArn(ctx.realm, key.id),
+      EncryptionAlgorithm: wire.EncryptionAlgorithm ?? 'SYMMETRIC_DEFAULT',
+    }
+  },
+})

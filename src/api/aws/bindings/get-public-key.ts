@@ -1,0 +1,21 @@
+import { getPublicKey } from '../../../core/ops/get-public-key.ts'
+import { checkGrantTokens } from '../crypto-input.ts'
+import { keyArn, parseKeyReference, wireUsage } from '../names.ts'
+import { renderAlgorithms, renderSpec } from '../render-key-metadata.ts'
+import { bind } from '../route.ts'
+
+export const getPublicKeyBinding = bind({
+  wire: 'GetPublicKey',
+  operation: getPublicKey,
+  toInput(wire, ctx) {
+    checkGrantTokens(wire.GrantTokens)
+    return { key: parseKeyReference(wire.KeyId, ctx.realm) }
+  },
+  toOutput: ({ key, version, spki }, _wire, ctx) => ({
+    KeyId: keyArn(ctx.realm, key.id),
+    PublicKey: spki,
+    ...renderSpec(key),
+    KeyUsage: wireUsage(key.purpose),
+    ...renderAlgorithms(key, version),
+  }),
+})

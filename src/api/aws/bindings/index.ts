@@ -1,0 +1,43 @@
+/** Every operation that is there: the source of routes, validation and the coverage table. */
+import { type Route, route } from '../route.ts'
+import { cancelKeyDeletionBinding } from './cancel-key-deletion.ts'
+import { createAliasBinding } from './create-alias.ts'
+import { createKeyBinding } from './create-key.ts'
+import { decryptBinding } from './decrypt.ts'
+import { deleteAliasBinding } from './delete-alias.ts'
+import { describeKeyBinding } from './describe-key.ts'
+import { disableKeyBinding } from './disable-key.ts'
+import { enableKeyBinding } from './enable-key.ts'
+import { encryptBinding } from './encrypt.ts'
+import { generateDataKeyBinding } from './generate-data-key.ts'
+import { getKeyPolicyBinding } from './get-key-policy.ts'
+import { getKeyRotationStatusBinding } from './get-key-rotation-status.ts'
+import { getPublicKeyBinding } from './get-public-key.ts'
+import { listAliasesRoute } from './list-aliases.ts'
+import { listKeysBinding } from './list-keys.ts'
+import { listResourceTagsBinding } from './list-resource-tags.ts'
+import { scheduleKeyDeletionBinding } from './schedule-key-deletion.ts'
+import { signBinding } from './sign.ts'
+import { verifyBinding } from './verify.ts'
+
+export const routes: readonly Route[] = [
+  route(cancelKeyDeletionBinding),
+  route(createAliasBinding),
+  route(createKeyBinding),
+  route(decryptBinding),
+  route(deleteAliasBinding),
+  route(describeKeyBinding),
+  route(disableKeyBinding),
+  route(enableKeyBinding),
+  route(encryptBinding),
+  route(generateDataKeyBinding),
+  route(getKeyPolicyBinding),
+  route(getKeyRotationStatusBinding),
+  route(getPublicKeyBinding),
+  listAliasesRoute,
+  route(listKeysBinding),
+  route(listResourceTagsBinding),
+  route(scheduleKeyDeletionBinding),
+  route(signBinding),
+  route(verifyBinding),
+]

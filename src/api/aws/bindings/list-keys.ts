@@ -1,0 +1,19 @@
+import { listRealmKeys } from '../../../core/ops/list-keys.ts'
+import { pageEnd, readLimit, readMarker } from '../marker.ts'
+import { keyArn } from '../names.ts'
+import { bind } from '../route.ts'
+
+const LIST = 'keys'
+
+export const listKeysBinding = bind({
+  wire: 'ListKeys',
+  operation: listRealmKeys,
+  toInput: (wire) => ({
+    after: readMarker(LIST, wire.Marker),
+    limit: readLimit(wire.Limit, { byDefault: 100, max: 1000 }),
+  }),
+  toOutput: ({ keys, next }, _wire, ctx) => ({
+    Keys: keys.map(({ key }) => ({ KeyId: key.id, KeyArn: keyArn(ctx.realm, key.id) })),
+    ...pageEnd(LIST, next),
+  }),
+})

@@ -1,0 +1,24 @@
+import { sign } from '../../../core/ops/sign.ts'
+import { checkGrantTokens } from '../crypto-input.ts'
+import { keyArn, parseKeyReference } from '../names.ts'
+import { bind, checkDryRun } from '../route.ts'
+import { encodeSignature, signInput, signingAlgorithm } from '../signing.ts'
+
+export const signBinding = bind({
+  wire: 'Sign',
+  operation: sign,
+  toInput(wire, ctx) {
+    checkGrantTokens(wire.GrantTokens)
+    const algorithm = signingAlgorithm(wire.SigningAlgorithm)
+    const key = parseKeyReference(wire.KeyId, ctx.realm)
+    return { key, algorithm, input: signInput(wire, algorithm), dryRun: wire.DryRun }
+  },
+  toOutput({ key, algorithm, signature }, wire, ctx) {
+    checkDryRun(wire)
+    return {
+      KeyId: keyArn(ctx.realm, key.id),
+      Signature: encodeSignature(algorithm, signature),
+      SigningAlgorithm: wire.SigningAlgorithm,
+    }
+  },
+})

@@ -1,0 +1,28 @@
+import { verify } from '../../../core/ops/verify.ts'
+import { AwsError } from '../aws-error.ts'
+import { checkGrantTokens } from '../crypto-input.ts'
+import { keyArn, parseKeyReference } from '../names.ts'
+import { bind, checkDryRun } from '../route.ts'
+import { decodeSignature, signInput, signingAlgorithm } from '../signing.ts'
+
+export const verifyBinding = bind({
+  wire: 'Verify',
+  operation: verify,
+  toInput(wire, ctx) {
+    checkGrantTokens(wire.GrantTokens)
+    const algorithm = signingAlgorithm(wire.SigningAlgorithm)
+    return {
+      key: parseKeyReference(wire.KeyId, ctx.realm),
+      algorithm,
+      input: signInput(wire, algorithm),
+      signature: decodeSignature(algorithm, wire.Signature),
+      dryRun: wire.DryRun,
+    }
+  },
+  /** AWS answers a wrong signature with an error, never with SignatureValid false. */
+  toOutput({ key, valid }, wire, ctx) {
+    checkDryRun(wire)
+    if (!valid) throw new AwsError('KMSInvalidSignatureException')
+    return { KeyId: keyArn(ctx.realm, key.id), SignatureValid: true, SigningAlgorithm: wire.SigningAlgorithm }
+  },
+})

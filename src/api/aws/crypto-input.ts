@@ -1,0 +1,39 @@
+/** Members that the cryptographic operations share. */
+import type { Algorithm } from '../../core/algorithm.ts'
+import type { EncryptionContext } from '../../core/envelope.ts'
+import { NO_CONTEXT } from '../../core/envelope.ts'
+import type { AlgorithmChoice } from '../../core/operation.ts'
+import { AwsError, unsupported, validationError } from './aws-error.ts'
+import type { EncryptionAlgorithmSpec, RecipientInfo } from './gen/types.ts'
+import { coreAlgorithm } from './names.ts'
+
+const GRANT_TOKEN = /^[A-Za-z0-9+/=_-]+$/
+
+/** There are no grants that a token could stand for; a token that none could be is refused. @throws AwsError */
+export function checkGrantTokens(tokens: readonly string[] | undefined): void {
+  if (tokens?.every((token) => GRANT_TOKEN.test(token)) === false) throw new AwsError('InvalidGrantTokenException')
+}
+
+/** Attestation by an enclave is not there: ignoring it would send in clear what was to be sealed. @throws AwsError */
+export function refuseRecipient(recipient: RecipientInfo | undefined): void {
+  if (recipient !== undefined) throw unsupported('Recipient is not supported.')
+}
+
+/** @throws AwsError for an algorithm of AWS's that is not there */
+export function encryptionAlgorithm(wire: EncryptionAlgorithmSpec | undefined): AlgorithmChoice {
+  if (wire === undefined || wire === 'SYMMETRIC_DEFAULT') return 'envelope'
+  const algorithm: Algorithm | undefined = coreAlgorithm(wire)
+  if (algorithm === undefined) throw unsupported(`EncryptionAlgorithm ${wire} is not supported.`)
+  return algorithm
+}
+
+/** AWS binds a context to symmetric encryption only, and refuses it elsewhere. @throws AwsError */
+export function encryptionContext(
+  entries: Readonly<Record<string, string>> | undefined,
+  algorithm: AlgorithmChoice,
+): EncryptionContext {
+  if (entries === undefined || Object.keys(entries).length === 0) return NO_CONTEXT
+  if (algorithm !== 'envelope')
+    throw validationError('EncryptionContext is only supported for symmetric encryption keys.')
+  return { kind: 'map', entries }
+}

@@ -1,0 +1,158 @@
+/** Errors as AWS words them. Clients read `__type`; the messages are those recorded from the service where it has some. */
+import { type ErrorCode, type ErrorParams, KmsError } from '../../core/error.ts'
+import type { Rendered } from '../surface.ts'
+import { AwsError, type AwsErrorType } from './aws-error.ts'
+import { ERROR_SHAPES } from './gen/errors.ts'
+import { type AwsAddress, algorithmWireName, arnPrefix, keyArn, specWireName, usageWireName } from './names.ts'
+
+/** What a message may name, in AWS's terms. */
+export type ErrorContext = {
+  readonly params: ErrorParams
+  /** ARN of the key the error is about; empty while none was resolved. */
+  readonly arn: string
+  /** `arn:aws:kms:<region>:<account>:`, for names the caller gave. */
+  readonly prefix: string
+  readonly wire: string
+}
+type Row = readonly [status: number, type: AwsErrorType, message: (context: ErrorContext) => string]
+
+const silent = (): string => ''
+const algorithmOf = ({ params }: ErrorContext): string => algorithmWireName(String(params.algorithm ?? ''))
+const specOf = ({ params }: ErrorContext): string => specWireName(String(params.spec ?? ''))
+const referenceOf = ({ params }: ErrorContext): string => String(params.reference ?? '')
+
+const keyNotFound: Row = [
+  400,
+  'NotFoundException',
+  (context) => `Key '${context.prefix}key/${referenceOf(context)}' does not exist`,
+]
+const incompatible: Row = [
+  400,
+  'InvalidKeyUsageException',
+  (context) => `Algorithm ${algorithmOf(context)} is incompatible with key spec ${specOf(context)}.`,
+]
+const invalidState = (text: string): Row => [400, 'KMSInvalidStateException', ({ arn }) => `${arn} is ${text}.`]
+const validation = (message: Row[2]): Row => [400, 'ValidationException', message]
+const internal: Row = [500, 'KMSInternalException', silent]
+const timeout = (message: string): Row => [503, 'DependencyTimeoutException', () => message]
+
+const AWS_ERRORS = {
+  invalid_argument: validation(({ params }) => `Invalid ${params.field ?? 'request'}: ${params.reason ?? ''}`),
+  malformed_reference: [400, 'NotFoundException', (context) => `Invalid keyId '${referenceOf(context)}'`],
+  payload_too_large: [413, 'RequestEntityTooLargeException', silent],
+  plaintext_too_large: validation((context) =>
+    context.params.spec === undefined
+      ? `Algorithm ${algorithmOf(context)} cannot encrypt data larger than ${context.params.limit} bytes.`
+      : `Algorithm ${algorithmOf(context)} and key spec ${specOf(context)} cannot encrypt data larger than ${context.params.limit} bytes.`,
+  ),
+  digest_length: validation((context) => `Digest is invalid length for algorithm ${algorithmOf(context)}.`),
+  checksum_mismatch: validation(({ params }) => `Checksum of ${params.field ?? 'request'} does not match`),
+  unknown_operation: [400, 'UnknownOperationException', silent],
+  unimplemented: [400, 'UnsupportedOperationException', ({ params }) => `${params.operation ?? ''} is not supported.`],
+  realm_not_found: [400, 'NotFoundException', ({ prefix }) => `Account and region are not served here: ${prefix}`],
+  ring_not_found: keyNotFound,
+  key_not_found: keyNotFound,
+  version_not_found: keyNotFound,
+  alias_not_found: [
+    400,
+    'NotFoundException',
+    (context) => `Alias ${context.prefix}${referenceOf(context)} is not found.`,
+  ],
+  ring_exists: [400, 'AlreadyExistsException', silent],
+  key_exists: [400, 'AlreadyExistsException', silent],
+  key_deleted: [400, 'AlreadyExistsException', silent],
+  alias_exists: [
+    400,
+    'AlreadyExistsException',
+    (context) => `An alias with the name ${context.prefix}${referenceOf(context)} already exists`,
+  ],
+  name_reserved: [400, 'AlreadyExistsException', silent],
+  key_disabled: [400, 'DisabledException', ({ arn }) => `${arn} is disabled.`],
+  key_pending_deletion: invalidState('pending deletion'),
+  key_not_pending_deletion: invalidState('not pending deletion'),
+  key_unavailable: [500, 'KeyUnavailableException', ({ arn }) => `${arn} is unavailable.`],
+  key_pending_import: invalidState('pending import'),
+  key_not_yet_valid: invalidState('not valid yet'),
+  key_expired: invalidState('expired'),
+  version_disabled: [400, 'DisabledException', ({ arn }) => `${arn} is disabled.`],
+  version_state: invalidState('in a state that does not allow this operation'),
+  version_destroyed: invalidState('pending deletion'),
+  usage_mismatch: [
+    400,
+    'InvalidKeyUsageException',
+    ({ arn, params, wire }) =>
+      `${arn} key usage is ${usageWireName(String(params.usage ?? ''))} which is not valid for ${wire}.`,
+  ],
+  algorithm_mismatch: incompatible,
+  unsupported_algorithm: [
+    400,
+    'UnsupportedOperationException',
+    (context) => `Algorithm ${algorithmOf(context)} is not supported for key spec ${specOf(context)}.`,
+  ],
+  unsupported_spec: [
+    400,
+    'UnsupportedOperationException',
+    (context) => `KeySpec ${specOf(context)} is not supported by the key store.`,
+  ],
+  invalid_ciphertext: [400, 'InvalidCiphertextException', silent],
+  incorrect_key: [
+    400,
+    'IncorrectKeyException',
+    () => 'The key ID in the request does not identify a CMK that can perform this operation.',
+  ],
+  invalid_signature: [400, 'KMSInvalidSignatureException', silent],
+  unauthenticated: [400, 'MissingAuthenticationTokenException', () => 'Missing Authentication Token'],
+  access_denied: [
+    400,
+    'AccessDeniedException',
+    ({ arn, wire }) =>
+      arn === ''
+        ? `The caller is not authorized to perform: kms:${wire}`
+        : `The caller is not authorized to perform: kms:${wire} on resource: ${arn}`,
+  ],
+  limit_exceeded: [400, 'LimitExceededException', ({ params }) => `Limit exceeded: ${params.limit ?? ''}`],
+  throttled: [400, 'ThrottlingException', () => 'Rate exceeded'],
+  conflict: [400, 'ConflictException', silent],
+  backend_unavailable: [500, 'KeyUnavailableException', () => 'The key store is not available. Retry the request.'],
+  backend_timeout: timeout('The key store did not answer in time. Retry the request.'),
+  audit_unavailable: [503, 'ServiceUnavailableException', () => 'The audit log is not available. Retry the request.'],
+  store_unavailable: [
+    503,
+    'ServiceUnavailableException',
+    () => 'The key database is not available. Retry the request.',
+  ],
+  shutting_down: [503, 'ServiceUnavailableException', () => 'The service is stopping. Retry the request.'],
+  internal,
+} as const satisfies Record<ErrorCode, Row>
+
+export const CONTENT_TYPE = 'application/x-amz-json-1.1'
+
+/** An empty message is left out, as AWS does. */
+function render(status: number, type: AwsErrorType, message: string, requestId: string): Rendered {
+  return {
+    status,
+    headers: { 'content-type': CONTENT_TYPE, 'x-amzn-requestid': requestId, 'x-amzn-errortype': type },
+    // Bytes, because Fastify adds a charset to JSON in a string.
+    body: Buffer.from(JSON.stringify(message === '' ? { __type: type } : { __type: type, message })),
+  }
+}
+
+/** Where a refused request was going, as far as that is known. */
+export type ErrorScope = { readonly address: AwsAddress | undefined; readonly wire: string; readonly requestId: string }
+
+/** Every error as AWS answers it; what is neither ours nor the core's is an internal one that says nothing. */
+export function renderError(error: unknown, { address, wire, requestId }: ErrorScope): Rendered {
+  if (error instanceof AwsError) {
+    const status = (ERROR_SHAPES as Readonly<Record<string, string>>)[error.type] === 'server' ? 500 : 400
+    return render(status, error.type, error.message, requestId)
+  }
+  const { code, params, subject } = KmsError.from(error)
+  const [status, type, message] = AWS_ERRORS[code]
+  const arn = subject === undefined || address === undefined ? '' : keyArn(address, subject.keyId)
+  return render(
+    status,
+    type,
+    message({ params, arn, prefix: address === undefined ? '' : arnPrefix(address), wire }),
+    requestId,
+  )
+}

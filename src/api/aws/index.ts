@@ -1,0 +1,129 @@
+/** The AWS KMS dialect: one URL, and the operation's name in a header. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { KmsError } from '../../core/error.ts'
+import { toKmsError } from '../http/errors.ts'
+import { JsonError, type JsonLimits, parseJson } from '../http/json.ts'
+import type { Rendered, RequestHead, Surface, SurfaceServices, SurfaceSettings } from '../surface.ts'
+import { addressOf, authenticate } from './auth.ts'
+import { AwsError } from './aws-error.ts'
+import { routes } from './bindings/index.ts'
+import { coverage } from './coverage.ts'
+import { CONTENT_TYPE, renderError } from './errors.ts'
+import { OPERATIONS } from './gen/operations.ts'
+import type { Route } from './route.ts'
+
+const TARGET = 'TrentService.'
+const PATH = '/@aws/'
+const LIMITS: JsonLimits = { depth: 32 }
+const MEDIA_TYPES = ['application/x-amz-json-1.1', 'application/x-amz-json-1.0']
+
+const OPERATION_NAMES: ReadonlySet<string> = new Set(Object.keys(OPERATIONS))
+const served: ReadonlyMap<string, Route> = new Map(routes.map((route) => [route.wire, route]))
+
+/** The operation that the target header names; undefined for one that AWS does not have. */
+function operationOf({ headers }: Pick<RequestHead, 'headers'>): string | undefined {
+  const target = headers['x-amz-target']
+  if (typeof target !== 'string' || !target.startsWith(TARGET)) return undefined
+  const name = target.slice(TARGET.length)
+  return OPERATION_NAMES.has(name) ? name : undefined
+}
+
+const isRoot = ({ method, url }: RequestHead): boolean => method === 'POST' && (url === '/' || url.startsWith('/?'))
+
+function owns(head: RequestHead): boolean {
+  const type = head.headers['content-type']
+  return (
+    isRoot(head) ||
+    head.headers['x-amz-target'] !== undefined ||
+    (typeof type === 'string' && type.startsWith('application/x-amz-json'))
+  )
+}
+
+function rewrite(head: RequestHead): string | undefined {
+  const operation = isRoot(head) ? operationOf(head) : undefined
+  return operation === undefined ? undefined : `${PATH}${operation}`
+}
+
+/** The SDKs' id of an invocation, the same on every attempt. */
+const INVOCATION_ID = /^[A-Za-z0-9_-]{1,64}$/
+function invocationId(request: FastifyRequest): { readonly clientRequestId?: string } {
+  const id = request.headers['amz-sdk-invocation-id']
+  return typeof id === 'string' && INVOCATION_ID.test(id) ? { clientRequestId: id } : {}
+}
+
+async function answer(
+  route: Route,
+  request: FastifyRequest,
+  { kernel, clock, settings }: SurfaceServices,
+): Promise<string> {
+  const { principal, address } = authenticate(request, settings)
+  const realm = { dialect: 'aws', ...address } as const
+  const call = {
+    dialect: 'aws',
+    wire: route.wire,
+    principal,
+    realm,
+    signal: request.deadline,
+    requestId: request.id,
+    ...invocationId(request),
+  } as const
+  return route.answer(request.body, kernel, call, { realm, settings, now: clock.now() })
+}
+
+/** @throws AwsError UnsupportedOperationException, for an operation that only the cloud has */
+function refuse(operation: string, request: FastifyRequest, settings: SurfaceSettings): never {
+  authenticate(request, settings)
+  throw new KmsError('unimplemented', { operation })
+}
+
+/** What the service's front answers: to a media type that it does not read, and to a request that it can't. */
+function frontError(error: KmsError): unknown {
+  if (error.code !== 'invalid_argument') return error
+  return new AwsError(error.params.field === 'content-type' ? 'UnknownOperationException' : 'SerializationException')
+}
+
+/** Bad arguments are the front's business only where they did not come from the kernel. */
+function asAwsError(error: unknown): unknown {
+  if (error instanceof JsonError) return frontError(error)
+  if (error instanceof AwsError || error instanceof KmsError) return error
+  return frontError(toKmsError(error, 0))
+}
+
+function send(reply: FastifyReply, { status, headers, body }: Rendered): FastifyReply {
+  return reply.code(status).headers(headers).send(body)
+}
+
+function register(app: FastifyInstance, services: SurfaceServices): void {
+  const { settings, log } = services
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser<Buffer>(MEDIA_TYPES, { parseAs: 'buffer' }, async (_request: FastifyRequest, body: Buffer) =>
+    parseJson(body, LIMITS),
+  )
+  app.setErrorHandler((error, request, reply) => {
+    const operation = operationOf(request) ?? ''
+    const known = asAwsError(error)
+    if (known instanceof KmsError && known.code === 'internal')
+      log.error({ err: known, requestId: request.id }, operation)
+    return send(
+      reply,
+      renderError(known, { address: addressOf(request, settings), wire: operation, requestId: request.id }),
+    )
+  })
+  for (const operation of OPERATION_NAMES) {
+    const route = served.get(operation)
+    app.post(`${PATH}${operation}`, async (request, reply) => {
+      const body = route === undefined ? refuse(operation, request, settings) : await answer(route, request, services)
+      return reply.header('x-amzn-requestid', request.id).header('content-type', CONTENT_TYPE).send(Buffer.from(body))
+    })
+  }
+}
+
+export const awsSurface: Surface = {
+  dialect: 'aws',
+  coverage,
+  owns,
+  rewrite,
+  register,
+  render: (error, head, requestId) =>
+    renderError(frontError(error), { address: undefined, wire: operationOf(head) ?? '', requestId }),
+}

@@ -1,0 +1,161 @@
+/** AWS's names: ARNs and what may stand for a key, and its words for the core's specs, algorithms, uses and states. */
+import { ALGORITHM_NAMES, type Algorithm, KEY_SPEC_NAMES, type KeySpec, type Purpose } from '../../core/algorithm.ts'
+import type { KeyState } from '../../core/key.ts'
+import { UUID } from '../../core/key.ts'
+import type { KeyReference } from '../../core/reference.ts'
+import { AwsError, validationError } from './aws-error.ts'
+import type {
+  EncryptionAlgorithmSpec,
+  KeyUsageType,
+  MacAlgorithmSpec,
+  SigningAlgorithmSpec,
+  KeySpec as WireSpec,
+  KeyState as WireState,
+} from './gen/types.ts'
+
+export type AwsAddress = { readonly account: string; readonly region: string }
+
+const SPECS = {
+  aes_256: 'SYMMETRIC_DEFAULT',
+  rsa_2048: 'RSA_2048',
+  rsa_3072: 'RSA_3072',
+  rsa_4096: 'RSA_4096',
+  ec_p256: 'ECC_NIST_P256',
+  ec_p384: 'ECC_NIST_P384',
+  ec_p521: 'ECC_NIST_P521',
+  ec_secp256k1: 'ECC_SECG_P256K1',
+  ed25519: 'ECC_NIST_EDWARDS25519',
+  hmac_256: 'HMAC_256',
+  hmac_384: 'HMAC_384',
+  hmac_512: 'HMAC_512',
+  ml_dsa_44: 'ML_DSA_44',
+  ml_dsa_65: 'ML_DSA_65',
+  ml_dsa_87: 'ML_DSA_87',
+} as const satisfies Record<KeySpec, WireSpec>
+
+type WireAlgorithm = EncryptionAlgorithmSpec | SigningAlgorithmSpec | MacAlgorithmSpec
+/** Undefined: AWS has no name for it, and so no way to ask for it. */
+const ALGORITHM_WORDS = {
+  envelope_hmac_kdf: 'SYMMETRIC_DEFAULT',
+  envelope_cbc_kdf: 'SYMMETRIC_DEFAULT',
+  rsa_oaep_sha1: 'RSAES_OAEP_SHA_1',
+  rsa_oaep_sha256: 'RSAES_OAEP_SHA_256',
+  rsa_oaep_sha512: undefined,
+  rsa_encrypt_pkcs1: undefined,
+  rsa_pss_sha256: 'RSASSA_PSS_SHA_256',
+  rsa_pss_sha384: 'RSASSA_PSS_SHA_384',
+  rsa_pss_sha512: 'RSASSA_PSS_SHA_512',
+  rsa_pkcs1_sha256: 'RSASSA_PKCS1_V1_5_SHA_256',
+  rsa_pkcs1_sha384: 'RSASSA_PKCS1_V1_5_SHA_384',
+  rsa_pkcs1_sha512: 'RSASSA_PKCS1_V1_5_SHA_512',
+  ecdsa_sha256: 'ECDSA_SHA_256',
+  ecdsa_sha384: 'ECDSA_SHA_384',
+  ecdsa_sha512: 'ECDSA_SHA_512',
+  ed25519: 'ED25519_SHA_512',
+  ml_dsa: 'ML_DSA_SHAKE_256',
+  hmac_sha256: 'HMAC_SHA_256',
+  hmac_sha384: 'HMAC_SHA_384',
+  hmac_sha512: 'HMAC_SHA_512',
+} as const satisfies Record<Algorithm, WireAlgorithm | undefined>
+
+const USAGES = {
+  encrypt_decrypt: 'ENCRYPT_DECRYPT',
+  sign_verify: 'SIGN_VERIFY',
+  mac: 'GENERATE_VERIFY_MAC',
+} as const satisfies Record<Purpose, KeyUsageType>
+
+const STATES = {
+  creating: 'Creating',
+  enabled: 'Enabled',
+  disabled: 'Disabled',
+  updating: 'Updating',
+  pending_import: 'PendingImport',
+  pending_deletion: 'PendingDeletion',
+  pending_replica_deletion: 'PendingReplicaDeletion',
+  unavailable: 'Unavailable',
+} as const satisfies Record<KeyState, WireState>
+
+export const wireSpec = (spec: KeySpec): (typeof SPECS)[KeySpec] => SPECS[spec]
+export const wireUsage = (purpose: Purpose): KeyUsageType => USAGES[purpose]
+export const wireState = (state: KeyState): WireState => STATES[state]
+export const wireAlgorithm = (algorithm: Algorithm): (typeof ALGORITHM_WORDS)[Algorithm] => ALGORITHM_WORDS[algorithm]
+
+const specsByWire: ReadonlyMap<string, KeySpec> = new Map(KEY_SPEC_NAMES.map((spec) => [SPECS[spec], spec]))
+const algorithmsByWire: ReadonlyMap<string, Algorithm> = new Map(
+  ALGORITHM_NAMES.flatMap((name) => {
+    const word = ALGORITHM_WORDS[name]
+    return word === undefined || word === 'SYMMETRIC_DEFAULT' ? [] : [[word, name] as const]
+  }),
+)
+const purposesByWire: ReadonlyMap<string, Purpose> = new Map(
+  (Object.keys(USAGES) as Purpose[]).map((purpose) => [USAGES[purpose], purpose]),
+)
+
+/** Undefined for what AWS has and the core does not. */
+export const coreSpec = (wire: WireSpec): KeySpec | undefined => specsByWire.get(wire)
+export const corePurpose = (wire: KeyUsageType): Purpose | undefined => purposesByWire.get(wire)
+/** Not for SYMMETRIC_DEFAULT, which stands for whichever envelope the key's backend has. */
+export const coreAlgorithm = (wire: WireAlgorithm): Algorithm | undefined => algorithmsByWire.get(wire)
+
+/** For messages: AWS's word for a core name, or the text itself. */
+export const algorithmWireName = (text: string): string =>
+  text === 'envelope' ? 'SYMMETRIC_DEFAULT' : ((ALGORITHM_WORDS as Record<string, string | undefined>)[text] ?? text)
+export const specWireName = (text: string): string => (SPECS as Record<string, string>)[text] ?? text
+export const usageWireName = (text: string): string => (USAGES as Record<string, string>)[text] ?? text
+
+function partitionOf(region: string): string {
+  if (region.startsWith('cn-')) return 'aws-cn'
+  return region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws'
+}
+
+/** `arn:aws:kms:<region>:<account>:` */
+export const arnPrefix = ({ account, region }: AwsAddress): string =>
+  `arn:${partitionOf(region)}:kms:${region}:${account}:`
+export const keyArn = (address: AwsAddress, keyId: string): string => `${arnPrefix(address)}key/${keyId}`
+export const aliasArn = (address: AwsAddress, alias: string): string => `${arnPrefix(address)}${alias}`
+export const rootArn = ({ account, region }: AwsAddress): string => `arn:${partitionOf(region)}:iam::${account}:root`
+
+const notFound = (message: string): AwsError => new AwsError('NotFoundException', message)
+const MULTI_REGION_ID = /^mrk-[0-9a-f]{32}$/
+const ARN = /^arn:(aws[a-z-]*):kms:([a-z0-9-]+):(\d{12}):(key|alias)\/(.+)$/
+
+/**
+ * A key id, key ARN, alias name or alias ARN.
+ *
+ * @throws AwsError NotFoundException, as recorded from the service
+ */
+export function parseKeyReference(text: string, address: AwsAddress): KeyReference {
+  if (text.startsWith('arn:')) return parseArn(text, address)
+  if (text.startsWith('alias/')) return { by: 'alias', name: text }
+  if (!UUID.test(text) && !MULTI_REGION_ID.test(text)) throw notFound(`Invalid keyId '${text}'`)
+  return { by: 'id', id: text }
+}
+
+function parseArn(text: string, address: AwsAddress): KeyReference {
+  const [, partition, region, account, kind, id] = ARN.exec(text) ?? []
+  if (region === undefined || id === undefined) throw notFound(`Invalid arn ${text}`)
+  if (region !== address.region || partition !== partitionOf(region)) throw notFound(`Invalid arn ${region}`)
+  const absent = kind === 'key' ? `Key '${text}' does not exist` : `Alias ${text} is not found.`
+  if (account !== address.account) throw notFound(absent)
+  return kind === 'key' ? parseKeyId(id, text) : { by: 'alias', name: `alias/${id}` }
+}
+
+function parseKeyId(id: string, arn: string): KeyReference {
+  if (!UUID.test(id) && !MULTI_REGION_ID.test(id)) throw notFound(`Key '${arn}' does not exist`)
+  return { by: 'id', id }
+}
+
+/** For operations that AWS lets name a key by its id or ARN only. */
+export function parseKeyIdOrArn(text: string, address: AwsAddress): KeyReference {
+  const reference = parseKeyReference(text, address)
+  if (reference.by !== 'alias') return reference
+  throw notFound(text.startsWith('arn:') ? `Invalid arn ${text}` : `Invalid keyId '${text}'`)
+}
+
+/** @throws AwsError as recorded from the service */
+export function checkAliasPrefix(name: string): void {
+  if (name.startsWith('alias/')) return
+  throw validationError(
+    'Alias must start with the prefix "alias/". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html',
+  )
+}

@@ -1,0 +1,81 @@
+import { ALGORITHM_NAMES, algorithmRow, isAsymmetric, specHas } from '../../core/algorithm.ts'
+import { effectiveKeyState, type Key, type KeyVersion } from '../../core/key.ts'
+import type { KeyView } from '../../core/view.ts'
+import { SHAPES } from './gen/shapes.ts'
+import type {
+  CustomerMasterKeySpec,
+  EncryptionAlgorithmSpec,
+  KeyMetadata,
+  MacAlgorithmSpec,
+  OriginType,
+  SigningAlgorithmSpec,
+} from './gen/types.ts'
+import { type AwsAddress, keyArn, wireAlgorithm, wireSpec, wireState, wireUsage } from './names.ts'
+
+/** Seconds, with the milliseconds that AWS's own timestamps have. */
+export const seconds = (at: number): number => at / 1000
+
+/** 'imported' is AWS's EXTERNAL; what never comes here at all is an external key store's. */
+const ORIGINS = {
+  generated: 'AWS_KMS',
+  imported: 'EXTERNAL',
+  external: 'EXTERNAL_KEY_STORE',
+} as const satisfies Record<Key['origin'], OriginType>
+
+const LISTS = {
+  encrypt_decrypt: { member: 'EncryptionAlgorithms', op: 'encrypt' },
+  sign_verify: { member: 'SigningAlgorithms', op: 'sign' },
+  mac: { member: 'MacAlgorithms', op: 'mac' },
+} as const satisfies Record<Key['purpose'], { member: keyof KeyMetadata; op: string }>
+
+type AlgorithmLists = {
+  readonly EncryptionAlgorithms?: readonly EncryptionAlgorithmSpec[]
+  readonly SigningAlgorithms?: readonly SigningAlgorithmSpec[]
+  readonly MacAlgorithms?: readonly MacAlgorithmSpec[]
+}
+
+/** What the key can be asked to do through AWS, in the order in which AWS lists it; a version's allow-list narrows it. */
+export function renderAlgorithms(key: Key, version: KeyVersion | undefined): AlgorithmLists {
+  const { member, op } = LISTS[key.purpose]
+  const names = ALGORITHM_NAMES.filter(
+    (name) =>
+      specHas(key.spec, name) &&
+      algorithmRow(name).op === op &&
+      (version?.algorithms === undefined || !isAsymmetric(key.spec) || version.algorithms.includes(name)),
+  )
+  const words = names.flatMap((name) => wireAlgorithm(name) ?? [])
+  return { [member]: [...new Set(words)].sort() }
+}
+
+/** The deprecated twin of KeySpec ends where KeySpec went on. */
+const DEPRECATED_SPECS: ReadonlySet<string> = new Set(SHAPES.CustomerMasterKeySpec.enum)
+const isDeprecatedSpec = (spec: string): spec is CustomerMasterKeySpec => DEPRECATED_SPECS.has(spec)
+
+/** KeySpec and its deprecated twin, as AWS gives both. */
+export function renderSpec(key: Key) {
+  const spec = wireSpec(key.spec)
+  return { KeySpec: spec, ...(isDeprecatedSpec(spec) && { CustomerMasterKeySpec: spec }) }
+}
+
+export function renderKeyMetadata({ key, current }: KeyView, address: AwsAddress): KeyMetadata {
+  const state = effectiveKeyState(key, current)
+  return {
+    AWSAccountId: address.account,
+    KeyId: key.id,
+    Arn: keyArn(address, key.id),
+    CreationDate: seconds(key.createdAt),
+    Enabled: state === 'enabled',
+    Description: key.description,
+    KeyUsage: wireUsage(key.purpose),
+    KeyState: wireState(state),
+    ...(key.deletion !== undefined && state === 'pending_deletion' && { DeletionDate: seconds(key.deletion.dueAt) }),
+    Origin: ORIGINS[key.origin],
+    KeyManager: 'CUSTOMER',
+    ...renderSpec(key),
+    ...renderAlgorithms(key, current),
+    MultiRegion: false,
+    ...(!isAsymmetric(key.spec) &&
+      key.purpose === 'encrypt_decrypt' &&
+      current !== undefined && { CurrentKeyMaterialId: current.materialId }),
+  }
+}

@@ -1,0 +1,215 @@
+/** Azure Key Vault's errors: one row for each of the core's codes. */
+import type { ErrorCode, ErrorParams, ErrorSubject, KmsError } from '../../core/error.ts'
+import type { Rendered, RequestHead } from '../surface.ts'
+
+/** What a message is made of; nothing else of the request gets in. */
+type Facts = {
+  readonly params: ErrorParams
+  readonly subject: ErrorSubject | undefined
+  readonly method: string
+  /** Last segment of the path where it is an operation of Azure's (`sign`), else the verb's (`get`). */
+  readonly operation: string
+  /** The object's name as the caller wrote it, or as the kernel found it. */
+  readonly name: string
+}
+type Row = { readonly status: number; readonly code: string; readonly inner?: string; message(facts: Facts): string }
+
+/** Names and operations are echoed only as far as Azure's grammar allows them. */
+const ECHOED = /^[0-9a-zA-Z-]{1,127}$/
+
+const notFound: Row = {
+  status: 404,
+  code: 'KeyNotFound',
+  message: ({ name }) =>
+    `A key with (name/id) ${name} was not found in this key vault. If you recently deleted this key you may be able to recover it using the correct recovery command. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125182`,
+}
+const bad = (message: Row['message'], inner?: string): Row => ({
+  status: 400,
+  code: 'BadParameter',
+  ...(inner === undefined ? {} : { inner }),
+  message,
+})
+const forbidden = (inner: string, message: Row['message']): Row => ({ status: 403, code: 'Forbidden', inner, message })
+const conflict = (inner: string | undefined, message: Row['message']): Row => ({
+  status: 409,
+  code: 'Conflict',
+  ...(inner === undefined ? {} : { inner }),
+  message,
+})
+const unavailable = (message: string): Row => ({ status: 503, code: 'ServiceUnavailable', message: () => message })
+
+/** Seen live: a path segment Azure has no use for is answered as an operation that the verb does not allow. */
+const noOperation = bad(({ method, params, operation }) => {
+  const named = String(params.operation ?? '')
+  return `Method ${method} does not allow operation '${ECHOED.test(named) ? named : operation}'`
+})
+const keyDisabled = forbidden(
+  'KeyDisabled',
+  ({ operation }) => `Operation ${operation} is not allowed on a disabled key.`,
+)
+const nameTaken = conflict(
+  'ObjectIsDeletedButRecoverable',
+  ({ name }) =>
+    `Key ${name} is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the key can only be recovered or purged.`,
+)
+const noVault: Row = {
+  status: 404,
+  code: 'VaultNotFound',
+  message: () => 'The vault that the host names does not exist.',
+}
+const wrongBytes = bad(() => 'The parameter is incorrect.')
+
+const AZURE_ERRORS = {
+  invalid_argument: bad(({ params }) =>
+    params.field === 'request'
+      ? String(params.reason)
+      : `Property ${params.field ?? ''} has invalid value: ${params.reason ?? ''}`,
+  ),
+  malformed_reference: bad(({ params }) => `Invalid identifier ${params.reference ?? ''}`),
+  payload_too_large: {
+    status: 413,
+    code: 'RequestTooLarge',
+    message: ({ params }) => `The request body is larger than ${params.limit ?? 'allowed'} bytes.`,
+  },
+  plaintext_too_large: bad(
+    ({ params }) =>
+      `Invalid length of 'value': at most ${params.limit ?? ''} bytes can be encrypted with this key and algorithm.`,
+  ),
+  digest_length: bad(
+    ({ params }) =>
+      `Invalid length of '${params.field ?? 'value'}': ${params.actual} bytes. ${params.algorithm} requires ${params.expected} bytes, encoded with base64url.`,
+  ),
+  checksum_mismatch: wrongBytes,
+  unknown_operation: noOperation,
+  unimplemented: noOperation,
+  realm_not_found: noVault,
+  ring_not_found: noVault,
+  key_not_found: notFound,
+  version_not_found: notFound,
+  alias_not_found: notFound,
+  ring_exists: conflict(undefined, () => 'The vault exists already.'),
+  key_exists: conflict(undefined, ({ name }) => `Key ${name} exists already.`),
+  key_deleted: nameTaken,
+  alias_exists: conflict(undefined, () => 'The name exists already.'),
+  name_reserved: conflict(undefined, ({ name }) => `The name ${name} is reserved.`),
+  key_disabled: keyDisabled,
+  // A deleted key has left /keys: everything there but its creation answers as for a key that never was.
+  key_pending_deletion: notFound,
+  key_not_pending_deletion: notFound,
+  key_unavailable: keyDisabled,
+  key_pending_import: keyDisabled,
+  key_not_yet_valid: forbidden(
+    'KeyNotYetValid',
+    ({ operation }) => `Operation ${operation} is not allowed on a key that is not yet valid.`,
+  ),
+  key_expired: forbidden('KeyExpired', ({ operation }) => `Operation ${operation} is not allowed on an expired key.`),
+  version_disabled: keyDisabled,
+  version_state: keyDisabled,
+  version_destroyed: notFound,
+  usage_mismatch: forbidden(
+    'KeyOperationForbidden',
+    ({ operation }) => `Operation ${operation} is not permitted on this key.`,
+  ),
+  algorithm_mismatch: bad(
+    ({ name }) => `Key and algorithm are incompatible. Key ${name} cannot be used with the algorithm of this request.`,
+  ),
+  unsupported_algorithm: bad(() => 'The algorithm is not supported for this key.'),
+  unsupported_spec: bad(
+    ({ params }) =>
+      params.kty === undefined ? 'The key type is not supported by this vault.' : `Invalid kty value: ${params.kty}`,
+    'KeyTypeNotSupported',
+  ),
+  invalid_ciphertext: wrongBytes,
+  incorrect_key: wrongBytes,
+  invalid_signature: wrongBytes,
+  unauthenticated: {
+    status: 401,
+    code: 'Unauthorized',
+    message: ({ params }) => String(params.reason ?? MISSING_TOKEN),
+  },
+  access_denied: forbidden(
+    'ForbiddenByRbac',
+    ({ params }) =>
+      `Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role definitions were changed recently, please observe propagation time.\r\nAction: '${params.action ?? ''}'`,
+  ),
+  limit_exceeded: {
+    status: 403,
+    code: 'Forbidden',
+    message: ({ params }) => `The limit of ${params.limit ?? 'this vault'} is exceeded.`,
+  },
+  throttled: {
+    status: 429,
+    code: 'Throttled',
+    message: () => 'Request was not processed because too many requests were received.',
+  },
+  conflict: conflict(undefined, () => 'The object was changed by another request. Try again.'),
+  backend_unavailable: unavailable('The cryptographic module is not available.'),
+  backend_timeout: unavailable('The cryptographic module did not answer in time.'),
+  audit_unavailable: unavailable('The audit log is not available.'),
+  store_unavailable: unavailable('The store is not available.'),
+  shutting_down: unavailable('The service is stopping.'),
+  internal: {
+    status: 500,
+    code: 'InternalServerError',
+    message: () => 'An unexpected error occurred while processing the request.',
+  },
+} as const satisfies Record<ErrorCode, Row>
+
+export const MISSING_TOKEN = 'AKV10000: Request is missing a Bearer or PoP token.'
+
+const CLIENT_REQUEST_ID = /^[\x21-\x7e]{1,128}$/
+export const clientRequestId = (headers: RequestHead['headers']): string | undefined => {
+  const value = headers['x-ms-client-request-id']
+  return typeof value === 'string' && CLIENT_REQUEST_ID.test(value) ? value : undefined
+}
+
+/** Headers that every answer of the service carries. */
+export function commonHeaders(headers: RequestHead['headers'], requestId: string): Record<string, string> {
+  const echoed = clientRequestId(headers)
+  return {
+    'cache-control': 'no-cache',
+    pragma: 'no-cache',
+    'x-ms-request-id': requestId,
+    'x-ms-keyvault-region': 'local',
+    'x-ms-keyvault-service-version': '1.9.0.0',
+    ...(echoed === undefined ? {} : { 'x-ms-client-request-id': echoed }),
+  }
+}
+
+const VERB_OPERATIONS: Readonly<Record<string, string>> = {
+  GET: 'get',
+  DELETE: 'delete',
+  PATCH: 'update',
+  PUT: 'import',
+}
+
+function factsOf(error: KmsError, head: RequestHead): Facts {
+  const segments = (head.url.split('?', 1)[0] ?? '').split('/').slice(1)
+  const last = segments.at(-1) ?? ''
+  const name = segments[1] ?? ''
+  const verb = VERB_OPERATIONS[head.method] ?? head.method.toLowerCase()
+  return {
+    params: error.params,
+    subject: error.subject,
+    method: head.method,
+    operation: (head.method === 'POST' || error.code === 'unknown_operation') && ECHOED.test(last) ? last : verb,
+    name: ECHOED.test(name) ? name : (error.subject?.keyName ?? ''),
+  }
+}
+
+/** Status, headers and body of an error, for routes and for what never reached one. */
+export function renderError(error: KmsError, head: RequestHead, requestId: string): Rendered {
+  const row: Row = AZURE_ERRORS[error.code]
+  const message = row.message(factsOf(error, head))
+  return {
+    status: row.status,
+    headers: {
+      ...commonHeaders(head.headers, requestId),
+      'content-type': 'application/json; charset=utf-8',
+      ...(row.status === 429 || row.status === 503 ? { 'retry-after': '1' } : {}),
+    },
+    body: {
+      error: { code: row.code, message, ...(row.inner === undefined ? {} : { innererror: { code: row.inner } }) },
+    },
+  }
+}

@@ -1,0 +1,29 @@
+/** The Azure Key Vault dialect. */
+import type { Surface } from '../surface.ts'
+import { COVERAGE, PATH_ROOTS } from './coverage.ts'
+import { renderError } from './errors.ts'
+import { hostOf } from './http.ts'
+import { serveLogin } from './login.ts'
+import { isVaultHost } from './names.ts'
+import { serveBindings } from './serve.ts'
+import { TokenStandIn } from './token.ts'
+
+const ROOTS: ReadonlySet<string> = new Set(PATH_ROOTS)
+const LOGIN = /^\/[^/?]+\/(?:oauth2\/|discovery\/|v2\.0\/)/
+/** Mandatory here and known to no other dialect; JavaScript clients encode the hyphen. */
+const API_VERSION = /[?&]api(?:-|%2d)version=/i
+
+export const azureSurface: Surface = {
+  dialect: 'azure',
+  coverage: COVERAGE,
+  owns({ url, headers }) {
+    const root = /^\/([a-z]+)(?=[/?]|$)/.exec(url)?.[1] ?? ''
+    return ROOTS.has(root) || isVaultHost(hostOf(headers)) || API_VERSION.test(url) || LOGIN.test(url)
+  },
+  async register(app, services) {
+    const standIn = services.settings.profile === 'dev' ? new TokenStandIn() : undefined
+    if (standIn !== undefined) await app.register(async (scope) => serveLogin(scope, services, standIn))
+    await app.register(async (scope) => serveBindings(scope, services, standIn))
+  },
+  render: renderError,
+}

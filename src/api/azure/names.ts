@@ -1,0 +1,175 @@
+/** How Azure Key Vault names things: vaults in host names, key identifiers, key types, algorithms and permitted operations. */
+import { type Algorithm, type Hash, KEY_SPECS, type KeySpec, type KeyUse } from '../../core/algorithm.ts'
+import { invalidArgument, KmsError } from '../../core/error.ts'
+import type { Key, KeyVersion } from '../../core/key.ts'
+import { UUID } from '../../core/key.ts'
+import type { KeyReference, VersionReference } from '../../core/reference.ts'
+
+/** Azure's own domains, served too when a client is led here by a proxy or a hosts file. */
+const CLOUD_DOMAINS = ['vault.azure.net', 'managedhsm.azure.net'] as const
+const VAULT_LABEL = /^[0-9a-z](?:[0-9a-z-]{0,61}[0-9a-z])?$/
+const HOST = /^(?:\[[0-9a-f:.]{2,45}\]|[0-9a-z](?:[0-9a-z.-]{0,251}[0-9a-z])?)(?::[0-9]{1,5})?$/i
+/** The vault of a host that names none. */
+const BARE_HOST_VAULT = 'default'
+
+export type VaultHost = {
+  /** Lower case. */
+  readonly vault: string
+  /** Domain the vault is in; undefined for a bare host. */
+  readonly domain: string | undefined
+  /** As requested, without its port, lower case. */
+  readonly hostname: string
+  /** `:7443`, or empty for the scheme's own port. */
+  readonly port: string
+}
+
+/**
+ * Reads a Host header: `<vault>.<vaultDomain>[:port]`, `<vault>.vault.azure.net`, `<vault>.managedhsm.azure.net`, or a bare host.
+ * @throws KmsError invalid_argument for a header that is no host, realm_not_found for one that no vault can have
+ */
+export function parseHost(host: string, vaultDomain: string): VaultHost {
+  if (!HOST.test(host)) throw invalidArgument('Host', 'not a host name')
+  const [, hostname = '', port = ''] = /^(.*?)(:[0-9]+)?$/.exec(host.toLowerCase()) ?? []
+  const domain = [vaultDomain.toLowerCase(), ...CLOUD_DOMAINS].find((candidate) => hostname.endsWith(`.${candidate}`))
+  if (domain === undefined) return { vault: BARE_HOST_VAULT, domain, hostname, port }
+  const vault = hostname.slice(0, -domain.length - 1)
+  if (!VAULT_LABEL.test(vault)) throw new KmsError('realm_not_found', { address: vault })
+  return { vault, domain, hostname, port }
+}
+
+/** Whether a host can only be a vault's, told without any setting: used before a dialect is known. */
+export const isVaultHost = (host: string): boolean =>
+  /^[0-9a-z-]+\.(?:vault|managedhsm)\.[0-9a-z.-]+(?::[0-9]+)?$/i.test(host)
+
+const KEY_NAME = /^[0-9a-zA-Z-]{1,127}$/
+const VERSION_ID = /^[0-9a-f]{32}$/i
+
+/** A name that Azure's grammar cannot say (an underscore, say) gives way to the key's UUID. */
+export const azureName = (key: Pick<Key, 'id' | 'name'>): string => (KEY_NAME.test(key.name) ? key.name : key.id)
+
+export const keyUrl = (base: string, key: Pick<Key, 'id' | 'name'>): string => `${base}/keys/${azureName(key)}`
+export const keyId = (base: string, key: Pick<Key, 'id' | 'name'>, version: Pick<KeyVersion, 'hexId'>): string =>
+  `${keyUrl(base, key)}/${version.hexId}`
+export const recoveryId = (base: string, key: Pick<Key, 'id' | 'name'>): string =>
+  `${base}/deletedkeys/${azureName(key)}`
+
+/** @throws KmsError invalid_argument for a name outside Azure's grammar */
+export function parseKeyName(name: string): string {
+  if (!KEY_NAME.test(name))
+    throw invalidArgument('request', 'The key name in the URL is not valid: ^[0-9a-zA-Z-]{1,127}$')
+  return name
+}
+
+export const keyReference = (name: string): KeyReference => ({
+  by: 'name',
+  ring: { by: 'default' },
+  name: parseKeyName(name),
+})
+
+/** UUID-shaped names belong to keys that were made without one. */
+export const isReservedName = (name: string): boolean => UUID.test(name)
+
+/**
+ * A version in a URL; empty means the current one.
+ * @throws KmsError unknown_operation: Azure takes a segment that is no version for an operation
+ */
+export function versionReference(version: string): VersionReference | undefined {
+  if (version === '') return undefined
+  if (!VERSION_ID.test(version)) throw new KmsError('unknown_operation', { operation: version.slice(0, 64) })
+  return { by: 'hex', hex: version.toLowerCase() }
+}
+
+export type KeyType = 'RSA' | 'RSA-HSM' | 'EC' | 'EC-HSM'
+export const KEY_TYPES = ['RSA', 'RSA-HSM', 'EC', 'EC-HSM'] as const satisfies readonly KeyType[]
+
+export const CURVES = {
+  'P-256': 'ec_p256',
+  'P-384': 'ec_p384',
+  'P-521': 'ec_p521',
+  'P-256K': 'ec_secp256k1',
+} as const satisfies Record<string, KeySpec>
+export type Curve = keyof typeof CURVES
+const CURVE_OF: Readonly<Partial<Record<KeySpec, Curve>>> = Object.fromEntries(
+  Object.entries(CURVES).map(([curve, spec]) => [spec, curve]),
+)
+export const curveOf = (spec: KeySpec): Curve | undefined => CURVE_OF[spec]
+
+export const RSA_SIZES = { 2048: 'rsa_2048', 3072: 'rsa_3072', 4096: 'rsa_4096' } as const satisfies Record<
+  number,
+  KeySpec
+>
+export const isRsaSize = (bits: number): bits is keyof typeof RSA_SIZES => Object.hasOwn(RSA_SIZES, bits)
+export const isCurve = (curve: string): curve is Curve => Object.hasOwn(CURVES, curve)
+export const isKeyType = (kty: string): kty is KeyType => (KEY_TYPES as readonly string[]).includes(kty)
+
+/** Azure's type of a key; undefined where this dialect has none for it, so that it isn't shown. */
+export function keyTypeOf(key: Pick<Key, 'spec' | 'protection'>): KeyType | undefined {
+  const { type } = KEY_SPECS[key.spec]
+  const hsm = key.protection === 'hsm'
+  if (type === 'rsa') return hsm ? 'RSA-HSM' : 'RSA'
+  if (type === 'ec') return hsm ? 'EC-HSM' : 'EC'
+  return undefined
+}
+
+export const KEY_OPS = {
+  encrypt: 'encrypt',
+  decrypt: 'decrypt',
+  sign: 'sign',
+  verify: 'verify',
+  wrapKey: 'wrap',
+  unwrapKey: 'unwrap',
+} as const satisfies Record<string, KeyUse>
+export type KeyOp = keyof typeof KEY_OPS
+export const isKeyOp = (name: string): name is KeyOp => Object.hasOwn(KEY_OPS, name)
+/** In Azure's order; uses it has no name for are left out. */
+export const keyOpsOf = (uses: readonly KeyUse[]): readonly KeyOp[] =>
+  (Object.keys(KEY_OPS) as KeyOp[]).filter((op) => uses.includes(KEY_OPS[op]))
+
+/** What a key of this type may do when the caller names nothing. Never empty: clients refuse a key without operations. */
+export const defaultKeyOps = (kty: KeyType): readonly KeyOp[] =>
+  kty.startsWith('EC') ? ['sign', 'verify'] : ['encrypt', 'decrypt', 'sign', 'verify', 'wrapKey', 'unwrapKey']
+
+type SignatureRow = { readonly algorithm: Algorithm; readonly hash: Hash; readonly curve?: Curve }
+export const SIGNATURES = {
+  RS256: { algorithm: 'rsa_pkcs1_sha256', hash: 'sha256' },
+  RS384: { algorithm: 'rsa_pkcs1_sha384', hash: 'sha384' },
+  RS512: { algorithm: 'rsa_pkcs1_sha512', hash: 'sha512' },
+  PS256: { algorithm: 'rsa_pss_sha256', hash: 'sha256' },
+  PS384: { algorithm: 'rsa_pss_sha384', hash: 'sha384' },
+  PS512: { algorithm: 'rsa_pss_sha512', hash: 'sha512' },
+  ES256: { algorithm: 'ecdsa_sha256', hash: 'sha256', curve: 'P-256' },
+  ES256K: { algorithm: 'ecdsa_sha256', hash: 'sha256', curve: 'P-256K' },
+  ES384: { algorithm: 'ecdsa_sha384', hash: 'sha384', curve: 'P-384' },
+  ES512: { algorithm: 'ecdsa_sha512', hash: 'sha512', curve: 'P-521' },
+} as const satisfies Record<string, SignatureRow>
+export type SignatureName = keyof typeof SIGNATURES
+
+export const ENCRYPTIONS = {
+  'RSA-OAEP': 'rsa_oaep_sha1',
+  'RSA-OAEP-256': 'rsa_oaep_sha256',
+  RSA1_5: 'rsa_encrypt_pkcs1',
+} as const satisfies Record<string, Algorithm>
+export type EncryptionName = keyof typeof ENCRYPTIONS
+
+export function signatureRow(alg: string): SignatureRow {
+  if (!Object.hasOwn(SIGNATURES, alg)) throw invalidArgument('alg', 'not a signature algorithm of this service')
+  return SIGNATURES[alg as SignatureName]
+}
+
+export function encryptionAlgorithm(alg: string): Algorithm {
+  if (!Object.hasOwn(ENCRYPTIONS, alg)) throw invalidArgument('alg', 'not an encryption algorithm of this service')
+  return ENCRYPTIONS[alg as EncryptionName]
+}
+
+/**
+ * The algorithm of a signature name. JOSE names the curve of an ECDSA signature along with its hash, so that the key's
+ * has to be that one.
+ */
+export function signatureAlgorithm(alg: string): (version: Pick<KeyVersion, 'spec'>) => Algorithm {
+  const { algorithm, curve } = signatureRow(alg)
+  return ({ spec }) => {
+    if (curve !== undefined && CURVES[curve] !== spec)
+      throw new KmsError('algorithm_mismatch', { algorithm: alg, spec })
+    return algorithm
+  }
+}

@@ -1,0 +1,57 @@
+/** Bodies of requests. Members that Azure doesn't know it ignores, and so do we; those it knows are checked. */
+import { Type } from '@sinclair/typebox'
+import { HASH_BYTES } from '../../core/algorithm.ts'
+import { invalidArgument, KmsError } from '../../core/error.ts'
+import { decodeBase64url } from '../codec/base64url.ts'
+import { signatureRow } from './names.ts'
+
+/** Year 9999: what dates can say. */
+const LAST_SECOND = 253_402_300_799
+const Seconds = Type.Integer({ minimum: 0, maximum: LAST_SECOND })
+const Alg = Type.String({ minLength: 1, maxLength: 64 })
+/** Longer than any RSA block or digest; the bound that counts is the algorithm's. */
+const Bytes = Type.String({ maxLength: 65_536 })
+
+export const MAX_TAGS = 15
+export const MAX_TAG_LENGTH = 256
+
+export const CreateKeyBody = Type.Object({
+  kty: Type.String({ minLength: 1, maxLength: 16 }),
+  key_size: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_536 })),
+  public_exponent: Type.Optional(Type.Integer({ minimum: 0, maximum: 0xffff_ffff })),
+  crv: Type.Optional(Type.String({ maxLength: 16 })),
+  key_ops: Type.Optional(Type.Array(Type.String({ maxLength: 16 }), { maxItems: 16 })),
+  attributes: Type.Optional(
+    Type.Object({
+      enabled: Type.Optional(Type.Boolean()),
+      nbf: Type.Optional(Seconds),
+      exp: Type.Optional(Seconds),
+      exportable: Type.Optional(Type.Boolean()),
+    }),
+  ),
+  tags: Type.Optional(
+    Type.Record(Type.String(), Type.String({ maxLength: MAX_TAG_LENGTH }), { maxProperties: MAX_TAGS }),
+  ),
+  release_policy: Type.Optional(Type.Object({})),
+})
+
+/** encrypt, decrypt, wrapkey, unwrapkey, and sign, whose value is a digest. */
+export const ValueBody = Type.Object({ alg: Alg, value: Bytes })
+export const VerifyBody = Type.Object({ alg: Alg, digest: Bytes, value: Bytes })
+
+/** @throws KmsError invalid_argument for anything but base64url without padding */
+export function bytesOf(field: string, text: string): Uint8Array {
+  const bytes = decodeBase64url(text)
+  if (bytes === undefined) throw invalidArgument(field, 'not base64url')
+  return bytes
+}
+
+/** @throws KmsError digest_length unless the digest is as long as the algorithm's hash */
+export function digestOf(alg: string, field: 'value' | 'digest', text: string): Uint8Array {
+  const digest = bytesOf(field, text)
+  const expected = HASH_BYTES[signatureRow(alg).hash]
+  if (digest.length !== expected) {
+    throw new KmsError('digest_length', { field, algorithm: alg, expected, actual: digest.length })
+  }
+  return digest
+}

@@ -1,0 +1,128 @@
+/** From bindings to routes: challenge, api-version, body, kernel, answer. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { invalidArgument, KmsError } from '../../core/error.ts'
+import type { Call } from '../../core/operation.ts'
+import type { Principal } from '../../core/ports.ts'
+import { toKmsError } from '../http/errors.ts'
+import { parseJson } from '../http/json.ts'
+import { headOf } from '../http/request.ts'
+import type { SurfaceServices, WireContext } from '../surface.ts'
+import { authenticate, challenge } from './auth.ts'
+import type { AzureRequest, BoundOperation } from './binding.ts'
+import { BINDINGS } from './bindings/index.ts'
+import { isShown } from './bundle.ts'
+import { PATH_ROOTS } from './coverage.ts'
+import { clientRequestId, commonHeaders, renderError } from './errors.ts'
+import { checkApiVersion, checkMaxResults, checkSkipToken, type Origin, originOf } from './http.ts'
+import type { TokenStandIn } from './token.ts'
+
+/** What the challenge hook has found out about a request. */
+type Caller = { readonly origin: Origin; readonly principal: Principal }
+const callers = new WeakMap<FastifyRequest, Caller>()
+
+function callerOf(request: FastifyRequest): Caller {
+  const caller = callers.get(request)
+  if (caller === undefined) throw new KmsError('internal')
+  return caller
+}
+
+type Params = Readonly<Record<string, string | undefined>>
+type Query = Readonly<Record<string, unknown>>
+
+function readRequest(request: FastifyRequest, origin: Origin): AzureRequest<unknown> {
+  const params = request.params as Params
+  const query = request.query as Query
+  return {
+    base: origin.base,
+    apiVersion: checkApiVersion(query['api-version']),
+    name: params.name ?? '',
+    version: params.version ?? '',
+    limit: checkMaxResults(query.maxresults),
+    after: checkSkipToken(query.$skiptoken),
+    body: request.body,
+  }
+}
+
+function addBinding(app: FastifyInstance, { kernel, clock, settings }: SurfaceServices, binding: BoundOperation): void {
+  const handler = async (request: FastifyRequest, reply: FastifyReply) => {
+    const { origin, principal } = callerOf(request)
+    const ctx: WireContext = { realm: { dialect: 'azure', vault: origin.host.vault }, settings, now: clock.now() }
+    const echoed = clientRequestId(request.headers)
+    const call: Call = {
+      signal: request.deadline,
+      requestId: request.id,
+      dialect: 'azure',
+      wire: binding.wire,
+      principal,
+      realm: ctx.realm,
+      expresses: isShown,
+      ...(echoed !== undefined && { clientRequestId: echoed }),
+    }
+    const output = await binding.serve(kernel, readRequest(request, origin), ctx, call)
+    return reply.code(binding.status ?? 200).send(output)
+  }
+  for (const url of binding.paths) app.route({ method: binding.method, url, exposeHeadRoute: false, handler })
+}
+
+/** What Azure has and this dialect doesn't, below its own roots. The challenge comes first there too. */
+function addUnsupported(app: FastifyInstance): void {
+  const handler = (request: FastifyRequest): never => {
+    checkApiVersion((request.query as Query)['api-version'])
+    const segments =
+      (request.raw.url ?? '')
+        .split('?', 1)[0]
+        ?.split('/')
+        .filter((segment) => segment !== '') ?? []
+    const operation = segments[0] === 'keys' || segments[0] === 'deletedkeys' ? segments.at(-1) : segments[0]
+    throw new KmsError('unimplemented', { operation: (operation ?? '').slice(0, 64) })
+  }
+  const all = ['DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT'] as const
+  const taken = new Set(BINDINGS.flatMap(({ method, paths }) => paths.map((path) => `${method} ${path}`)))
+  for (const root of PATH_ROOTS) {
+    for (const url of [`/${root}`, `/${root}/*`]) {
+      app.route({ method: all.filter((method) => !taken.has(`${method} ${url}`)), url, handler })
+    }
+  }
+}
+
+const JSON_DEPTH = 16
+
+/** Clients name JSON on requests that have no body, and leave the type away on others. */
+function addParsers(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: FastifyRequest, body: Buffer) =>
+    body.length === 0 ? undefined : parseJson(body, { depth: JSON_DEPTH }),
+  )
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, async (_request: FastifyRequest, body: Buffer) => {
+    if (body.length > 0) throw invalidArgument('request', 'The content type must be application/json.')
+    return undefined
+  })
+}
+
+export function serveBindings(
+  app: FastifyInstance,
+  services: SurfaceServices,
+  standIn: TokenStandIn | undefined,
+): void {
+  const { clock, log, settings } = services
+  addParsers(app)
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(commonHeaders(request.headers, request.id))
+    const origin = originOf(request, settings)
+    try {
+      const about = { origin, settings, standIn, now: clock.now() }
+      callers.set(request, { origin, principal: await authenticate(request.headers.authorization, about) })
+    } catch (error) {
+      if (KmsError.from(error).code === 'unauthenticated') reply.header('www-authenticate', challenge(origin, settings))
+      throw error
+    }
+  })
+  app.setErrorHandler((cause, request, reply) => {
+    const error = toKmsError(cause, request.routeOptions.bodyLimit ?? 0)
+    if (error.code === 'internal') log.error({ requestId: request.id, err: error.cause ?? error }, 'request failed')
+    const { status, headers, body } = renderError(error, headOf(request.raw), request.id)
+    return reply.code(status).headers(headers).send(body)
+  })
+  for (const binding of BINDINGS) addBinding(app, services, binding)
+  addUnsupported(app)
+}

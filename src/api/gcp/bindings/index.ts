@@ -1,0 +1,43 @@
+/** Every method that is bound: the one list that routes, coverage and docs come from. */
+import type { BoundMethod } from '../binding.ts'
+import { asymmetricDecryptBinding } from './asymmetric-decrypt.ts'
+import { asymmetricSignBinding } from './asymmetric-sign.ts'
+import { createCryptoKeyBinding } from './create-crypto-key.ts'
+import { createCryptoKeyVersionBinding } from './create-crypto-key-version.ts'
+import { createKeyRingBinding } from './create-key-ring.ts'
+import { decryptBinding } from './decrypt.ts'
+import { destroyCryptoKeyVersionBinding } from './destroy-crypto-key-version.ts'
+import { encryptBinding } from './encrypt.ts'
+import { getCryptoKeyBinding } from './get-crypto-key.ts'
+import { getCryptoKeyVersionBinding } from './get-crypto-key-version.ts'
+import { getKeyRingBinding } from './get-key-ring.ts'
+import { getLocationBinding } from './get-location.ts'
+import { getPublicKeyBinding } from './get-public-key.ts'
+import { listCryptoKeyVersionsBinding } from './list-crypto-key-versions.ts'
+import { listCryptoKeysBinding } from './list-crypto-keys.ts'
+import { listKeyRingsBinding } from './list-key-rings.ts'
+import { listLocationsBinding } from './list-locations.ts'
+import { restoreCryptoKeyVersionBinding } from './restore-crypto-key-version.ts'
+import { updateCryptoKeyVersionBinding } from './update-crypto-key-version.ts'
+
+export const BINDINGS: readonly BoundMethod[] = [
+  asymmetricDecryptBinding,
+  asymmetricSignBinding,
+  createCryptoKeyVersionBinding,
+  createCryptoKeyBinding,
+  createKeyRingBinding,
+  decryptBinding,
+  destroyCryptoKeyVersionBinding,
+  encryptBinding,
+  getCryptoKeyVersionBinding,
+  getCryptoKeyBinding,
+  getKeyRingBinding,
+  getLocationBinding,
+  getPublicKeyBinding,
+  listCryptoKeyVersionsBinding,
+  listCryptoKeysBinding,
+  listKeyRingsBinding,
+  listLocationsBinding,
+  restoreCryptoKeyVersionBinding,
+  updateCryptoKeyVersionBinding,
+]

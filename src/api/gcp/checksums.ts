@@ -1,0 +1,20 @@
+/** CRC32C fields: what a request says of its data is checked, and what an answer carries says so. */
+import { KmsError } from '../../core/error.ts'
+import { crc32c } from '../codec/crc32c.ts'
+import { badArgument } from './status.ts'
+
+/** Largest plaintext, additional authenticated data and data to sign, bytes. */
+export const MAX_DATA = 65_536
+
+/** @throws KmsError checksum_mismatch; absent checksums match */
+export function verifyChecksum(field: string, data: Uint8Array, checksum: bigint | undefined): void {
+  if (checksum !== undefined && checksum !== BigInt(crc32c(data))) throw new KmsError('checksum_mismatch', { field })
+}
+
+/** @throws RpcError INVALID_ARGUMENT */
+export function checkSize(field: string, data: Uint8Array, limit: number = MAX_DATA): void {
+  if (data.length > limit)
+    throw badArgument(`The ${field} field is ${data.length} bytes long; the limit is ${limit} bytes.`)
+}
+
+export const checksumOf = (data: Uint8Array): bigint => BigInt(crc32c(data))

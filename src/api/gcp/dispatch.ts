@@ -1,0 +1,78 @@
+/** From a request message to the kernel and back, the same for both transports. */
+import type { DescMethod, Message } from '@bufbuild/protobuf'
+import { KmsError } from '../../core/error.ts'
+import type { RequestHead, SurfaceServices, WireContext } from '../surface.ts'
+import { expressible } from './algorithms.ts'
+import { authenticate } from './auth.ts'
+import type { BoundMethod } from './binding.ts'
+import { BINDINGS } from './bindings/index.ts'
+import { toRpcError } from './errors.ts'
+import { type ResourceName, realmOf } from './names.ts'
+import type { RpcError } from './status.ts'
+
+export type Caller = {
+  readonly headers: RequestHead['headers']
+  readonly requestId: string
+  readonly signal: AbortSignal
+}
+
+const BOUND: ReadonlyMap<DescMethod, BoundMethod> = new Map(BINDINGS.map((bound) => [bound.method, bound]))
+
+/** `google.cloud.kms.v1.KeyManagementService.Encrypt` */
+export const fullName = (method: DescMethod): string => `${method.parent.typeName}.${method.name}`
+
+export class Dispatcher {
+  readonly #services: SurfaceServices
+
+  constructor(services: SurfaceServices) {
+    this.#services = services
+  }
+
+  /** @throws RpcError for an unbound method and for callers who are nobody; asked before a body is read */
+  admit(method: DescMethod, headers: Caller['headers']): BoundMethod {
+    try {
+      authenticate(headers, this.#services.settings.auth)
+      const bound = BOUND.get(method)
+      if (bound === undefined) throw new KmsError('unimplemented', { operation: fullName(method) })
+      return bound
+    } catch (error) {
+      throw toRpcError(error)
+    }
+  }
+
+  /** @throws RpcError, nothing else */
+  async execute(bound: BoundMethod, request: Message, caller: Caller): Promise<Message> {
+    const { kernel, clock, settings } = this.#services
+    let resource: ResourceName | undefined
+    try {
+      resource = bound.resource(request)
+      const realm = realmOf(resource)
+      const ctx: WireContext = { realm, settings, now: clock.now() }
+      return await bound.execute(
+        kernel,
+        request,
+        {
+          signal: caller.signal,
+          requestId: caller.requestId,
+          dialect: 'gcp',
+          wire: bound.method.name,
+          principal: authenticate(caller.headers, settings.auth),
+          realm,
+          expresses: expressible,
+        },
+        ctx,
+      )
+    } catch (error) {
+      throw this.report(toRpcError(error, { resource, permission: bound.permission }), caller.requestId)
+    }
+  }
+
+  /** What went wrong inside is for the log only. */
+  report(error: RpcError, requestId: string): RpcError {
+    if (error.status === 'INTERNAL') {
+      const cause = error.cause instanceof KmsError ? (error.cause.cause ?? error.cause) : error
+      this.#services.log.error({ requestId, err: cause }, 'request failed')
+    }
+    return error
+  }
+}

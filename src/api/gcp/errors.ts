@@ -1,0 +1,231 @@
+/** The core's errors in Google's terms: one table, and what its rows become in REST and in gRPC. */
+import { create, type JsonObject, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
+import { anyPack } from '@bufbuild/protobuf/wkt'
+import { type ErrorCode, type ErrorParams, type ErrorSubject, KmsError } from '../../core/error.ts'
+import { BadRequestSchema, ErrorInfoSchema } from './gen/google/rpc/error_details_pb.js'
+import { StatusSchema } from './gen/google/rpc/status_pb.js'
+import { messageToJson } from './json.ts'
+import { nameAt, type ResourceName } from './names.ts'
+import { RpcError, STATUS, type StatusName } from './status.ts'
+
+export const DOMAIN = 'cloudkms.googleapis.com'
+
+/** What is known of a request when it fails. */
+export type ErrorContext = {
+  readonly resource?: ResourceName | undefined
+  /** IAM's name of what was asked for. */
+  readonly permission?: string | undefined
+}
+type Facts = ErrorContext & { readonly params: ErrorParams; readonly subject: ErrorSubject | undefined }
+
+/** The resource's name down to a level; a word where the request named none. */
+const named = ({ resource }: Facts, level: Parameters<typeof nameAt>[1]): string =>
+  resource === undefined ? 'the resource' : nameAt(resource, level)
+
+/** The version an operation was about: the one that was named, or the primary that was found. */
+function versionNamed(facts: Facts): string {
+  const { resource, subject } = facts
+  if (resource?.version !== undefined || subject?.version === undefined || resource?.key === undefined) {
+    return named(facts, 'version')
+  }
+  return nameAt({ ...resource, version: subject.version }, 'version')
+}
+
+type Row = readonly [status: StatusName, reason: string, message: (facts: Facts) => string]
+
+const notFound = (kind: string, level: Parameters<typeof nameAt>[1]): Row => [
+  'NOT_FOUND',
+  'RESOURCE_NOT_FOUND',
+  (facts) => `${kind} ${named(facts, level)} not found.`,
+]
+const notEnabled = (state: (facts: Facts) => string): Row => [
+  'FAILED_PRECONDITION',
+  'KEY_NOT_ENABLED',
+  (facts) => `${versionNamed(facts)} is not enabled, current state is: ${state(facts)}.`,
+]
+const unavailable = (reason: string, message: string): Row => ['UNAVAILABLE', reason, () => message]
+const exists = (kind: string, level: Parameters<typeof nameAt>[1]): Row => [
+  'ALREADY_EXISTS',
+  'RESOURCE_ALREADY_EXISTS',
+  (facts) => `${kind} ${named(facts, level)} already exists.`,
+]
+const wrongPurpose: Row = [
+  'FAILED_PRECONDITION',
+  'KEY_PURPOSE_MISMATCH',
+  (facts) => `The purpose and algorithm of ${versionNamed(facts)} do not allow the requested operation.`,
+]
+const undecryptable = (message: string): Row => [
+  'INVALID_ARGUMENT',
+  'DECRYPTION_FAILED',
+  () => `Decryption failed: ${message}`,
+]
+const stateWord = ({ params }: Facts): string => String(params.state ?? 'unknown').toUpperCase()
+const snake = (field: string): string => field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+
+const ERRORS = {
+  invalid_argument: [
+    'INVALID_ARGUMENT',
+    'INVALID_ARGUMENT',
+    ({ params }) => `Invalid ${params.field}: ${params.reason}.`,
+  ],
+  malformed_reference: ['INVALID_ARGUMENT', 'INVALID_RESOURCE_NAME', () => 'The resource name is malformed.'],
+  payload_too_large: [
+    'INVALID_ARGUMENT',
+    'PAYLOAD_TOO_LARGE',
+    ({ params }) => `Request payload size exceeds the limit: ${params.limit} bytes.`,
+  ],
+  plaintext_too_large: [
+    'INVALID_ARGUMENT',
+    'PLAINTEXT_TOO_LARGE',
+    ({ params }) => `The plaintext is longer than the limit of ${params.limit} bytes.`,
+  ],
+  digest_length: [
+    'INVALID_ARGUMENT',
+    'INVALID_DIGEST',
+    ({ params }) => `The digest is ${params.actual} bytes long; the algorithm requires ${params.expected}.`,
+  ],
+  // gcloud recognises these words (its command_lib/kms/e2e_integrity.py).
+  checksum_mismatch: [
+    'INVALID_ARGUMENT',
+    'CHECKSUM_MISMATCH',
+    ({ params }) => {
+      const field = snake(String(params.field))
+      return `The checksum in field ${field}_crc32c did not match the data in field ${field}.`
+    },
+  ],
+  unknown_operation: ['NOT_FOUND', 'METHOD_NOT_FOUND', () => 'Method not found.'],
+  unimplemented: ['UNIMPLEMENTED', 'NOT_IMPLEMENTED', ({ params }) => `${params.operation} is not implemented.`],
+  realm_not_found: notFound('Location', 'location'),
+  ring_not_found: notFound('KeyRing', 'ring'),
+  key_not_found: notFound('CryptoKey', 'key'),
+  version_not_found: notFound('CryptoKeyVersion', 'version'),
+  alias_not_found: notFound('CryptoKey', 'key'),
+  ring_exists: exists('KeyRing', 'ring'),
+  key_exists: exists('CryptoKey', 'key'),
+  key_deleted: exists('CryptoKey', 'key'),
+  alias_exists: exists('CryptoKey', 'key'),
+  name_reserved: [
+    'INVALID_ARGUMENT',
+    'NAME_RESERVED',
+    (facts) => `The name ${named(facts, 'key')} is reserved and can't be used for a new resource.`,
+  ],
+  key_disabled: notEnabled(() => 'DISABLED'),
+  key_pending_deletion: notEnabled(() => 'DESTROY_SCHEDULED'),
+  key_not_pending_deletion: [
+    'FAILED_PRECONDITION',
+    'KEY_NOT_DESTROY_SCHEDULED',
+    (facts) => `${versionNamed(facts)} is not scheduled for destruction.`,
+  ],
+  key_unavailable: [
+    'FAILED_PRECONDITION',
+    'NO_PRIMARY_VERSION',
+    (facts) => `CryptoKey ${named(facts, 'key')} has no primary version.`,
+  ],
+  key_pending_import: notEnabled(() => 'PENDING_IMPORT'),
+  key_not_yet_valid: [
+    'FAILED_PRECONDITION',
+    'KEY_NOT_YET_VALID',
+    (facts) => `${versionNamed(facts)} is not valid yet: the date it may be used from lies ahead.`,
+  ],
+  key_expired: ['FAILED_PRECONDITION', 'KEY_EXPIRED', (facts) => `${versionNamed(facts)} has expired.`],
+  version_disabled: notEnabled(stateWord),
+  version_state: [
+    'FAILED_PRECONDITION',
+    'INVALID_STATE',
+    (facts) => `${versionNamed(facts)} is in state ${stateWord(facts)}, which does not allow the requested operation.`,
+  ],
+  version_destroyed: notEnabled(stateWord),
+  usage_mismatch: wrongPurpose,
+  algorithm_mismatch: wrongPurpose,
+  unsupported_algorithm: [
+    'UNIMPLEMENTED',
+    'UNSUPPORTED_ALGORITHM',
+    () => 'The algorithm is not supported at this protection level.',
+  ],
+  unsupported_spec: [
+    'INVALID_ARGUMENT',
+    'UNSUPPORTED_ALGORITHM',
+    (facts) => `The protection level and algorithm are not available in ${named(facts, 'location')}.`,
+  ],
+  invalid_ciphertext: undecryptable('the ciphertext is invalid.'),
+  incorrect_key: undecryptable("verify that 'name' refers to the correct CryptoKey."),
+  invalid_signature: ['INVALID_ARGUMENT', 'INVALID_SIGNATURE', () => 'The signature is invalid.'],
+  unauthenticated: [
+    'UNAUTHENTICATED',
+    'CREDENTIALS_MISSING',
+    ({ params }) =>
+      params.reason === 'missing'
+        ? 'Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or other valid authentication credential.'
+        : 'Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication credential.',
+  ],
+  access_denied: [
+    'PERMISSION_DENIED',
+    'IAM_PERMISSION_DENIED',
+    (facts) =>
+      `Permission '${facts.permission ?? 'cloudkms'}' denied on resource '${named(facts, 'version')}' (or it may not exist).`,
+  ],
+  limit_exceeded: ['RESOURCE_EXHAUSTED', 'LIMIT_EXCEEDED', () => 'A limit on the number of resources is reached.'],
+  throttled: ['RESOURCE_EXHAUSTED', 'RATE_LIMIT_EXCEEDED', () => 'Too many requests. Try again later.'],
+  conflict: ['ABORTED', 'CONCURRENT_CHANGE', () => 'The resource was changed by another request. Try again.'],
+  backend_unavailable: unavailable('KEY_BACKEND_UNAVAILABLE', 'The device that holds the key is unavailable.'),
+  backend_timeout: ['DEADLINE_EXCEEDED', 'DEADLINE_EXCEEDED', () => 'Deadline exceeded.'],
+  audit_unavailable: unavailable('AUDIT_UNAVAILABLE', 'The service is unavailable: requests can not be recorded.'),
+  store_unavailable: unavailable('STORAGE_UNAVAILABLE', 'The service is unavailable: storage can not be reached.'),
+  shutting_down: unavailable('SHUTTING_DOWN', 'The service is shutting down.'),
+  internal: ['INTERNAL', 'INTERNAL', () => 'Internal error encountered.'],
+} as const satisfies Record<ErrorCode, Row>
+
+/** Whatever was thrown, as Google says it. What is not ours says nothing about itself. */
+export function toRpcError(thrown: unknown, context: ErrorContext = {}): RpcError {
+  if (thrown instanceof RpcError) return thrown
+  const error = KmsError.from(thrown)
+  const [status, reason, message]: Row = ERRORS[error.code]
+  const { resource, permission } = context
+  const metadata: Record<string, string> = {}
+  if (resource !== undefined) metadata.resource = nameAt(resource, 'version')
+  if (error.code === 'access_denied' && permission !== undefined) metadata.permission = permission
+  const text = message({ ...context, params: error.params, subject: error.subject })
+  return new RpcError(status, text, { reason, metadata, cause: error })
+}
+
+const errorInfoOf = ({ reason = '', metadata }: RpcError): MessageInitShape<typeof ErrorInfoSchema> => ({
+  reason,
+  domain: DOMAIN,
+  metadata: { ...metadata },
+})
+const badRequestOf = ({ violations }: RpcError): MessageInitShape<typeof BadRequestSchema> => ({
+  fieldViolations: violations.map(({ field, description }) => ({ field, description })),
+})
+
+/** google.rpc.Status in bytes, for the trailer `grpc-status-details-bin`; undefined where there is nothing more to say. */
+export function statusDetails(error: RpcError): Uint8Array | undefined {
+  const details = []
+  if (error.reason !== undefined) details.push(anyPack(ErrorInfoSchema, create(ErrorInfoSchema, errorInfoOf(error))))
+  if (error.violations.length > 0) {
+    details.push(anyPack(BadRequestSchema, create(BadRequestSchema, badRequestOf(error))))
+  }
+  if (details.length === 0) return undefined
+  const { code } = STATUS[error.status]
+  return toBinary(StatusSchema, create(StatusSchema, { code, message: error.message, details }))
+}
+
+const typed = (type: { typeName: string }, json: unknown): JsonObject => ({
+  '@type': `type.googleapis.com/${type.typeName}`,
+  ...(json as JsonObject),
+})
+
+/** The REST envelope of an error. */
+export function errorBody(error: RpcError): { readonly status: number; readonly body: JsonObject } {
+  const { http } = STATUS[error.status]
+  const details: JsonObject[] = []
+  if (error.reason !== undefined) {
+    const info = create(ErrorInfoSchema, errorInfoOf(error))
+    details.push(typed(ErrorInfoSchema, messageToJson(ErrorInfoSchema, info, false)))
+  }
+  if (error.violations.length > 0) {
+    const bad = create(BadRequestSchema, badRequestOf(error))
+    details.push(typed(BadRequestSchema, messageToJson(BadRequestSchema, bad, false)))
+  }
+  const shared = { code: http, message: error.message, status: error.status }
+  return { status: http, body: { error: details.length === 0 ? shared : { ...shared, details } } }
+}

@@ -1,0 +1,47 @@
+/** Liveness and readiness. Neither is audited: nothing about keys is in them. */
+import type { FastifyInstance } from 'fastify'
+import { KmsError } from '../../core/error.ts'
+
+/** One thing the server can't do without; rejects with the reason while it is out of order. */
+export type HealthCheck = { readonly name: string; check(): Promise<void> }
+
+export type Readiness = { readonly status: 'ready' | 'not_ready'; readonly checks: Readonly<Record<string, string>> }
+
+const CHECK_TIMEOUT_MS = 3_000
+
+/** A KmsError's text is made of its code and safe params; any other error says nothing here. */
+const reasonOf = (error: unknown): string => KmsError.from(error).message
+
+async function verdict(check: HealthCheck): Promise<string> {
+  let timer: NodeJS.Timeout | undefined
+  const tooLate = new Promise<string>((resolve) => {
+    timer = setTimeout(() => resolve(`no answer within ${CHECK_TIMEOUT_MS} ms`), CHECK_TIMEOUT_MS)
+  })
+  const answer = check.check().then(
+    () => 'ok',
+    (error: unknown) => reasonOf(error),
+  )
+  return Promise.race([answer, tooLate]).finally(() => clearTimeout(timer))
+}
+
+async function examine(checks: readonly HealthCheck[]): Promise<Readiness> {
+  const results = await Promise.all(checks.map(async (check) => [check.name, await verdict(check)] as const))
+  const healthy = results.every(([, result]) => result === 'ok')
+  return { status: healthy ? 'ready' : 'not_ready', checks: Object.fromEntries(results) }
+}
+
+/** @param stopping a server that is draining is not ready */
+export function registerHealth(app: FastifyInstance, checks: readonly HealthCheck[], stopping: () => boolean): void {
+  let running: Promise<Readiness> | undefined
+  app.get('/_/health/live', async () => ({ status: 'live' }))
+  app.get('/_/health/ready', async (_request, reply) => {
+    // Callers that ask at the same time share one examination: it reaches down to the token.
+    running ??= examine(checks).finally(() => {
+      running = undefined
+    })
+    const readiness = stopping()
+      ? ({ status: 'not_ready', checks: { server: 'shutting_down' } } as const)
+      : await running
+    return reply.code(readiness.status === 'ready' ? 200 : 503).send(readiness)
+  })
+}

@@ -1,0 +1,42 @@
+/** What a request knows besides HTTP: the listener it came in by, and how long it may take. */
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import type { Dialect } from '../../core/key.ts'
+import type { RequestHead } from '../surface.ts'
+
+export type ListenerInfo = {
+  readonly tls: boolean
+  readonly dialects: ReadonlySet<Dialect>
+  /** Only this machine can reach it. */
+  readonly loopback: boolean
+}
+
+export type RawRequest = IncomingMessage | Http2ServerRequest
+export type RawResponse = ServerResponse | Http2ServerResponse
+export type Handler = (request: RawRequest, response: RawResponse) => void
+/** One handler serves HTTP/1.1 and, through Node's compatibility layer, HTTP/2. */
+export const asRequestListener = (handler: Handler): RequestListener => handler as RequestListener
+
+const LISTENER = Symbol('listener')
+type Marked = RawRequest & { [LISTENER]?: ListenerInfo }
+
+export const markListener = (request: RawRequest, listener: ListenerInfo): void => {
+  ;(request as Marked)[LISTENER] = listener
+}
+/** Requests that no listener brought in (Fastify's `inject`) have none. */
+export const listenerOf = (request: RawRequest): ListenerInfo | undefined => (request as Marked)[LISTENER]
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Undefined for injected requests. */
+    readonly listener: ListenerInfo | undefined
+    /** Aborts when the request has taken longer than limits.requestTimeoutMs; for CallContext.signal. */
+    readonly deadline: AbortSignal
+  }
+}
+
+/** The head with the URL as the client wrote it, whatever a surface rewrote it to. */
+export function headOf(request: RawRequest): RequestHead {
+  const original = (request as { originalUrl?: string }).originalUrl
+  return { method: request.method ?? '', url: original ?? request.url ?? '', headers: request.headers }
+}

@@ -1,0 +1,374 @@
+/** One Fastify application behind several listeners: the dialects, health, and in dev the developer's endpoints. */
+import { randomUUID } from 'node:crypto'
+import http from 'node:http'
+import { join } from 'node:path'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Logger } from 'pino'
+import { authority, type Config, type ListenerConfig } from '../config.ts'
+import { KmsError } from '../core/error.ts'
+import type { Kernel } from '../core/kernel.ts'
+import type { Dialect } from '../core/key.ts'
+import type { Clock } from '../core/ports.ts'
+import { Problem } from '../core/problem.ts'
+import { type DevHooks, registerDev } from './dev/endpoints.ts'
+import { Deadlines } from './http/deadlines.ts'
+import { toKmsError } from './http/errors.ts'
+import { type HealthCheck, registerHealth } from './http/health.ts'
+import { HostRules } from './http/hosts.ts'
+import { Listener, type TlsMaterial } from './http/listener.ts'
+import { RequestLog } from './http/logging.ts'
+import {
+  headOf,
+  type ListenerInfo,
+  listenerOf,
+  markListener,
+  type RawRequest,
+  type RawResponse,
+} from './http/request.ts'
+import { fileTls, localNames, localTls } from './http/tls.ts'
+import { type TunnelTarget, tunnelHandler } from './http/tunnel.ts'
+import type { RequestHead, Surface, SurfaceSettings } from './surface.ts'
+
+export type ServerParts = {
+  readonly config: Config
+  readonly surfaces: readonly Surface[]
+  readonly services: { readonly kernel: Kernel; readonly clock: Clock; readonly log: Logger }
+  /** What /_/health/ready examines. */
+  readonly readiness: readonly HealthCheck[]
+  /** Absent in production. */
+  readonly dev?: DevHooks
+}
+
+export type BoundListener = {
+  /** `http://127.0.0.1:7400`, `https://localhost:7443`. */
+  readonly url: string
+  readonly tls: boolean
+  readonly address: string
+  readonly port: number
+  readonly dialects: readonly Dialect[]
+}
+
+export type Server = {
+  /** For tests that need no socket: `app.inject`. */
+  readonly app: FastifyInstance
+  /** @throws Problem when a port can't be bound or a certificate can't be read; nothing stays bound then */
+  start(): Promise<readonly BoundListener[]>
+  /** Reads certificate files again, for new connections. */
+  reloadCertificates(): Promise<void>
+  /** New requests are refused, those in flight finish; @returns how many connections were cut off at the deadline */
+  stop(): Promise<number>
+}
+
+const HEADERS_TIMEOUT_MS = 10_000
+const IDLE_TIMEOUT_MS = 72_000
+const STOP_DEADLINE_MS = 9_000
+const MAX_PARAM_LENGTH = 2048
+/** No route has this path, and no client may start its own with it (design section 3). */
+const NOWHERE = '/@'
+/** Spellings of `/@` that the router would take for it: absolute, percent-encoded, with more slashes. */
+const INTERNAL_PATH = /^(?:https?:\/\/[^/?#]*)?\/*(?:@|%40)/i
+
+export const surfaceSettings = (config: Config, dialect: Dialect): SurfaceSettings => ({
+  profile: config.profile,
+  auth: config.auth[dialect],
+  publicUrl: config.publicUrl,
+  vaultDomain: config.vaultDomain,
+  defaultAccount: config.realm.aws.account,
+  defaultRegion: config.realm.aws.region,
+  tenant: config.realm.azure.tenant,
+})
+
+/** HTTP numbers of errors that no dialect renders. */
+const PLAIN_STATUS: Readonly<Partial<Record<KmsError['code'], number>>> = {
+  invalid_argument: 400,
+  access_denied: 403,
+  unknown_operation: 404,
+  payload_too_large: 413,
+  backend_timeout: 504,
+  shutting_down: 503,
+  store_unavailable: 503,
+  audit_unavailable: 503,
+  backend_unavailable: 503,
+}
+
+/** The path a request is routed by; query strings stay. */
+function routedUrl(surfaces: readonly Surface[], request: RawRequest): string {
+  const url = request.url ?? '/'
+  const listener = listenerOf(request)
+  const head: RequestHead = { method: request.method ?? '', url, headers: request.headers }
+  for (const surface of surfaces) {
+    if (surface.rewrite === undefined || listener?.dialects.has(surface.dialect) === false) continue
+    const path = surface.rewrite(head)
+    if (path !== undefined) return path
+  }
+  return INTERNAL_PATH.test(url) ? NOWHERE : url
+}
+
+/** Bytes as RFC 9113 section 6.5.2 counts them, without the 32 per field that HTTP/1.1 has no equal of. */
+const headerBytesOf = (request: RawRequest): number => request.rawHeaders.reduce((sum, text) => sum + text.length, 0)
+
+/**
+ * What HTTP/1.1's parser does and HTTP/2's leaves to us. `:authority` takes the place of Host, and a request that says
+ * both differently is nobody's. Node binds clients to the header limit only once they acknowledged it.
+ */
+function http2Refusal(request: RawRequest, headerBytes: number): { status: number; message: string } | undefined {
+  if (request.httpVersionMajor !== 2) return undefined
+  if (headerBytesOf(request) > headerBytes) return { status: 431, message: 'too many bytes of headers' }
+  const authority = request.headers[':authority']
+  if (typeof authority === 'string') request.headers.host ??= authority
+  const { host } = request.headers
+  if (host === undefined) return { status: 400, message: 'neither :authority nor Host' }
+  return authority === undefined || host === authority
+    ? undefined
+    : { status: 400, message: 'Host and :authority differ' }
+}
+
+function refuseEarly(response: RawResponse, status: number, message: string): void {
+  const body = JSON.stringify({ error: 'bad_request', message })
+  ;(response as http.ServerResponse)
+    .writeHead(status, { 'content-type': 'application/json', 'content-length': body.length })
+    .end(body)
+}
+
+class HttpServer implements Server {
+  readonly app: FastifyInstance
+  readonly #parts: ServerParts
+  readonly #rules: HostRules
+  readonly #deadlines: Deadlines
+  #listeners: { readonly config: ListenerConfig; readonly listener: Listener; port: number }[] = []
+  #caPem: string | undefined
+  #stopping: Promise<number> | undefined
+
+  constructor(parts: ServerParts) {
+    this.#parts = parts
+    this.#rules = new HostRules({ vaultDomain: parts.config.vaultDomain, publicUrl: parts.config.publicUrl })
+    this.#deadlines = new Deadlines(parts.config.limits.requestTimeoutMs)
+    this.app = this.#createApp()
+  }
+
+  #createApp(): FastifyInstance {
+    const { config, surfaces, services } = this.#parts
+    return Fastify({
+      // Listeners are ours; this one never listens.
+      serverFactory: () => http.createServer(),
+      loggerInstance: services.log,
+      logController: new RequestLog(services.log),
+      genReqId: () => randomUUID(),
+      bodyLimit: config.limits.bodyBytes,
+      return503OnClosing: false,
+      routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreDuplicateSlashes: false, caseSensitive: true },
+      rewriteUrl: (request) => routedUrl(surfaces, request),
+      frameworkErrors: (error, request, reply) => this.#fail(error, request, reply),
+    }) as unknown as FastifyInstance // the pino Logger narrows the generic, which no caller needs
+  }
+
+  async register(): Promise<void> {
+    const { app } = this
+    const { config, dev, readiness } = this.#parts
+    app.decorateRequest('listener', {
+      getter(this: FastifyRequest) {
+        return listenerOf(this.raw)
+      },
+    })
+    const deadlines = this.#deadlines
+    app.decorateRequest('deadline', { getter: () => deadlines.signal() })
+    app.removeAllContentTypeParsers()
+    app.addHook('onRequest', (request, reply, done) => this.#admit(request, reply, done))
+    app.setErrorHandler((error, request, reply) => this.#fail(error, request, reply))
+    app.setNotFoundHandler((request, reply) => this.#notFound(request, reply))
+    registerHealth(app, readiness, () => this.#stopping !== undefined)
+    if (config.profile === 'dev') this.#registerAuthority()
+    if (dev !== undefined) {
+      await app.register(async (scope) => registerDev(scope, dev, { depth: config.limits.jsonDepth }))
+    }
+    for (const surface of this.#parts.surfaces)
+      await app.register(async (scope) => this.#registerSurface(surface, scope))
+    await app.ready()
+  }
+
+  #registerAuthority(): void {
+    this.app.get('/_/ca.pem', (_request, reply) => {
+      if (this.#caPem === undefined) return reply.callNotFound()
+      return reply.type('application/x-pem-file').send(this.#caPem)
+    })
+  }
+
+  async #registerSurface(surface: Surface, scope: FastifyInstance): Promise<void> {
+    const { config, services } = this.#parts
+    if (config.listeners.some(({ dialects }) => !dialects.includes(surface.dialect))) {
+      scope.addHook('onRequest', (request, reply, done) => {
+        if (request.listener?.dialects.has(surface.dialect) === false) reply.callNotFound()
+        else done()
+      })
+    }
+    await surface.register(scope, { ...services, settings: surfaceSettings(config, surface.dialect) })
+  }
+
+  /** Before anything of a request but its head is read. */
+  #admit(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
+    if (this.#stopping !== undefined) {
+      if (request.raw.httpVersionMajor === 1) reply.header('connection', 'close')
+      done(new KmsError('shutting_down'))
+      return
+    }
+    if (this.#parts.config.profile === 'dev') {
+      const refusal = this.#rules.refusal(request.headers, request.listener?.loopback !== false)
+      if (refusal !== undefined) {
+        reply.code(403).send({ error: 'access_denied', message: refusal })
+        return
+      }
+    }
+    // Answered here, because Fastify would parse the body first and complain about that.
+    if (request.is404) this.#notFound(request, reply)
+    else done()
+  }
+
+  #notFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const { method, url } = headOf(request.raw)
+    return this.#render(
+      new KmsError('unknown_operation', { operation: `${method} ${url.replace(/[?#].*$/s, '')}` }),
+      request,
+      reply,
+    )
+  }
+
+  #fail(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const failure = toKmsError(error, this.#parts.config.limits.bodyBytes)
+    if (failure.code === 'internal') request.log.error({ err: failure, req: request.raw }, 'request failed')
+    return this.#render(failure, request, reply)
+  }
+
+  #render(error: KmsError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const head = headOf(request.raw)
+    const served = this.#parts.surfaces.filter(({ dialect }) => request.listener?.dialects.has(dialect) !== false)
+    const surface = served.find((candidate) => candidate.owns(head))
+    if (surface === undefined) {
+      return reply
+        .code(PLAIN_STATUS[error.code] ?? 500)
+        .send({ error: error.code, message: error.message, requestId: request.id })
+    }
+    const { status, headers, body } = surface.render(error, head, request.id)
+    return reply.code(status).headers(headers).send(body)
+  }
+
+  async start(): Promise<readonly BoundListener[]> {
+    try {
+      const bound: BoundListener[] = []
+      for (const config of this.#parts.config.listeners) bound.push(await this.#open(config))
+      return bound
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
+  }
+
+  async #open(config: ListenerConfig): Promise<BoundListener> {
+    const { limits, profile, vaultDomain } = this.#parts.config
+    const info: ListenerInfo = {
+      tls: config.tls !== undefined,
+      dialects: new Set(config.dialects),
+      loopback: config.loopback,
+    }
+    const material = await this.#material(config)
+    const mayProxy = profile === 'dev' && config.loopback && material === undefined
+    const listener = new Listener({
+      limits: {
+        headerBytes: limits.headerBytes,
+        requestTimeoutMs: limits.requestTimeoutMs,
+        headersTimeoutMs: Math.min(HEADERS_TIMEOUT_MS, limits.requestTimeoutMs),
+        idleTimeoutMs: IDLE_TIMEOUT_MS,
+      },
+      handler: (request, response) => this.#dispatch(info, request, response),
+      ...(material === undefined ? {} : { tls: material }),
+      ...(mayProxy ? { onConnect: tunnelHandler(vaultDomain, () => this.#tunnelTarget()) } : {}),
+    })
+    const { port } = await listener.listen(config.address, config.port).catch((error: NodeJS.ErrnoException) => {
+      throw bindProblem(config, error)
+    })
+    this.#listeners.push({ config, listener, port })
+    const host = info.tls && config.loopback ? 'localhost' : config.address
+    return {
+      url: `${info.tls ? 'https' : 'http'}://${authority(host, port)}`,
+      tls: info.tls,
+      address: config.address,
+      port,
+      dialects: config.dialects,
+    }
+  }
+
+  #dispatch(info: ListenerInfo, request: RawRequest, response: RawResponse): void {
+    const refusal = http2Refusal(request, this.#parts.config.limits.headerBytes)
+    if (refusal !== undefined) {
+      refuseEarly(response, refusal.status, refusal.message)
+      return
+    }
+    markListener(request, info)
+    this.app.routing(request as http.IncomingMessage, response as http.ServerResponse)
+  }
+
+  async #material(listener: ListenerConfig): Promise<TlsMaterial | undefined> {
+    const { tls } = listener
+    if (tls === undefined) return undefined
+    if (tls.certificate !== 'local') return fileTls(tls, tls.certificate)
+    const { config } = this.#parts
+    const more = config.publicUrl === undefined ? [] : [new URL(config.publicUrl).hostname.replace(/^\[|\]$/g, '')]
+    const local = await localTls(join(config.dataDir, 'tls'), localNames(config.vaultDomain, more), tls.minVersion)
+    this.#caPem = local.caPem
+    return local.material
+  }
+
+  #tunnelTarget(): TunnelTarget | undefined {
+    const own = this.#listeners.find(({ config }) => config.tls !== undefined && config.loopback)
+    return own === undefined ? undefined : { address: own.config.address, port: own.port }
+  }
+
+  async reloadCertificates(): Promise<void> {
+    for (const { config, listener } of this.#listeners) {
+      const material = await this.#material(config)
+      if (material !== undefined) listener.setSecureContext(material)
+    }
+  }
+
+  stop(): Promise<number> {
+    this.#stopping ??= this.#drain()
+    return this.#stopping
+  }
+
+  async #drain(): Promise<number> {
+    const cut = await Promise.all(this.#listeners.map(({ listener }) => listener.close(STOP_DEADLINE_MS)))
+    this.#deadlines.close()
+    await this.app.close()
+    return cut.reduce((sum, count) => sum + count, 0)
+  }
+}
+
+function bindProblem(config: ListenerConfig, error: NodeJS.ErrnoException): Problem {
+  const name = authority(config.address, config.port)
+  const setting = config.tls === undefined ? 'TREFOIL_PORT' : 'TREFOIL_TLS_PORT'
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return new Problem(
+        `${name} is taken by another process`,
+        `stop that process, or set ${setting} to another port (0 picks a free one)`,
+      )
+    case 'EACCES':
+      return new Problem(`this user may not bind ${name}`, `set ${setting} to a port above 1023`)
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return new Problem(
+        `${config.address} is not an address of this machine`,
+        'set TREFOIL_HOST to 127.0.0.1 or 0.0.0.0',
+      )
+    default:
+      return new Problem(`${name} cannot be bound (${error.code ?? 'unknown error'})`, 'set another address or port', {
+        cause: error,
+      })
+  }
+}
+
+/** Registers everything; `start()` opens the listeners. */
+export async function createServer(parts: ServerParts): Promise<Server> {
+  const server = new HttpServer(parts)
+  await server.register()
+  return server
+}

@@ -1,0 +1,46 @@
+import type { BoundListener } from '../api/server.ts'
+import type { Config } from '../config.ts'
+import type { Realm } from '../core/key.ts'
+import { compose } from '../main.ts'
+
+/** After this the process ends, whatever is still in flight. */
+const STOP_DEADLINE_MS = 10_000
+
+const addresses = ({ aws, gcp, azure }: Realm): readonly string[] => [
+  ...(aws ? [`aws=${aws.account}/${aws.region}`] : []),
+  ...(gcp ? [`gcp=projects/${gcp.project}/locations/${gcp.location}`] : []),
+  ...(azure ? [`azure=${azure.tenant}`] : []),
+]
+
+const readyLine = (listeners: readonly BoundListener[], realm: Realm): string =>
+  ['trefoil ready', ...listeners.map(({ url }) => url), ...addresses(realm)].join(' ')
+
+/** Serves until SIGTERM or SIGINT; SIGHUP reads certificates again. */
+export async function runServe(config: Config): Promise<undefined> {
+  const trefoil = await compose(config)
+  const { log } = trefoil
+  for (const [dialect, mode] of Object.entries(config.auth)) {
+    if (mode !== 'enforce') log.warn({ dialect, auth: mode }, 'UNSAFE: credentials are not checked; loopback only')
+  }
+  const listeners = await trefoil.start().catch(async (error: unknown) => {
+    await trefoil.stop()
+    throw error
+  })
+  const stop = (): void => {
+    setTimeout(() => process.exit(1), STOP_DEADLINE_MS).unref()
+    trefoil.stop().then(
+      () => process.exit(0),
+      (err: unknown) => {
+        log.fatal({ err }, 'could not stop cleanly')
+        process.exit(1)
+      },
+    )
+  }
+  process.once('SIGTERM', stop)
+  process.once('SIGINT', stop)
+  process.on('SIGHUP', () => {
+    trefoil.server.reloadCertificates().catch((err: unknown) => log.error({ err }, 'certificates were not reloaded'))
+  })
+  process.stdout.write(`${readyLine(listeners, trefoil.realm)}\n`)
+  return undefined
+}

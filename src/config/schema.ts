@@ -1,0 +1,161 @@
+/**
+ * The configuration as it is written, in trefoil.yaml or in TREFOIL_* variables: every key is optional. What is left
+ * out gets its default in resolve.ts.
+ */
+import { type Static, type TSchema, Type } from '@sinclair/typebox'
+import { DIALECTS } from '../core/key.ts'
+
+const closed = { additionalProperties: false } as const
+const oneOf = <const T extends readonly string[]>(values: T) =>
+  Type.Unsafe<T[number]>(Type.Union(values.map((value) => Type.Literal(value))))
+const Path = Type.String({ minLength: 1, maxLength: 4096 })
+const Host = Type.String({
+  pattern: '^([A-Za-z0-9_.-]{1,253}|[0-9A-Fa-f:.]{2,45})$',
+  description: 'a host name or IP address',
+})
+const DnsName = Type.String({
+  pattern: '^[a-z0-9]([a-z0-9-]{0,62})(\\.[a-z0-9]([a-z0-9-]{0,62}))*$',
+  maxLength: 253,
+  description: 'a DNS name in lower case',
+})
+const Port = Type.Integer({ minimum: 0, maximum: 65535 })
+
+/** Where a secret comes from: exactly one of the three. The secret itself is never part of the configuration. */
+const SecretSource = Type.Partial(
+  Type.Object({
+    /** Name of an environment variable. */
+    env: Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$', description: 'the name of an environment variable' }),
+    file: Path,
+    /** An open file descriptor, 3 or more. */
+    fd: Type.Integer({ minimum: 3, maximum: 1024 }),
+  }),
+  closed,
+)
+
+const Tls = Type.Partial(
+  Type.Object({ cert: Path, key: Path, clientCa: Path, minVersion: oneOf(['TLSv1.2', 'TLSv1.3']) }),
+  closed,
+)
+const Mode = oneOf(['off', 'permissive', 'enforce'])
+const Realm = Type.Partial(
+  Type.Object({
+    aws: Type.Partial(
+      Type.Object({
+        account: Type.String({ pattern: '^[0-9]{12}$', description: 'a 12-digit account number' }),
+        region: Type.String({ pattern: '^[a-z][a-z0-9-]{2,31}$', description: 'a region such as us-east-1' }),
+      }),
+      closed,
+    ),
+    gcp: Type.Partial(
+      Type.Object({
+        project: Type.String({ pattern: '^[a-z][a-z0-9:.-]{1,62}[a-z0-9]$', description: 'a project id' }),
+        location: Type.String({
+          pattern: '^[a-z][a-z0-9-]{1,62}$',
+          description: 'a location such as global or us-east1',
+        }),
+      }),
+      closed,
+    ),
+    azure: Type.Partial(
+      Type.Object({
+        tenant: Type.String({
+          pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$',
+          description: 'a GUID in lower case',
+        }),
+      }),
+      closed,
+    ),
+  }),
+  closed,
+)
+
+const Listener = Type.Object(
+  {
+    address: Type.Optional(Host),
+    port: Port,
+    /** Present: TLS. Without `cert` and `key` the dev profile uses its local certificate authority. */
+    tls: Type.Optional(Tls),
+    dialects: Type.Optional(Type.Array(oneOf(DIALECTS), { minItems: 1, uniqueItems: true })),
+    /** Something in front of this plain listener ends TLS; without it, production refuses plain listeners. */
+    behindProxy: Type.Optional(Type.Boolean()),
+  },
+  closed,
+)
+
+const Hsm = Type.Object(
+  {
+    name: Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$', description: 'lower case letters, digits and hyphens' }),
+    library: Path,
+    tokenLabel: Type.Optional(Type.String({ minLength: 1, maxLength: 32 })),
+    serial: Type.Optional(Type.String({ minLength: 1, maxLength: 16 })),
+    slot: Type.Optional(Type.Integer({ minimum: 0 })),
+    pin: SecretSource,
+    sessions: Type.Optional(Type.Integer({ minimum: 1, maximum: 1024 })),
+    deadlineMs: Type.Optional(Type.Integer({ minimum: 100, maximum: 600_000 })),
+  },
+  closed,
+)
+
+export const Settings = Type.Partial(
+  Type.Object({
+    profile: oneOf(['dev', 'production']),
+    dataDir: Path,
+    host: Host,
+    port: Port,
+    tlsPort: Port,
+    tls: Tls,
+    listeners: Type.Array(Listener, { minItems: 1, maxItems: 32 }),
+    publicUrl: Type.String({
+      pattern: '^https?://[A-Za-z0-9.:[\\]-]+$',
+      description: 'a URL of scheme, host and port, such as https://kms.example.org',
+    }),
+    vaultDomain: DnsName,
+    auth: Type.Partial(Type.Object({ aws: Mode, azure: Mode, gcp: Mode }), closed),
+    rootKey: Type.Partial(
+      Type.Object({
+        type: oneOf(['file', 'passphrase', 'token']),
+        /** `file`: where the key lies. */
+        path: Path,
+        /** `passphrase`: where the passphrase comes from. */
+        passphrase: SecretSource,
+        /** `token`: the `hsm` entry whose token holds the key. */
+        hsm: Type.String({ minLength: 1, maxLength: 63 }),
+      }),
+      closed,
+    ),
+    defaultBackend: Type.String({
+      pattern: '^(software|pkcs11:[a-z0-9-]+)$',
+      description: 'software or pkcs11:<hsm name>',
+    }),
+    hsm: Type.Array(Hsm, { maxItems: 64 }),
+    realm: Realm,
+    log: Type.Partial(
+      Type.Object({
+        level: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
+        format: oneOf(['json', 'pretty']),
+      }),
+      closed,
+    ),
+    audit: Type.Partial(Type.Object({ path: Path, checkpoints: Path }), closed),
+    limits: Type.Partial(
+      Type.Object({
+        bodyBytes: Type.Integer({ minimum: 1024, maximum: 64 * 1024 * 1024 }),
+        headerBytes: Type.Integer({ minimum: 1024, maximum: 1024 * 1024 }),
+        requestTimeoutMs: Type.Integer({ minimum: 100, maximum: 3_600_000 }),
+        jsonDepth: Type.Integer({ minimum: 4, maximum: 256 }),
+      }),
+      closed,
+    ),
+  }),
+  closed,
+)
+export type Settings = Static<typeof Settings>
+export type SecretSource = Static<typeof SecretSource>
+export type TlsSettings = Static<typeof Tls>
+export type HsmSettings = Static<typeof Hsm>
+
+/** The literals of a `oneOf`, or undefined for any other schema. */
+export function choices(schema: TSchema): readonly string[] | undefined {
+  const members: unknown = schema.anyOf
+  return Array.isArray(members) ? members.map((member: { const: string }) => member.const) : undefined
+}

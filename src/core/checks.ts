@@ -1,0 +1,54 @@
+/** What a use demands of a key and its version; the same for every dialect (design section 1, principle 1). */
+import { type Algorithm, algorithmRow, type KeyUse, specHas, specRow, usesOf } from './algorithm.ts'
+import { isEnvelope } from './envelope.ts'
+import { KmsError } from './error.ts'
+import { type Key, type KeyVersion, keyStateError, validityError, versionStateError } from './key.ts'
+import type { AlgorithmChoice, Call } from './operation.ts'
+import type { CryptoBackend } from './ports.ts'
+
+/** Uses that make something new; the others stay possible outside a key's dates (Azure's nbf and exp, as documented). */
+const PROTECTS: ReadonlySet<KeyUse> = new Set<KeyUse>(['encrypt', 'sign', 'wrap', 'mac_sign'])
+/**
+ * Azure answers encrypt, wrap and verify on a disabled key (seen on the live service, azure-sdk-for-python#45342); here
+ * only on keys disabled through Azure.
+ */
+const AZURE_LENIENT: ReadonlySet<KeyUse> = new Set<KeyUse>(['encrypt', 'wrap', 'verify'])
+
+const lenient = (version: KeyVersion, use: KeyUse, call: Call): boolean =>
+  call.dialect === 'azure' && version.disabledBy === 'azure' && AZURE_LENIENT.has(use)
+
+/** A key may have several uses in Azure; AWS and GCP know one, fixed by its purpose (design section 1, "Azure key_ops"). */
+const mayUse = (key: Key, use: KeyUse, call: Call): boolean =>
+  key.uses.includes(use) && (call.dialect === 'azure' || usesOf(key.purpose, key.spec).includes(use))
+
+/** @throws KmsError for a state, a date or a use that forbids it */
+export function checkUse(key: Key, version: KeyVersion, use: KeyUse, call: Call, operation: string, now: number): void {
+  if (key.state !== 'enabled') throw keyStateError(key.state)
+  if (version.state !== 'enabled' && !(version.state === 'disabled' && lenient(version, use, call))) {
+    throw versionStateError(version.state)
+  }
+  if (!mayUse(key, use, call)) throw new KmsError('usage_mismatch', { usage: key.purpose, operation })
+  const invalid = PROTECTS.has(use) ? validityError(version, now) : undefined
+  if (invalid !== undefined) throw invalid
+}
+
+/** @throws KmsError algorithm_mismatch, unsupported_algorithm */
+export function checkAlgorithm(version: KeyVersion, choice: AlgorithmChoice, backend: CryptoBackend): Algorithm {
+  const { spec } = version
+  if (typeof choice === 'function') return checkAlgorithm(version, choice(version), backend)
+  if (choice === 'envelope') {
+    const algorithm = specRow(spec).algorithms.find((name) => isEnvelope(name) && backend.supports(spec, name))
+    if (algorithm === undefined) throw new KmsError('algorithm_mismatch', { algorithm: choice, spec })
+    return algorithm
+  }
+  const allowed = version.algorithms === undefined || version.algorithms.includes(choice) || isEnvelope(choice)
+  if (!specHas(spec, choice) || !allowed) throw new KmsError('algorithm_mismatch', { algorithm: choice, spec })
+  if (!backend.supports(spec, choice)) throw new KmsError('unsupported_algorithm', { algorithm: choice, spec })
+  return choice
+}
+
+/** Whether an algorithm takes a digest made by the caller. */
+export function digestHash(algorithm: Algorithm) {
+  const row = algorithmRow(algorithm)
+  return row.op === 'sign' && 'hash' in row ? row.hash : undefined
+}

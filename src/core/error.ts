@@ -1,0 +1,101 @@
+/**
+ * Every way an operation can fail. Dialects map these to their own names and HTTP numbers, in one table each;
+ * nothing below `src/api` knows a status code.
+ */
+export const ERROR_CODES = [
+  // the request
+  'invalid_argument', // params: field, reason
+  'malformed_reference', // params: reference — a key, ring or version name no dialect grammar accepts
+  'payload_too_large', // params: limit (bytes)
+  'plaintext_too_large', // params: limit (bytes), algorithm
+  'digest_length', // params: algorithm, expected (bytes), actual
+  'checksum_mismatch', // params: field
+  'unknown_operation', // params: operation — no cloud has it
+  'unimplemented', // params: operation — the cloud has it, Trefoil does not
+  // what it names
+  'realm_not_found', // params: address
+  'ring_not_found', // params: reference
+  'key_not_found', // params: reference
+  'version_not_found', // params: reference
+  'alias_not_found', // params: reference
+  'ring_exists', // params: reference
+  'key_exists', // params: reference
+  'key_deleted', // params: reference — the name belongs to a key that waits for its deletion
+  'alias_exists', // params: reference
+  'name_reserved', // params: reference — UUID-shaped, or retired
+  // its state
+  'key_disabled',
+  'key_pending_deletion',
+  'key_not_pending_deletion',
+  'key_unavailable', // no usable version
+  'key_pending_import',
+  'key_not_yet_valid',
+  'key_expired',
+  'version_disabled', // params: state
+  'version_state', // params: state — the version's state does not allow the operation
+  'version_destroyed',
+  // what it can do
+  'usage_mismatch', // params: usage, operation
+  'algorithm_mismatch', // params: algorithm, spec
+  'unsupported_algorithm', // params: algorithm, spec — nothing here can do it, the token included
+  'unsupported_spec', // params: spec, backend
+  // cryptographic verdicts
+  'invalid_ciphertext',
+  'incorrect_key',
+  'invalid_signature',
+  // who asks
+  'unauthenticated', // params: reason
+  'access_denied', // params: action
+  // limits and conditions
+  'limit_exceeded', // params: limit
+  'throttled',
+  'conflict',
+  'backend_unavailable',
+  'backend_timeout',
+  'audit_unavailable',
+  'store_unavailable',
+  'shutting_down',
+  'internal',
+] as const
+export type ErrorCode = (typeof ERROR_CODES)[number]
+
+/** Facts a dialect may put into its message. Never a payload, a secret or a cause. */
+export type ErrorParams = Readonly<Record<string, string | number>>
+
+/** The key an error is about, as far as the kernel had resolved it. Dialects render their own name of it. */
+export type ErrorSubject = {
+  readonly keyId: string
+  readonly keyName: string
+  readonly ringName: string
+  readonly version?: number
+}
+
+export class KmsError extends Error {
+  override readonly name = 'KmsError'
+  readonly code: ErrorCode
+  readonly params: ErrorParams
+  /** Set once by the kernel. */
+  subject: ErrorSubject | undefined
+
+  /** `cause` goes to the log only, never to the caller. */
+  constructor(code: ErrorCode, params: ErrorParams = {}, options?: { cause?: unknown }) {
+    const facts = Object.entries(params).map(([name, value]) => `${name}=${value}`)
+    super(facts.length === 0 ? code : `${code} (${facts.join(', ')})`, options)
+    this.code = code
+    this.params = params
+  }
+
+  /** Anything that is not ours becomes `internal`, with a message that says nothing. */
+  static from(error: unknown): KmsError {
+    return error instanceof KmsError ? error : new KmsError('internal', {}, { cause: error })
+  }
+}
+
+/** The one error for bad input, with the field named. */
+export const invalidArgument = (field: string, reason: string): KmsError =>
+  new KmsError('invalid_argument', { field, reason })
+
+/** Why the process can't start, in words for its operator, with the way out. Never reaches a caller. */
+export class StartError extends Error {
+  override readonly name = 'StartError'
+}

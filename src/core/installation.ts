@@ -1,0 +1,85 @@
+/** What an installation has once: its built-in realm and the secrets it keeps sealed in its own store. */
+import { KmsError } from './error.ts'
+import type { Realm } from './key.ts'
+import type { CallContext, CryptoBackend, Sealer, Store, Stored, Write } from './ports.ts'
+import { newRealm, type RealmPlan } from './provision.ts'
+import { BUILT_IN_REALM } from './resolver.ts'
+import type { CollectionName, IndexName } from './schema.ts'
+
+/** The built-in realm, made at the first start with the addresses of `plan`; later starts keep what they find. */
+export async function ensureRealm(store: Store, sealer: Sealer, plan: RealmPlan): Promise<Stored<Realm>> {
+  const known = await store.get('meta', BUILT_IN_REALM)
+  if (known === undefined) {
+    const writes = await newRealm(store, sealer, plan)
+    const realm = writes.find((write) => write.kind === 'insert' && write.collection === 'realms')
+    if (realm?.kind !== 'insert' || realm.collection !== 'realms') throw new KmsError('internal')
+    const home: Write = { kind: 'insert', collection: 'meta', row: { id: BUILT_IN_REALM, value: realm.row.id } }
+    await store.commit([...writes, home])
+    return ensureRealm(store, sealer, plan)
+  }
+  const realm = typeof known.value === 'string' ? await store.get('realms', known.value) : undefined
+  if (realm === undefined) throw new KmsError('internal', {}, { cause: new Error('the built-in realm is gone') })
+  return realm
+}
+
+/** A secret of the installation: made once by `make`, kept sealed under the root key. */
+export async function ensureSecret(
+  store: Store,
+  sealer: Sealer,
+  id: string,
+  make: () => Uint8Array,
+): Promise<Uint8Array> {
+  const context = `meta:${id}`
+  const known = await store.get('meta', id)
+  if (known !== undefined) {
+    if (typeof known.value === 'string') throw new KmsError('internal')
+    return sealer.unseal(known.value, context)
+  }
+  const secret = make()
+  const value = await sealer.seal(secret, context)
+  await store.commit([{ kind: 'insert', collection: 'meta', row: { id, value } }])
+  return secret
+}
+
+const PAGE = 500
+
+/** Removes every realm, ring, key and alias, key material included. The audit log and the sealed secrets stay. */
+export async function emptyStore(
+  store: Store,
+  backendOf: (name: string) => CryptoBackend,
+  ctx: CallContext,
+): Promise<void> {
+  await destroyAllMaterial(store, backendOf, ctx)
+  await empty(store, 'aliases', 'name')
+  await empty(store, 'versions', 'number')
+  await empty(store, 'keys', 'name')
+  await empty(store, 'tombstones', 'name')
+  await empty(store, 'rings', 'all')
+  await empty(store, 'realms', 'all')
+  const home = await store.get('meta', BUILT_IN_REALM)
+  if (home !== undefined) {
+    await store.commit([{ kind: 'delete', collection: 'meta', id: home.id, revision: home.revision }])
+  }
+}
+
+type Emptied = Exclude<CollectionName, 'meta' | 'outbox'>
+
+async function empty<C extends Emptied>(store: Store, collection: C, index: IndexName<C>): Promise<void> {
+  for (;;) {
+    const { rows } = await store.page(collection, index, [], undefined, PAGE)
+    if (rows.length === 0) return
+    await store.commit(rows.map(({ id, revision }): Write => ({ kind: 'delete', collection, id, revision })))
+  }
+}
+
+async function destroyAllMaterial(store: Store, backendOf: (name: string) => CryptoBackend, ctx: CallContext) {
+  let after: string | undefined
+  do {
+    const page = await store.page('versions', 'number', [], after, PAGE)
+    for (const { id: versionId, keyId, spec, ref, state, backend } of page.rows) {
+      const key = state === 'destroyed' ? undefined : await store.get('keys', keyId)
+      if (key !== undefined) await backendOf(backend).destroyKey({ ringId: key.ringId, versionId, spec, ref }, ctx)
+    }
+    after = page.next
+  } while (after !== undefined)
+}

@@ -1,0 +1,127 @@
+/** What an operation is: data the kernel enforces once, plus one function. */
+import type { Algorithm, KeyUse } from './algorithm.ts'
+import type { Backends } from './backends.ts'
+import type { Dialect, Key, KeyRing, KeyState, KeyVersion, Realm, VersionState } from './key.ts'
+import type { CallContext, Clock, CryptoBackend, KeyHandle, Principal, Sealer, Store, Stored, Write } from './ports.ts'
+import type { KeyReference, RealmAddress, RingReference, VersionReference } from './reference.ts'
+
+/** One request, as its surface hands it to the kernel. */
+export type Call = CallContext & {
+  readonly dialect: Dialect | 'system'
+  /** The operation's name on the wire, for audit: `Encrypt`, `keys/sign`, `AsymmetricSign`. */
+  readonly wire: string
+  readonly principal: Principal
+  readonly realm: RealmAddress
+  readonly clientRequestId?: string
+  /** Keys that the dialect has no words for are not there (design section 1); all can be said when absent. */
+  readonly expresses?: (key: Key) => boolean
+}
+
+/** What `run` may use. Writes go into its outcome, never to the store directly. */
+export type Env = {
+  readonly store: Store
+  readonly backends: Backends
+  readonly sealer: Sealer
+  readonly clock: Clock
+  readonly call: Call
+  /** Wall clock at the request's start: one instant for all an operation writes. */
+  readonly now: number
+}
+
+export type Outcome<O> = {
+  readonly output: O
+  /** Committed with the audit record, all or nothing, before the answer. */
+  readonly writes?: readonly Write[]
+  /** Runs when `writes` could not be committed: destroys key material made for them. */
+  readonly undo?: () => Promise<void>
+  /** Key and version for the audit record where the operation made them. */
+  readonly subject?: { readonly key?: Key; readonly version?: KeyVersion }
+}
+
+export type RealmTarget = { readonly realm: Stored<Realm> }
+export type RingTarget = RealmTarget & { readonly ring: Stored<KeyRing> }
+export type KeyTarget = RingTarget & { readonly key: Stored<Key>; readonly current: Stored<KeyVersion> | undefined }
+export type VersionTarget = KeyTarget & { readonly version: Stored<KeyVersion> }
+/** A version that passed every check for the operation's use, with the backend that holds it. */
+export type UseTarget = VersionTarget & {
+  readonly backend: CryptoBackend
+  readonly handle: KeyHandle
+  /** The algorithm asked for, resolved and checked; undefined where the operation has none. */
+  readonly algorithm: Algorithm | undefined
+}
+
+/**
+ * `envelope`: the first envelope algorithm that the version's backend can do. A function: what the version itself says,
+ * where the caller names none (GCP); it may throw a KmsError for a request that does not fit the version.
+ */
+export type AlgorithmChoice = Algorithm | 'envelope' | ((version: KeyVersion) => Algorithm)
+
+type Common<T, I, O> = {
+  /** Name for audit and docs, in PascalCase: `Sign`. */
+  readonly name: string
+  /** What the authorizer is asked: `sign`, `create-key`. */
+  readonly action: string
+  run(env: Env, target: T, input: I): Promise<Outcome<O>>
+}
+
+export type RealmOperation<I, O> = Common<RealmTarget, I, O> & { readonly target: 'realm' }
+
+export type RingInput = { readonly ring: RingReference }
+export type RingOperation<I extends RingInput, O> = Common<RingTarget, I, O> & { readonly target: 'ring' }
+
+export type KeyInput = { readonly key: KeyReference }
+export type KeyOperation<I extends KeyInput, O> = Common<KeyTarget, I, O> & {
+  readonly target: 'key'
+  /** Key states (effective) it works in; all when absent. */
+  readonly states?: readonly KeyState[]
+}
+
+export type VersionInput = KeyInput & { readonly version?: VersionReference | undefined }
+export type VersionOperation<I extends VersionInput, O> = Common<VersionTarget, I, O> & {
+  readonly target: 'version'
+  /** States of the key as a whole it works in; all when absent. */
+  readonly keyStates?: readonly KeyState[]
+  /** Version states it works in; all when absent. */
+  readonly states?: readonly VersionState[]
+}
+
+/** Where a use's key and version come from; `expected` is the key the caller named, if that may differ. */
+export type Located = VersionInput & { readonly expected?: KeyReference }
+
+export type UseOperation<I, O> = Common<UseTarget, I, O> & {
+  readonly target: 'use'
+  readonly use: KeyUse | ((input: I) => KeyUse)
+  locate(input: I): Located
+  algorithm(input: I): AlgorithmChoice | undefined
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: variance only; inputs are typed where an operation is executed
+type AnyInput = any
+export type Operation<I = AnyInput, O = unknown> =
+  | RealmOperation<I, O>
+  | (I extends RingInput ? RingOperation<I, O> : never)
+  | (I extends KeyInput ? KeyOperation<I, O> : never)
+  | (I extends VersionInput ? VersionOperation<I, O> : never)
+  | UseOperation<I, O>
+
+export const realmOperation = <I, O>(op: Omit<RealmOperation<I, O>, 'target'>): RealmOperation<I, O> => ({
+  ...op,
+  target: 'realm',
+})
+export const ringOperation = <I extends RingInput, O>(
+  op: Omit<RingOperation<I, O>, 'target'>,
+): RingOperation<I, O> => ({
+  ...op,
+  target: 'ring',
+})
+export const keyOperation = <I extends KeyInput, O>(op: Omit<KeyOperation<I, O>, 'target'>): KeyOperation<I, O> => ({
+  ...op,
+  target: 'key',
+})
+export const versionOperation = <I extends VersionInput, O>(
+  op: Omit<VersionOperation<I, O>, 'target'>,
+): VersionOperation<I, O> => ({ ...op, target: 'version' })
+export const useOperation = <I, O>(op: Omit<UseOperation<I, O>, 'target'>): UseOperation<I, O> => ({
+  ...op,
+  target: 'use',
+})

@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto'
+import { KmsError } from '../error.ts'
+import type { Alias, Key } from '../key.ts'
+import { type KeyInput, type KeyTarget, keyOperation, type RealmTarget, realmOperation } from '../operation.ts'
+import type { Paging } from './list-keys.ts'
+
+/** `alias` with its `alias/` prefix, everywhere in this file. */
+export type CreateAliasInput = KeyInput & { readonly alias: string }
+
+/** @throws KmsError alias_exists, key_pending_deletion */
+export const createAlias = keyOperation<CreateAliasInput, KeyTarget>({
+  name: 'CreateAlias',
+  action: 'create-alias',
+  async run(env, target, { alias: name }) {
+    const { realm, key } = target
+    // An alias of a key in any other state is of use; one that waits for its deletion is not (as AWS answers).
+    if (key.state === 'pending_deletion') throw new KmsError('key_pending_deletion', { state: key.state })
+    if ((await env.store.find('aliases', 'name', [realm.id, name])) !== undefined) {
+      throw new KmsError('alias_exists', { reference: name })
+    }
+    const row: Alias = {
+      id: randomUUID(),
+      realmId: realm.id,
+      name,
+      keyId: key.id,
+      createdAt: env.now,
+      updatedAt: env.now,
+    }
+    return { output: target, writes: [{ kind: 'insert', collection: 'aliases', row }] }
+  },
+})
+
+/** @throws KmsError alias_not_found */
+export const deleteAlias = realmOperation<{ readonly alias: string }, Alias>({
+  name: 'DeleteAlias',
+  action: 'delete-alias',
+  async run(env, { realm }, { alias: name }) {
+    const alias = await env.store.find('aliases', 'name', [realm.id, name])
+    if (alias === undefined) throw new KmsError('alias_not_found', { reference: name })
+    return {
+      output: alias,
+      writes: [{ kind: 'delete', collection: 'aliases', id: alias.id, revision: alias.revision }],
+    }
+  },
+})
+
+export type AliasList = RealmTarget & {
+  readonly aliases: readonly { readonly alias: Alias; readonly key: Key | undefined }[]
+  readonly next?: string
+}
+
+/** Every alias of the realm, by name. */
+export const listAliases = realmOperation<Paging, AliasList>({
+  name: 'ListAliases',
+  action: 'list-aliases',
+  async run({ store }, target, { after, limit }) {
+    const { rows, next } = await store.page('aliases', 'name', [target.realm.id], after, limit)
+    const aliases = await Promise.all(rows.map(async (alias) => ({ alias, key: await store.get('keys', alias.keyId) })))
+    return { output: { ...target, aliases, ...(next !== undefined && { next }) } }
+  },
+})
+
+/** The aliases of one key, by name. */
+export const listKeyAliases = keyOperation<KeyInput & Paging, AliasList>({
+  name: 'ListKeyAliases',
+  action: 'list-aliases',
+  async run({ store }, target, { after, limit }) {
+    const { rows, next } = await store.page('aliases', 'key', [target.key.id], after, limit)
+    const aliases = rows.map((alias) => ({ alias, key: target.key }))
+    return { output: { realm: target.realm, aliases, ...(next !== undefined && { next }) } }
+  },
+})

@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto'
+import { type KeySpec, type KeyUse, type Purpose, purposeOf, purposesOf, usesOf } from '../algorithm.ts'
+import { invalidArgument, KmsError } from '../error.ts'
+import { DIALECTS, type Dialect, type Key, type KeyVersion, UUID } from '../key.ts'
+import { type Env, type Outcome, type RingInput, type RingTarget, ringOperation } from '../operation.ts'
+import type { CryptoBackend, Stored, Write } from '../ports.ts'
+import { foldName } from '../schema.ts'
+import type { KeyView } from '../view.ts'
+import { checkSpec, dialectOf, generateVersion, type NewVersion, type VersionOptions } from './material.ts'
+
+const DAY = 86_400_000
+/** Google's default waiting time of a version's destruction. */
+const DESTROY_DELAY = 30 * DAY
+/** Azure's default days of soft delete. */
+const RECOVERABLE_DAYS = 90
+
+export type CreateKeyInput = RingInput & {
+  /** Absent: the key's UUID. */
+  readonly name?: string | undefined
+  readonly spec: KeySpec
+  /** Either a purpose (AWS, GCP) or a set of uses (Azure); absent: all the spec can. */
+  readonly purpose?: Purpose | undefined
+  readonly uses?: readonly KeyUse[] | undefined
+  /** Absent: the default backend. */
+  readonly protection?: CryptoBackend['protection'] | undefined
+  readonly description?: string | undefined
+  /** The calling dialect's tags or labels. */
+  readonly tags?: Readonly<Record<string, string>> | undefined
+  readonly awsPolicy?: string | undefined
+  /** ms */
+  readonly destroyDelay?: number | undefined
+  readonly recoverableDays?: number | undefined
+  /** GCP skip_initial_version_creation. Default false. */
+  readonly withoutVersion?: boolean | undefined
+  readonly version?: VersionOptions | undefined
+}
+
+type KeyPlan = { readonly key: Key; readonly tombstone: Stored<{ id: string }> | undefined }
+
+/** @throws KmsError name_reserved, key_exists, key_deleted */
+async function checkName(env: Env, target: RingTarget, name: string) {
+  if (UUID.test(name)) throw new KmsError('name_reserved', { reference: name })
+  const namesake = await env.store.find('keys', 'name', [target.ring.id, foldName(name)])
+  if (namesake !== undefined) {
+    throw new KmsError(namesake.state === 'pending_deletion' ? 'key_deleted' : 'key_exists', { reference: name })
+  }
+  const tombstone = await env.store.find('tombstones', 'name', [target.ring.id, foldName(name)])
+  if (tombstone?.retired) throw new KmsError('name_reserved', { reference: name })
+  return tombstone
+}
+
+function checkUses(input: CreateKeyInput): { purpose: Purpose; uses: readonly KeyUse[] } {
+  const possible = purposesOf(input.spec)
+  if (input.uses === undefined) {
+    const purpose = input.purpose ?? possible[0]
+    if (purpose === undefined || !possible.includes(purpose))
+      throw invalidArgument('purpose', `not one of ${input.spec}`)
+    return { purpose, uses: usesOf(purpose, input.spec) }
+  }
+  const able = new Set(possible.flatMap((purpose) => usesOf(purpose, input.spec)))
+  const unable = input.uses.find((use) => !able.has(use))
+  if (unable !== undefined) throw invalidArgument('uses', `${input.spec} can't ${unable}`)
+  return { purpose: purposeOf(input.uses, input.spec), uses: input.uses }
+}
+
+const tagsOf = (dialect: Dialect, tags: Readonly<Record<string, string>>): Key['tags'] => {
+  const none = Object.fromEntries(DIALECTS.map((name) => [name, {}])) as Record<Dialect, Record<string, string>>
+  return { ...none, [dialect]: tags }
+}
+
+async function planKey(env: Env, target: RingTarget, input: CreateKeyInput): Promise<KeyPlan> {
+  const id = randomUUID()
+  const { purpose, uses } = checkUses(input)
+  const tombstone = input.name === undefined ? undefined : await checkName(env, target, input.name)
+  const backend = env.backends.forProtection(input.protection)
+  if (backend === undefined)
+    throw new KmsError('unsupported_spec', { spec: input.spec, backend: input.protection ?? '' })
+  checkSpec(backend, input.spec)
+  const number = (tombstone?.versionCounter ?? 0) + 1
+  const made = input.withoutVersion !== true
+  const dialect = dialectOf(env)
+  const key: Key = {
+    id,
+    realmId: target.realm.id,
+    ringId: target.ring.id,
+    name: input.name ?? id,
+    spec: input.spec,
+    purpose,
+    uses,
+    ...(input.version?.algorithms && { algorithms: input.version.algorithms }),
+    backend: backend.name,
+    protection: backend.protection,
+    origin: 'generated',
+    createdBy: dialect,
+    createdAt: env.now,
+    updatedAt: env.now,
+    state: 'enabled',
+    current: made ? number : 0,
+    versionCounter: made ? number : number - 1,
+    description: input.description ?? '',
+    tags: tagsOf(dialect, input.tags ?? {}),
+    ...(input.awsPolicy !== undefined && { awsPolicy: input.awsPolicy }),
+    destroyDelay: input.destroyDelay ?? DESTROY_DELAY,
+    recoverableDays: input.recoverableDays ?? RECOVERABLE_DAYS,
+  }
+  return { key, tombstone }
+}
+
+/** Plans, makes material, writes: the whole of CreateKey, for put-key as well. */
+export async function createKeyIn(env: Env, target: RingTarget, input: CreateKeyInput): Promise<Outcome<KeyView>> {
+  const { key, tombstone } = await planKey(env, target, input)
+  const writes: Write[] = [{ kind: 'insert', collection: 'keys', row: key }]
+  if (tombstone !== undefined) {
+    writes.push({ kind: 'delete', collection: 'tombstones', id: tombstone.id, revision: tombstone.revision })
+  }
+  let made: NewVersion | undefined
+  if (key.current !== 0) {
+    made = await generateVersion(env, target.ring, key, key.current, input.version ?? {})
+    writes.push({ kind: 'insert', collection: 'versions', row: made.version })
+  }
+  const current: KeyVersion | undefined = made?.version
+  return {
+    output: { ...target, key, current },
+    writes,
+    subject: { key, ...(current && { version: current }) },
+    ...(made && { undo: made.undo }),
+  }
+}
+
+/** @throws KmsError key_exists, key_deleted, name_reserved, unsupported_spec, invalid_argument (purpose, uses) */
+export const createKey = ringOperation<CreateKeyInput, KeyView>({
+  name: 'CreateKey',
+  action: 'create-key',
+  run: createKeyIn,
+})

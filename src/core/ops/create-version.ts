@@ -1,0 +1,48 @@
+import { KmsError } from '../error.ts'
+import type { Key } from '../key.ts'
+import { type Env, type KeyInput, type KeyTarget, keyOperation, type Outcome } from '../operation.ts'
+import type { VersionView } from '../view.ts'
+import { generateVersion, type VersionOptions } from './material.ts'
+
+export type CreateVersionInput = KeyInput & {
+  /** Whether the new version signs and encrypts from now on. GCP leaves its primary where it is. */
+  readonly makeCurrent: boolean
+  readonly version?: VersionOptions | undefined
+}
+
+/** `patch`: what else changes on the key with its new version. */
+export async function createVersionOf(
+  env: Env,
+  target: KeyTarget,
+  input: Omit<CreateVersionInput, 'key'>,
+  patch: Partial<Key> = {},
+): Promise<Outcome<VersionView>> {
+  const { revision, ...old } = target.key
+  // No rotation in any dialect generates material for an imported key (design section 1).
+  if (old.origin !== 'generated')
+    throw new KmsError('usage_mismatch', { usage: old.origin, operation: 'CreateVersion' })
+  const number = old.versionCounter + 1
+  // An asymmetric key has no primary in GCP: its first version is the only one the other dialects could use.
+  const first = old.current === 0 && old.purpose !== 'encrypt_decrypt'
+  const current = input.makeCurrent || first ? number : old.current
+  const key: Key = { ...old, ...patch, versionCounter: number, current, updatedAt: env.now }
+  const { version, undo } = await generateVersion(env, target.ring, key, number, input.version ?? {})
+  const view = { realm: target.realm, ring: target.ring, key, version }
+  return {
+    output: { ...view, current: current === number ? version : target.current },
+    writes: [
+      { kind: 'update', collection: 'keys', row: key, revision },
+      { kind: 'insert', collection: 'versions', row: version },
+    ],
+    undo,
+    subject: { key, version },
+  }
+}
+
+/** @throws KmsError key_disabled and the other state errors */
+export const createVersion = keyOperation<CreateVersionInput, VersionView>({
+  name: 'CreateVersion',
+  action: 'create-version',
+  states: ['enabled', 'disabled', 'unavailable'],
+  run: (env, target, input) => createVersionOf(env, target, input),
+})

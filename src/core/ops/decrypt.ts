@@ -1,0 +1,89 @@
+import { type Algorithm, specRow } from '../algorithm.ts'
+import { type EncryptionContext, isEnvelope, NO_CONTEXT, openEnvelope, parseEnvelope } from '../envelope.ts'
+import { KmsError } from '../error.ts'
+import type { KeyVersion } from '../key.ts'
+import { type AlgorithmChoice, type Env, type Located, type UseTarget, useOperation } from '../operation.ts'
+import type { KeyReference, VersionReference } from '../reference.ts'
+import type { VersionView } from '../view.ts'
+import { NO_PARAMS } from './encrypt.ts'
+import { otherVersions } from './other-versions.ts'
+
+export type DecryptInput = {
+  /** Optional for envelope ciphertexts, which name their version. */
+  readonly key?: KeyReference | undefined
+  readonly version?: VersionReference | undefined
+  readonly algorithm: AlgorithmChoice
+  readonly ciphertext: Uint8Array
+  readonly context?: EncryptionContext | undefined
+  readonly use?: 'decrypt' | 'unwrap' | undefined
+  readonly dryRun?: boolean | undefined
+}
+export type DecryptOutput = VersionView & { readonly plaintext: Uint8Array }
+
+const sealed = (input: DecryptInput): boolean => input.algorithm === 'envelope'
+
+const envelopeAlgorithm = (input: DecryptInput) => (version: KeyVersion) => {
+  if (specRow(version.spec).type !== 'aes') {
+    throw new KmsError('algorithm_mismatch', { algorithm: 'envelope', spec: version.spec })
+  }
+  return parseEnvelope(input.ciphertext).algorithm
+}
+
+function locate(input: DecryptInput): Located {
+  if (!sealed(input)) {
+    if (input.key === undefined) throw new KmsError('internal')
+    return { key: input.key, version: input.version }
+  }
+  try {
+    const { versionId } = parseEnvelope(input.ciphertext)
+    const located = { key: { by: 'version', versionId }, version: { by: 'id', id: versionId } } as const
+    return input.key === undefined ? located : { ...located, expected: input.key }
+  } catch (error) {
+    // The key that the caller named has the first word; `algorithm` refuses the ciphertext after it.
+    if (input.key === undefined) throw error
+    return { key: input.key }
+  }
+}
+
+/** RSA ciphertexts don't name their version: without one asked for, every enabled version is tried, newest first. */
+async function decryptRaw(env: Env, target: UseTarget, algorithm: Algorithm, input: DecryptInput) {
+  const attempt = (version: KeyVersion) =>
+    env.backends
+      .named(version.backend)
+      .decrypt(
+        { ringId: target.ring.id, versionId: version.id, spec: version.spec, ref: version.ref },
+        algorithm,
+        input.ciphertext,
+        NO_PARAMS,
+        env.call,
+      )
+  try {
+    return { version: target.version, plaintext: await attempt(target.version) }
+  } catch (error) {
+    if (input.version !== undefined || KmsError.from(error).code !== 'invalid_ciphertext') throw error
+    for (const version of await otherVersions(env, target)) {
+      const plaintext = await attempt(version).catch((cause: unknown) => {
+        if (KmsError.from(cause).code !== 'invalid_ciphertext') throw cause
+      })
+      if (plaintext !== undefined) return { version, plaintext }
+    }
+    throw error
+  }
+}
+
+/** @throws KmsError invalid_ciphertext whatever was wrong with it; incorrect_key when it belongs to another key */
+export const decrypt = useOperation<DecryptInput, DecryptOutput>({
+  name: 'Decrypt',
+  action: 'decrypt',
+  use: (input) => input.use ?? 'decrypt',
+  locate,
+  algorithm: (input) => (sealed(input) ? envelopeAlgorithm(input) : input.algorithm),
+  async run(env, target, input) {
+    const { backend, handle, algorithm } = target
+    if (algorithm === undefined) throw new KmsError('internal')
+    if (input.dryRun === true) return { output: { ...target, plaintext: new Uint8Array(0) } }
+    if (!isEnvelope(algorithm)) return { output: { ...target, ...(await decryptRaw(env, target, algorithm, input)) } }
+    const plaintext = await openEnvelope(backend, handle, input.ciphertext, input.context ?? NO_CONTEXT, env.call)
+    return { output: { ...target, plaintext } }
+  },
+})

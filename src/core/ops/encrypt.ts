@@ -1,0 +1,44 @@
+import { maxPlaintext } from '../algorithm.ts'
+import { type EncryptionContext, isEnvelope, NO_CONTEXT, sealEnvelope } from '../envelope.ts'
+import { KmsError } from '../error.ts'
+import { type AlgorithmChoice, useOperation, type VersionInput } from '../operation.ts'
+import type { EncryptParams } from '../ports.ts'
+import type { VersionView } from '../view.ts'
+
+export type EncryptInput = VersionInput & {
+  readonly algorithm: AlgorithmChoice
+  readonly plaintext: Uint8Array
+  /** Envelope algorithms only. */
+  readonly context?: EncryptionContext | undefined
+  /** Azure's wrapKey is encryption under another name and right. */
+  readonly use?: 'encrypt' | 'wrap' | undefined
+  /** Everything but the encryption itself (AWS DryRun). */
+  readonly dryRun?: boolean | undefined
+}
+export type EncryptOutput = VersionView & { readonly ciphertext: Uint8Array }
+
+const NOTHING = new Uint8Array(0)
+/** RSA has no nonce, and no label in any dialect. */
+export const NO_PARAMS: EncryptParams = { nonce: NOTHING, iv: NOTHING, aad: NOTHING }
+
+/** @throws KmsError plaintext_too_large and all that a use may be refused for */
+export const encrypt = useOperation<EncryptInput, EncryptOutput>({
+  name: 'Encrypt',
+  action: 'encrypt',
+  use: (input) => input.use ?? 'encrypt',
+  locate: (input) => input,
+  algorithm: (input) => input.algorithm,
+  async run({ call }, target, input) {
+    const { backend, handle, algorithm } = target
+    if (algorithm === undefined) throw new KmsError('internal')
+    const limit = maxPlaintext(handle.spec, algorithm)
+    if (limit !== undefined && input.plaintext.length > limit) {
+      throw new KmsError('plaintext_too_large', { limit, algorithm, spec: handle.spec })
+    }
+    if (input.dryRun === true) return { output: { ...target, ciphertext: NOTHING } }
+    const ciphertext = isEnvelope(algorithm)
+      ? await sealEnvelope(backend, handle, algorithm, input.plaintext, input.context ?? NO_CONTEXT, call)
+      : await backend.encrypt(handle, algorithm, input.plaintext, NO_PARAMS, call)
+    return { output: { ...target, ciphertext } }
+  },
+})

@@ -1,0 +1,72 @@
+import type { Key } from '../key.ts'
+import {
+  type Env,
+  type Outcome,
+  type RealmTarget,
+  type RingInput,
+  realmOperation,
+  ringOperation,
+} from '../operation.ts'
+import type { Stored } from '../ports.ts'
+import { sortable } from '../schema.ts'
+import type { KeyView } from '../view.ts'
+
+export type Paging = {
+  /** `next` of an earlier page. */
+  readonly after?: string | undefined
+  readonly limit: number
+}
+export type ListKeysOptions = Paging & {
+  /** Rows that the dialect can't express are left out here, so that pages stay full. */
+  readonly include?: (key: Key) => boolean
+}
+export type KeyList = { readonly keys: readonly KeyView[]; readonly next?: string; readonly total: number }
+
+type Scan = (after: string | undefined, limit: number) => Promise<{ rows: readonly Stored<Key>[]; next?: string }>
+
+async function collect(env: Env, target: RealmTarget, options: ListKeysOptions, scan: Scan) {
+  const keys: KeyView[] = []
+  let after = options.after
+  do {
+    const page = await scan(after, options.limit - keys.length)
+    for (const key of page.rows) {
+      const view = options.include?.(key) === false ? undefined : await viewOf(env, target, key)
+      if (view !== undefined) keys.push(view)
+    }
+    after = page.next
+  } while (after !== undefined && keys.length < options.limit)
+  return { keys, ...(after !== undefined && { next: after }) }
+}
+
+async function viewOf(env: Env, { realm }: RealmTarget, key: Stored<Key>): Promise<KeyView | undefined> {
+  const ring = await env.store.get('rings', key.ringId)
+  const { dialect } = env.call
+  if (ring === undefined || (dialect !== 'system' && !ring.dialects.includes(dialect))) return undefined
+  const current =
+    key.current === 0 ? undefined : await env.store.find('versions', 'number', [key.id, sortable(key.current)])
+  return { realm, ring, key, current }
+}
+
+/** All keys of the realm, as AWS lists them: of every ring it may see, in no meaningful order. */
+export const listRealmKeys = realmOperation<ListKeysOptions, KeyList>({
+  name: 'ListKeys',
+  action: 'list-keys',
+  async run(env, target, input): Promise<Outcome<KeyList>> {
+    const { store } = env
+    const prefix = [target.realm.id]
+    const page = await collect(env, target, input, (after, limit) => store.page('keys', 'realm', prefix, after, limit))
+    return { output: { ...page, total: await store.count('keys', 'realm', prefix) } }
+  },
+})
+
+/** The keys of one ring, by name. */
+export const listRingKeys = ringOperation<RingInput & ListKeysOptions, KeyList>({
+  name: 'ListRingKeys',
+  action: 'list-keys',
+  async run(env, target, input): Promise<Outcome<KeyList>> {
+    const { store } = env
+    const prefix = [target.ring.id]
+    const page = await collect(env, target, input, (after, limit) => store.page('keys', 'name', prefix, after, limit))
+    return { output: { ...page, total: await store.count('keys', 'name', prefix) } }
+  },
+})

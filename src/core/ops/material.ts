@@ -1,0 +1,73 @@
+/** Making a version's key material: shared by create-key, create-version and put-key. */
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import { ALGORITHM_NAMES, type Algorithm, type KeySpec, specHas } from '../algorithm.ts'
+import { KmsError } from '../error.ts'
+import type { Dialect, Key, KeyRing, KeyVersion } from '../key.ts'
+import type { Env } from '../operation.ts'
+import type { CallContext, CryptoBackend } from '../ports.ts'
+
+/** What a caller may set on a new version. */
+export type VersionOptions = {
+  readonly enabled?: boolean | undefined
+  /** Allow-list; absent means all of the spec's. */
+  readonly algorithms?: readonly Algorithm[] | undefined
+  readonly notBefore?: number | undefined
+  readonly expiresAt?: number | undefined
+}
+
+/** @throws KmsError unsupported_spec where the backend can do nothing with the spec */
+export function checkSpec(backend: CryptoBackend, spec: KeySpec): void {
+  const able = ALGORITHM_NAMES.some((algorithm) => specHas(spec, algorithm) && backend.supports(spec, algorithm))
+  if (!able) throw new KmsError('unsupported_spec', { spec, backend: backend.name })
+}
+
+/** The dialect of the caller; background work makes nothing. */
+export function dialectOf(env: Env): Dialect {
+  if (env.call.dialect === 'system') throw new KmsError('internal')
+  return env.call.dialect
+}
+
+export type NewVersion = { readonly version: KeyVersion; readonly undo: () => Promise<void> }
+
+/** Generates material for version `number` of a key. `undo` destroys it again. */
+export async function generateVersion(
+  env: Env,
+  ring: KeyRing,
+  key: Pick<Key, 'id' | 'spec' | 'backend' | 'algorithms'>,
+  number: number,
+  options: VersionOptions,
+): Promise<NewVersion> {
+  const backend = env.backends.named(key.backend)
+  const home = { ringId: ring.id, versionId: randomUUID() }
+  const { ref, spki } = await backend.generateKey(key.spec, home, env.call)
+  const enabled = options.enabled !== false
+  const algorithms = options.algorithms ?? key.algorithms
+  const version: KeyVersion = {
+    id: home.versionId,
+    keyId: key.id,
+    number,
+    hexId: randomBytes(16).toString('hex'),
+    // Public halves are enough to tell asymmetric material apart; symmetric material never leaves its backend, so its
+    // id is drawn. Imported material gets an id of its own bytes instead.
+    materialId: spki === undefined ? randomBytes(32).toString('hex') : createHash('sha256').update(spki).digest('hex'),
+    spec: key.spec,
+    state: enabled ? 'enabled' : 'disabled',
+    ...(!enabled && { disabledBy: dialectOf(env) }),
+    backend: backend.name,
+    ref,
+    ...(spki && { spki }),
+    ...(algorithms && { algorithms }),
+    createdAt: env.now,
+    updatedAt: env.now,
+    ...(options.notBefore !== undefined && { notBefore: options.notBefore }),
+    ...(options.expiresAt !== undefined && { expiresAt: options.expiresAt }),
+  }
+  const handle = { ...home, spec: key.spec, ref }
+  return { version, undo: () => backend.destroyKey(handle, detached(env.call)) }
+}
+
+/** Cleaning up goes on when the caller has gone. */
+export const detached = (ctx: CallContext): CallContext => ({
+  signal: new AbortController().signal,
+  requestId: ctx.requestId,
+})

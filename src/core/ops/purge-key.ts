@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto'
+import { KmsError } from '../error.ts'
+import type { Key, KeyVersion, Tombstone } from '../key.ts'
+import { type Env, type KeyInput, type KeyTarget, keyOperation, type Outcome } from '../operation.ts'
+import type { Stored, Write } from '../ports.ts'
+import { allVersions } from './all-versions.ts'
+
+export type PurgeOutput = {
+  readonly key: Key /** False: the key waits until its deletion is due elsewhere. */
+  readonly purged: boolean
+}
+
+/** Idempotent, so that a purge that was killed half-way is done again. */
+export async function destroyMaterial(env: Env, ringId: string, version: KeyVersion): Promise<void> {
+  if (version.state === 'destroyed') return
+  const { id: versionId, spec, ref } = version
+  await env.backends.named(version.backend).destroyKey({ ringId, versionId, spec, ref }, env.call)
+}
+
+async function removeAliases(env: Env, keyId: string): Promise<readonly Write[]> {
+  const writes: Write[] = []
+  let after: string | undefined
+  do {
+    const page = await env.store.page('aliases', 'key', [keyId], after, 500)
+    writes.push(
+      ...page.rows.map((row): Write => ({ kind: 'delete', collection: 'aliases', id: row.id, revision: row.revision })),
+    )
+    after = page.next
+  } while (after !== undefined)
+  return writes
+}
+
+/** What a purged key leaves behind: its version counter. A key that had no name of its own leaves nothing. */
+function tombstoneOf(env: Env, key: Key): readonly Write[] {
+  if (key.name === key.id) return []
+  const row: Tombstone = {
+    id: randomUUID(),
+    ringId: key.ringId,
+    name: key.name,
+    versionCounter: key.versionCounter,
+    retired: false,
+    purgedAt: env.now,
+  }
+  return [{ kind: 'insert', collection: 'tombstones', row }]
+}
+
+async function purge(env: Env, target: KeyTarget): Promise<Outcome<PurgeOutput>> {
+  const { key, ring } = target
+  const versions = await allVersions(env, key.id)
+  for (const version of versions) await destroyMaterial(env, ring.id, version)
+  const remove = (version: Stored<KeyVersion>): Write => ({
+    kind: 'delete',
+    collection: 'versions',
+    id: version.id,
+    revision: version.revision,
+  })
+  return {
+    output: { key, purged: true },
+    writes: [
+      { kind: 'delete', collection: 'keys', id: key.id, revision: key.revision },
+      ...versions.map(remove),
+      ...(await removeAliases(env, key.id)),
+      ...tombstoneOf(env, key),
+    ],
+  }
+}
+
+/**
+ * Azure's purge. A key whose deletion another dialect asked for waits until that is due (design section 1).
+ * @throws KmsError key_not_pending_deletion
+ */
+export const purgeKey = keyOperation<KeyInput, PurgeOutput>({
+  name: 'PurgeKey',
+  action: 'purge-key',
+  async run(env, target) {
+    const { deletion } = target.key
+    if (deletion === undefined) throw new KmsError('key_not_pending_deletion')
+    if (deletion.by !== env.call.dialect && deletion.dueAt > env.now) {
+      return { output: { key: target.key, purged: false } }
+    }
+    return purge(env, target)
+  },
+})
+
+/** The clock's own purge, when a deletion has fallen due. */
+export const purgeDueKey = keyOperation<KeyInput, PurgeOutput>({
+  name: 'PurgeDueKey',
+  action: 'purge-key',
+  async run(env, target) {
+    const { deletion } = target.key
+    if (deletion === undefined || deletion.dueAt > env.now) return { output: { key: target.key, purged: false } }
+    return purge(env, target)
+  },
+})

@@ -1,0 +1,51 @@
+import type { KeyUse } from '../algorithm.ts'
+import { invalidArgument, KmsError } from '../error.ts'
+import type { Key } from '../key.ts'
+import { type Env, type KeyTarget, type RingTarget, ringOperation } from '../operation.ts'
+import { foldName } from '../schema.ts'
+import type { KeyView } from '../view.ts'
+import { type CreateKeyInput, createKeyIn } from './create-key.ts'
+import { createVersionOf } from './create-version.ts'
+import { dialectOf } from './material.ts'
+
+export type PutKeyInput = CreateKeyInput & {
+  readonly name: string
+  /** What a new key may do where `uses` is absent; one that is there keeps what it has. */
+  readonly defaultUses: readonly KeyUse[]
+}
+
+/** A key is one spec in one place; another dialect's key can't be given uses it was not made with (design section 1). */
+function checkSameKind(env: Env, key: Key, input: PutKeyInput): void {
+  if (key.spec !== input.spec) throw invalidArgument('kty', `key ${key.name} is ${key.spec}`)
+  if (input.protection !== undefined && key.protection !== input.protection) {
+    throw invalidArgument('kty', `key ${key.name} is protected by ${key.protection}`)
+  }
+  const added = input.uses?.some((use) => !key.uses.includes(use)) === true
+  if (added && key.createdBy !== env.call.dialect)
+    throw invalidArgument('key_ops', `key ${key.name} has other operations`)
+}
+
+async function newVersion(env: Env, target: RingTarget, key: KeyTarget['key'], input: PutKeyInput) {
+  if (key.state === 'pending_deletion') throw new KmsError('key_deleted', { reference: key.name })
+  checkSameKind(env, key, input)
+  const patch: Partial<Key> = {
+    ...(input.uses !== undefined && { uses: input.uses }),
+    ...(input.tags !== undefined && { tags: { ...key.tags, [dialectOf(env)]: input.tags } }),
+  }
+  const keyTarget: KeyTarget = { ...target, key, current: undefined }
+  return createVersionOf(env, keyTarget, { makeCurrent: true, version: input.version }, patch)
+}
+
+/**
+ * Azure's create: a new key, or a new current version of the key that has the name.
+ * @throws KmsError key_deleted, name_reserved, unsupported_spec, invalid_argument
+ */
+export const putKey = ringOperation<PutKeyInput, KeyView>({
+  name: 'PutKey',
+  action: 'create-key',
+  async run(env, target, input) {
+    const key = await env.store.find('keys', 'name', [target.ring.id, foldName(input.name)])
+    if (key !== undefined) return newVersion(env, target, key, input)
+    return createKeyIn(env, target, { ...input, uses: input.uses ?? input.defaultUses })
+  },
+})

@@ -1,0 +1,49 @@
+import { KmsError } from '../error.ts'
+import type { KeyRing, Realm } from '../key.ts'
+import { DIALECTS } from '../key.ts'
+import { type RingInput, type RingTarget, realmOperation, ringOperation } from '../operation.ts'
+import { newRing } from '../provision.ts'
+import type { Paging } from './list-keys.ts'
+import { dialectOf } from './material.ts'
+
+export type RingView = { readonly realm: Realm; readonly ring: KeyRing }
+export type RingList = {
+  readonly realm: Realm
+  readonly rings: readonly KeyRing[]
+  readonly next?: string
+  readonly total: number
+}
+
+/** @throws KmsError ring_exists */
+export const createRing = realmOperation<{ readonly name: string; readonly shared: boolean }, RingView>({
+  name: 'CreateRing',
+  action: 'create-ring',
+  async run(env, { realm }, { name, shared }) {
+    if ((await env.store.find('rings', 'name', [realm.id, name])) !== undefined) {
+      throw new KmsError('ring_exists', { reference: name })
+    }
+    const dialects = shared ? DIALECTS : [dialectOf(env)]
+    const ring = await newRing(env.store, env.sealer, { realmId: realm.id, name, dialects, now: env.now })
+    return { output: { realm, ring }, writes: [{ kind: 'insert', collection: 'rings', row: ring }] }
+  },
+})
+
+/** @throws KmsError ring_not_found */
+export const getRing = ringOperation<RingInput, RingTarget>({
+  name: 'GetRing',
+  action: 'get-ring',
+  run: async (_env, target) => ({ output: target }),
+})
+
+/** The realm's rings that the caller's dialect may see, by name. */
+export const listRings = realmOperation<Paging, RingList>({
+  name: 'ListRings',
+  action: 'list-rings',
+  async run(env, { realm }, { after, limit }) {
+    const { dialect } = env.call
+    const page = await env.store.page('rings', 'name', [realm.id], after, limit)
+    const rings = page.rows.filter((ring) => dialect === 'system' || ring.dialects.includes(dialect))
+    const total = await env.store.count('rings', 'name', [realm.id])
+    return { output: { realm, rings, total, ...(page.next !== undefined && { next: page.next }) } }
+  },
+})

@@ -1,0 +1,39 @@
+import { KmsError } from '../error.ts'
+import { type Key, toKeyState } from '../key.ts'
+import { type KeyInput, keyOperation } from '../operation.ts'
+import type { KeyView } from '../view.ts'
+import { allVersions } from './all-versions.ts'
+import { dialectOf } from './material.ts'
+
+export type ScheduleDeletionInput = KeyInput & {
+  /** Waiting time in ms; absent: the key's own days of soft delete. */
+  readonly delay?: number | undefined
+}
+
+const DAY = 86_400_000
+
+/**
+ * AWS ScheduleKeyDeletion and Azure's soft delete. Due is the latest of what any dialect asked for, scheduled version
+ * destructions included.
+ * @throws KmsError key_pending_deletion
+ */
+export const scheduleDeletion = keyOperation<ScheduleDeletionInput, KeyView>({
+  name: 'ScheduleDeletion',
+  action: 'schedule-deletion',
+  async run(env, target, input) {
+    const { revision, ...old } = target.key
+    if (old.state === 'pending_deletion') throw new KmsError('key_pending_deletion', { state: old.state })
+    const asked = env.now + (input.delay ?? old.recoverableDays * DAY)
+    const scheduled = (await allVersions(env, old.id)).map((version) => version.destroyAt ?? 0)
+    const key: Key = {
+      ...toKeyState(old, 'pending_deletion', env.now),
+      deletion: {
+        by: dialectOf(env),
+        requestedAt: env.now,
+        dueAt: Math.max(asked, ...scheduled),
+        previous: old.state === 'disabled' ? 'disabled' : 'enabled',
+      },
+    }
+    return { output: { ...target, key }, writes: [{ kind: 'update', collection: 'keys', row: key, revision }] }
+  },
+})

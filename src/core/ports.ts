@@ -1,0 +1,190 @@
+/** What the core needs from outside. Every method's promise rejects with a KmsError, nothing else. */
+import type { Algorithm, KeySpec } from './algorithm.ts'
+import type { Dialect } from './key.ts'
+import type { CollectionName, IndexName, Rows } from './schema.ts'
+import type { Secret } from './secret.ts'
+
+/** Travels with every call: abandon the work when `signal` aborts; name the request in logs by `requestId`. */
+export type CallContext = { readonly signal: AbortSignal; readonly requestId: string }
+
+/** Opaque to everything but the backend that made it: a sealed blob, or a token's serial and CKA_ID. */
+export type KeyRef = Uint8Array
+
+/** Where a version lives. The software backend binds its seal to both, a token names its object by them. */
+export type KeyHome = { readonly ringId: string; readonly versionId: string }
+
+/** A key version as a backend needs it. */
+export type KeyHandle = KeyHome & { readonly spec: KeySpec; readonly ref: KeyRef }
+
+/** What is signed: the message itself, or its digest made by the caller. */
+export type SignInput = { readonly message: Uint8Array } | { readonly digest: Uint8Array }
+
+/** Public parameters of an encryption. Envelope algorithms need all three; RSA binds none of it: all three are empty. */
+export type EncryptParams = {
+  /** 16 random bytes; the per-message key is derived from them. */
+  readonly nonce: Uint8Array
+  /** 12 bytes. */
+  readonly iv: Uint8Array
+  readonly aad: Uint8Array
+}
+
+/**
+ * A place where keys live and are used. Outputs are canonical: ECDSA is raw r‖s, an envelope encryption is ciphertext
+ * followed by its 16-byte tag. Verification needs no backend (core/verify.ts does it from the public key).
+ *
+ * Errors: `unsupported_algorithm` where `supports` is false; `invalid_ciphertext` for every decryption failure
+ * whatever its cause; `digest_length`; `plaintext_too_large`; `backend_unavailable`, `backend_timeout`, `throttled`
+ * for what the caller may retry; `internal` for a reference that does not open.
+ */
+export interface CryptoBackend {
+  readonly name: string
+  readonly protection: 'software' | 'hsm'
+  supports(spec: KeySpec, algorithm: Algorithm): boolean
+  generateKey(spec: KeySpec, home: KeyHome, ctx: CallContext): Promise<{ ref: KeyRef; spki?: Uint8Array }>
+  /** `material`: raw bytes for symmetric keys, PKCS#8 DER for asymmetric ones. */
+  importKey(
+    spec: KeySpec,
+    material: Secret,
+    home: KeyHome,
+    ctx: CallContext,
+  ): Promise<{ ref: KeyRef; spki?: Uint8Array }>
+  sign(key: KeyHandle, algorithm: Algorithm, input: SignInput, ctx: CallContext): Promise<Uint8Array>
+  encrypt(
+    key: KeyHandle,
+    algorithm: Algorithm,
+    plaintext: Uint8Array,
+    params: EncryptParams,
+    ctx: CallContext,
+  ): Promise<Uint8Array>
+  decrypt(
+    key: KeyHandle,
+    algorithm: Algorithm,
+    ciphertext: Uint8Array,
+    params: EncryptParams,
+    ctx: CallContext,
+  ): Promise<Uint8Array>
+  mac(key: KeyHandle, algorithm: Algorithm, message: Uint8Array, ctx: CallContext): Promise<Uint8Array>
+  /** Idempotent: a key that is gone already is destroyed. */
+  destroyKey(key: KeyHandle, ctx: CallContext): Promise<void>
+  random(bytes: number, ctx: CallContext): Promise<Uint8Array>
+  /** Rejects with the reason while the backend can't serve. */
+  health(ctx: CallContext): Promise<void>
+  close(): Promise<void>
+}
+
+export type Stored<T> = T & { readonly revision: number }
+
+/** One compare-and-set write. `update` and `delete` name the revision that was read. */
+export type Write = {
+  [C in CollectionName]:
+    | { readonly kind: 'insert'; readonly collection: C; readonly row: Rows[C] }
+    | { readonly kind: 'update'; readonly collection: C; readonly row: Rows[C]; readonly revision: number }
+    | { readonly kind: 'delete'; readonly collection: C; readonly id: string; readonly revision: number }
+}[CollectionName]
+
+export type Page<T> = { readonly rows: readonly Stored<T>[]; readonly next?: string }
+
+/**
+ * Errors: `conflict` when a revision moved, an inserted id exists or a unique index is taken (the kernel reads again
+ * and retries); `store_unavailable` for anything else. Returned rows are frozen; callers never see a half-applied commit.
+ */
+export interface Store {
+  get<C extends CollectionName>(collection: C, id: string): Promise<Stored<Rows[C]> | undefined>
+  /** The one row of a unique index. */
+  find<C extends CollectionName>(
+    collection: C,
+    index: IndexName<C>,
+    key: readonly string[],
+  ): Promise<Stored<Rows[C]> | undefined>
+  /**
+   * Rows whose index tuple starts with `prefix`, in tuple order, at most `limit`; `after` is a `next` of an earlier page.
+   * Stable under writes: a row that neither moved nor went away is returned exactly once.
+   */
+  page<C extends CollectionName>(
+    collection: C,
+    index: IndexName<C>,
+    prefix: readonly string[],
+    after: string | undefined,
+    limit: number,
+  ): Promise<Page<Rows[C]>>
+  /** How many rows have index tuples that start with `prefix`. */
+  count<C extends CollectionName>(collection: C, index: IndexName<C>, prefix: readonly string[]): Promise<number>
+  /** All or nothing, durable when it resolves. */
+  commit(writes: readonly Write[]): Promise<void>
+  health(): Promise<void>
+  close(): Promise<void>
+}
+
+export type Principal = {
+  /** `method:subject`, so that two methods never collide: `sigv4:AKIA…`, `bearer:<oid>`, `anonymous:`. */
+  readonly id: string
+  readonly method: 'none' | 'sigv4' | 'bearer' | 'system' | 'socket'
+}
+
+/** Allow-listed: a field is here or it is not recorded. Never a payload. */
+export type AuditRecord = {
+  /** Unique; says whether an outbox row was drained already. */
+  readonly id: string
+  readonly time: number
+  readonly requestId: string
+  readonly clientRequestId?: string
+  readonly dialect: Dialect | 'system'
+  /** The operation's name on the wire, and in the core. */
+  readonly wire: string
+  readonly operation: string
+  readonly action: string
+  readonly principal: string
+  readonly method: Principal['method']
+  readonly realm?: string
+  readonly ring?: string
+  readonly key?: string
+  readonly version?: number
+  readonly algorithm?: string
+  readonly decision: 'allow' | 'deny' | 'none'
+  /** `ok`, or the error code. */
+  readonly outcome: string
+  readonly durationMs: number
+}
+
+/** The chained log. */
+export interface AuditLog {
+  /** Resolves once the record is durable; rejects with `audit_unavailable`. */
+  append(record: AuditRecord): Promise<void>
+  /** Of these record ids, the ones the log has already; asked at start, to drain an outbox without doubles. */
+  has(ids: readonly string[]): Promise<ReadonlySet<string>>
+  /** False while appends would fail, so that requests can fail before they do any work. */
+  readonly available: boolean
+  /** Rejects with the reason while `available` is false. */
+  health(): Promise<void>
+  close(): Promise<void>
+}
+
+export type Decision = { readonly allow: true } | { readonly allow: false; readonly reason: string }
+
+export type AccessRequest = {
+  readonly principal: Principal
+  readonly dialect: Dialect | 'system'
+  /** The operation's action, in the core's own vocabulary. */
+  readonly action: string
+  readonly realmId: string
+  readonly ringId?: string
+  readonly keyId?: string
+}
+export interface Authorizer {
+  decide(request: AccessRequest): Promise<Decision>
+}
+
+export interface Clock {
+  /** Wall clock, ms since the epoch. */
+  now(): number
+  /** Calls `fire` once at or after `at`; the returned function cancels it. */
+  schedule(at: number, fire: () => void): () => void
+}
+
+/** Opens and makes ring keys; the root key stays behind it. */
+export interface Sealer {
+  /** Seals `plaintext` so that it opens only with the same `context`. */
+  seal(plaintext: Uint8Array, context: string): Promise<Uint8Array>
+  /** Rejects with `internal` for a wrong root key, a wrong context or damage: they can't be told apart. */
+  unseal(sealed: Uint8Array, context: string): Promise<Uint8Array>
+}

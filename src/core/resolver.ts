@@ -1,0 +1,172 @@
+/** From references to rows: realm, ring, key, version. A ring that the calling dialect may not see is not there. */
+import { KmsError } from './error.ts'
+import { DIALECTS, type Key, type KeyRing, type KeyVersion, type Realm, UUID } from './key.ts'
+import type { Call, KeyTarget, RealmTarget, RingTarget } from './operation.ts'
+import type { Sealer, Store, Stored } from './ports.ts'
+import { addressPlan, newRealm, newRing } from './provision.ts'
+import {
+  describeKeyReference,
+  type KeyReference,
+  type RealmAddress,
+  type RingReference,
+  type VersionReference,
+} from './reference.ts'
+import { foldName, sortable } from './schema.ts'
+
+type Scope = RealmTarget & { /** The ring an Azure address names. */ readonly addressed: Stored<KeyRing> | undefined }
+
+/** The realm of the installation, for vaults that dev makes on first use. */
+export const BUILT_IN_REALM = 'built-in-realm'
+
+export const describeAddress = (address: RealmAddress): string =>
+  Object.entries(address)
+    .map(([name, value]) => `${name}:${value}`)
+    .join(' ')
+
+export class Resolver {
+  readonly #store: Store
+  readonly #sealer: Sealer
+  /** Whether unknown addresses become realms and rings (dev), or are refused (production). */
+  readonly #provision: boolean
+
+  constructor(store: Store, sealer: Sealer, provision: boolean) {
+    this.#store = store
+    this.#sealer = sealer
+    this.#provision = provision
+  }
+
+  /** @throws KmsError realm_not_found, ring_not_found */
+  async scope(call: Call): Promise<Scope> {
+    const found = await this.#lookUp(call.realm)
+    if (found !== undefined) return found
+    if (this.#provision) await this.#create(call.realm)
+    const made = this.#provision ? await this.#lookUp(call.realm) : undefined
+    if (made !== undefined) return made
+    throw new KmsError('realm_not_found', { address: describeAddress(call.realm) })
+  }
+
+  async ring(scope: Scope, reference: RingReference, call: Call): Promise<RingTarget> {
+    const ring =
+      reference.by === 'default'
+        ? (scope.addressed ?? (await this.#store.get('rings', scope.realm.defaultRingId)))
+        : await this.#store.find('rings', 'name', [scope.realm.id, reference.name])
+    if (ring === undefined || !exposed(ring, call)) {
+      throw new KmsError('ring_not_found', { reference: reference.by === 'name' ? reference.name : 'default' })
+    }
+    return { realm: scope.realm, ring }
+  }
+
+  async key(scope: Scope, reference: KeyReference, call: Call): Promise<KeyTarget> {
+    const key = await this.#findKey(scope, reference, call)
+    const notFound = reference.by === 'alias' && key === undefined ? 'alias_not_found' : 'key_not_found'
+    const ring = key?.realmId === scope.realm.id ? await this.#store.get('rings', key.ringId) : undefined
+    if (key === undefined || ring === undefined || !exposed(ring, call) || call.expresses?.(key) === false) {
+      // A version's id comes from a ciphertext; nobody asked for a key by it.
+      if (reference.by === 'version') throw new KmsError('invalid_ciphertext')
+      throw new KmsError(notFound, { reference: describeKeyReference(reference) })
+    }
+    const current = key.current === 0 ? undefined : await this.#version(key, { by: 'number', number: key.current })
+    return { realm: scope.realm, ring, key, current }
+  }
+
+  /** @throws KmsError version_not_found; key_unavailable where the current version is asked for and there is none */
+  async version(target: KeyTarget, reference: VersionReference | undefined): Promise<Stored<KeyVersion>> {
+    if (reference === undefined) {
+      if (target.current === undefined) throw new KmsError('key_unavailable')
+      return target.current
+    }
+    const version = await this.#version(target.key, reference)
+    if (version !== undefined) return version
+    const text =
+      reference.by === 'number' ? String(reference.number) : reference.by === 'hex' ? reference.hex : reference.id
+    throw new KmsError('version_not_found', { reference: text })
+  }
+
+  async #version(key: Key, reference: VersionReference): Promise<Stored<KeyVersion> | undefined> {
+    switch (reference.by) {
+      case 'number':
+        return this.#store.find('versions', 'number', [key.id, sortable(reference.number)])
+      case 'hex':
+        return this.#store.find('versions', 'hex', [key.id, reference.hex])
+      case 'id': {
+        const version = await this.#store.get('versions', reference.id)
+        return version?.keyId === key.id ? version : undefined
+      }
+    }
+  }
+
+  async #findKey(scope: Scope, reference: KeyReference, call: Call): Promise<Stored<Key> | undefined> {
+    switch (reference.by) {
+      case 'id':
+        return this.#store.get('keys', reference.id.toLowerCase())
+      case 'alias': {
+        const alias = await this.#store.find('aliases', 'name', [scope.realm.id, reference.name])
+        return alias && this.#store.get('keys', alias.keyId)
+      }
+      case 'version': {
+        const version = await this.#store.get('versions', reference.versionId)
+        return version && this.#store.get('keys', version.keyId)
+      }
+      case 'name': {
+        const { ring } = await this.ring(scope, reference.ring, call)
+        return this.#findInRing(ring, reference.name, call)
+      }
+    }
+  }
+
+  /** GCP names are exact; Azure's ignore case. A key's UUID serves for a name that a dialect's grammar can't express. */
+  async #findInRing(ring: KeyRing, name: string, call: Call): Promise<Stored<Key> | undefined> {
+    const named = await this.#store.find('keys', 'name', [ring.id, foldName(name)])
+    if (named !== undefined) return call.dialect === 'gcp' && named.name !== name ? undefined : named
+    if (!UUID.test(name)) return undefined
+    const key = await this.#store.get('keys', name.toLowerCase())
+    return key?.ringId === ring.id ? key : undefined
+  }
+
+  async #lookUp(address: RealmAddress): Promise<Scope | undefined> {
+    if (address.dialect === 'azure') {
+      const addressed = await this.#store.find('rings', 'vault', [address.vault.toLowerCase()])
+      const realm = addressed && (await this.#store.get('realms', addressed.realmId))
+      return realm && { realm, addressed }
+    }
+    const realm = await this.#findRealm(address)
+    return realm && { realm, addressed: undefined }
+  }
+
+  #findRealm(address: Exclude<RealmAddress, { dialect: 'azure' }>): Promise<Stored<Realm> | undefined> {
+    switch (address.dialect) {
+      case 'aws':
+        return this.#store.find('realms', 'aws', [address.account, address.region])
+      case 'gcp':
+        return this.#store.find('realms', 'gcp', [address.project, address.location])
+      case 'system':
+        return this.#store.get('realms', address.realmId)
+    }
+  }
+
+  /** Two requests may race to make the same realm: the loser's conflict means that it is there. */
+  async #create(address: RealmAddress): Promise<void> {
+    const now = Date.now()
+    const plan = addressPlan(address)
+    try {
+      if (plan !== undefined) {
+        await this.#store.commit(await newRealm(this.#store, this.#sealer, { ...plan, dialects: DIALECTS, now }))
+      } else if (address.dialect === 'azure') {
+        const home = await this.#store.get('meta', BUILT_IN_REALM)
+        if (typeof home?.value !== 'string') return
+        const ring = await newRing(this.#store, this.#sealer, {
+          realmId: home.value,
+          name: address.vault.toLowerCase(),
+          dialects: DIALECTS,
+          now,
+        })
+        await this.#store.commit([{ kind: 'insert', collection: 'rings', row: ring }])
+      }
+    } catch (error) {
+      if (KmsError.from(error).code !== 'conflict') throw error
+    }
+  }
+}
+
+const exposed = (ring: KeyRing, call: Call): boolean =>
+  call.dialect === 'system' || ring.dialects.includes(call.dialect)

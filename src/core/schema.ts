@@ -1,0 +1,85 @@
+/**
+ * What a store keeps: the collections and their indexes. An index maps a row to a tuple of strings, or to undefined
+ * where the row is not in it; pages come in tuple order, then by id.
+ */
+
+import type { Alias, Key, KeyRing, KeyVersion, Realm, Tombstone } from './key.ts'
+import type { AuditRecord } from './ports.ts'
+
+/** A mutation's audit record, committed with the mutation and drained into the chain (design section 3). */
+export type OutboxRow = { readonly id: string; readonly record: AuditRecord }
+/** Facts about the installation itself: the sealed audit key, the schema's version and the like. */
+export type MetaRow = { readonly id: string; readonly value: string | Uint8Array }
+
+export type Rows = {
+  realms: Realm
+  rings: KeyRing
+  keys: Key
+  versions: KeyVersion
+  aliases: Alias
+  tombstones: Tombstone
+  outbox: OutboxRow
+  meta: MetaRow
+}
+export type CollectionName = keyof Rows
+
+type Index<T> = {
+  readonly unique: boolean
+  readonly key: (row: T) => readonly string[] | undefined
+}
+
+/** Sorts as the number does. */
+export const sortable = (value: number): string => String(value).padStart(16, '0')
+/** Names are unique without regard to case in rings that Azure can see; kept so everywhere, so that exposure can change. */
+export const foldName = (name: string): string => name.toLowerCase()
+
+export const SCHEMA = {
+  realms: {
+    aws: { unique: true, key: (row) => row.aws && [row.aws.account, row.aws.region] },
+    gcp: { unique: true, key: (row) => row.gcp && [row.gcp.project, row.gcp.location] },
+    azure: { unique: true, key: (row) => row.azure && [row.azure.tenant] },
+    all: { unique: false, key: () => [] },
+  },
+  rings: {
+    name: { unique: true, key: (row) => [row.realmId, row.name] },
+    vault: { unique: true, key: (row) => [row.vaultName] },
+    all: { unique: false, key: () => [] },
+  },
+  keys: {
+    name: { unique: true, key: (row) => [row.ringId, foldName(row.name)] },
+    realm: { unique: false, key: (row) => [row.realmId] },
+    /** Keys whose deletion falls due, soonest first. */
+    due: { unique: false, key: (row) => row.deletion && [sortable(row.deletion.dueAt)] },
+  },
+  versions: {
+    number: { unique: true, key: (row) => [row.keyId, sortable(row.number)] },
+    hex: { unique: true, key: (row) => [row.keyId, row.hexId] },
+    /** Versions whose destruction falls due, soonest first. */
+    due: {
+      unique: false,
+      key: (row) =>
+        row.destroyAt !== undefined && row.state === 'destroy_scheduled' ? [sortable(row.destroyAt)] : undefined,
+    },
+  },
+  aliases: {
+    name: { unique: true, key: (row) => [row.realmId, row.name] },
+    key: { unique: false, key: (row) => [row.keyId, row.name] },
+  },
+  tombstones: {
+    name: { unique: true, key: (row) => [row.ringId, foldName(row.name)] },
+  },
+  outbox: {
+    all: { unique: false, key: () => [] },
+  },
+  meta: {
+    all: { unique: false, key: () => [] },
+  },
+} as const satisfies { [C in CollectionName]: Readonly<Record<string, Index<Rows[C]>>> }
+
+export type IndexName<C extends CollectionName> = keyof (typeof SCHEMA)[C] & string
+
+/** The index's definition with its row type, for stores. */
+export const indexesOf = <C extends CollectionName>(collection: C): Readonly<Record<string, Index<Rows[C]>>> =>
+  SCHEMA[collection] as unknown as Readonly<Record<string, Index<Rows[C]>>>
+
+export const COLLECTION_NAMES = Object.keys(SCHEMA) as readonly CollectionName[]

@@ -1,0 +1,11 @@
+/** What operations hand back about keys; dialects render their own shapes from it. */
+import type { Key, KeyRing, KeyVersion, Realm } from './key.ts'
+
+export type KeyView = {
+  readonly realm: Realm
+  readonly ring: KeyRing
+  readonly key: Key
+  /** The version that signs and encrypts; absent while there is none. */
+  readonly current: KeyVersion | undefined
+}
+export type VersionView = KeyView & { readonly version: KeyVersion }

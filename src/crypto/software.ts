@@ -1,0 +1,186 @@
+/** Keys in this process, sealed under their ring's key wherever they are stored. */
+import { createHmac, type KeyObject, sign } from 'node:crypto'
+import { promisify } from 'node:util'
+import { type Algorithm, type AlgorithmRow, algorithmRow, type KeySpec, specHas, specRow } from '../core/algorithm.ts'
+import { KmsError } from '../core/error.ts'
+import type { CallContext, CryptoBackend, EncryptParams, KeyHandle, KeyHome, KeyRef, SignInput } from '../core/ports.ts'
+import type { Secret } from '../core/secret.ts'
+import { requireDigestLength, requireMessage } from '../core/sign-input.ts'
+import * as ecdsa from './ecdsa.ts'
+import * as envelope from './envelope.ts'
+import { KeyCache } from './key-cache.ts'
+import { generateMaterial, importMaterial, loadMaterial, type Material } from './material.ts'
+import { RandomPool } from './random-pool.ts'
+import * as rsa from './rsa.ts'
+import { openKey, sealKey } from './sealed-key.ts'
+
+const signAsync = promisify(sign)
+const CACHED_KEYS = 4096
+
+/** The AES-256 key of a ring. */
+export interface RingKeySource {
+  get(ringId: string): Promise<KeyObject>
+}
+
+export class SoftwareBackend implements CryptoBackend {
+  readonly name = 'software'
+  readonly protection = 'software'
+  readonly #ringKeys: RingKeySource
+  readonly #cache = new KeyCache(CACHED_KEYS)
+  readonly #random = new RandomPool()
+
+  constructor(ringKeys: RingKeySource) {
+    this.#ringKeys = ringKeys
+  }
+
+  supports(spec: KeySpec, algorithm: Algorithm): boolean {
+    return specHas(spec, algorithm) && algorithm !== 'envelope_cbc_kdf'
+  }
+
+  async generateKey(spec: KeySpec, home: KeyHome, ctx: CallContext): Promise<{ ref: KeyRef; spki?: Uint8Array }> {
+    return asKmsErrors(async () => {
+      requireLive(ctx)
+      return this.#seal(spec, home, await generateMaterial(spec))
+    })
+  }
+
+  async importKey(
+    spec: KeySpec,
+    material: Secret,
+    home: KeyHome,
+    ctx: CallContext,
+  ): Promise<{ ref: KeyRef; spki?: Uint8Array }> {
+    return asKmsErrors(async () => {
+      requireLive(ctx)
+      return this.#seal(spec, home, await material.use((bytes) => importMaterial(spec, bytes)))
+    })
+  }
+
+  async sign(handle: KeyHandle, algorithm: Algorithm, input: SignInput, ctx: CallContext): Promise<Uint8Array> {
+    return asKmsErrors(async () => {
+      const row = this.#require(handle.spec, algorithm, 'sign')
+      const spec = specRow(handle.spec)
+      if ('hash' in row && 'digest' in input) requireDigestLength(algorithm, row.hash, input.digest)
+      const message = 'hash' in row ? undefined : requireMessage(algorithm, input)
+      const key = await this.#open(handle, ctx)
+      if (row.scheme === 'ecdsa' && spec.type === 'ec') {
+        return 'message' in input
+          ? ecdsa.signMessage(spec, row.hash, key, input.message)
+          : ecdsa.signDigest(spec, row.hash, key, input.digest)
+      }
+      if ((row.scheme === 'rsa-pss' || row.scheme === 'rsa-pkcs1') && spec.type === 'rsa') {
+        return rsa.signInput(row, key, spec.bits / 8, input)
+      }
+      if (message === undefined) throw new KmsError('internal')
+      return row.scheme === 'ml-dsa' ? signAsync(null, message, key) : sign(null, message, key)
+    })
+  }
+
+  async encrypt(
+    handle: KeyHandle,
+    algorithm: Algorithm,
+    plaintext: Uint8Array,
+    params: EncryptParams,
+    ctx: CallContext,
+  ): Promise<Uint8Array> {
+    return asKmsErrors(async () => {
+      const row = this.#require(handle.spec, algorithm, 'encrypt')
+      const key = await this.#open(handle, ctx)
+      return row.scheme === 'envelope'
+        ? envelope.encrypt(key, plaintext, params)
+        : rsa.encrypt(handle.spec, algorithm, row, key, plaintext, params)
+    })
+  }
+
+  async decrypt(
+    handle: KeyHandle,
+    algorithm: Algorithm,
+    ciphertext: Uint8Array,
+    params: EncryptParams,
+    ctx: CallContext,
+  ): Promise<Uint8Array> {
+    return asKmsErrors(async () => {
+      const row = this.#require(handle.spec, algorithm, 'encrypt')
+      const spec = specRow(handle.spec)
+      const key = await this.#open(handle, ctx)
+      if (row.scheme === 'envelope') return envelope.decrypt(key, ciphertext, params)
+      if (spec.type !== 'rsa') throw new KmsError('internal')
+      return rsa.decrypt(row, key, spec.bits / 8, ciphertext, params)
+    })
+  }
+
+  async mac(handle: KeyHandle, algorithm: Algorithm, message: Uint8Array, ctx: CallContext): Promise<Uint8Array> {
+    return asKmsErrors(async () => {
+      const row = this.#require(handle.spec, algorithm, 'mac')
+      return createHmac(row.hash, await this.#open(handle, ctx))
+        .update(message)
+        .digest()
+    })
+  }
+
+  /** The sealed blob goes with its row in the store; here the opened key is forgotten and the blob opens no more. */
+  async destroyKey(handle: KeyHandle, _ctx: CallContext): Promise<void> {
+    this.#cache.destroy(handle)
+  }
+
+  async random(bytes: number, ctx: CallContext): Promise<Uint8Array> {
+    requireLive(ctx)
+    return this.#random.take(bytes)
+  }
+
+  async health(ctx: CallContext): Promise<void> {
+    requireLive(ctx)
+  }
+
+  async close(): Promise<void> {
+    this.#cache.clear()
+  }
+
+  #require<O extends AlgorithmRow['op']>(spec: KeySpec, algorithm: Algorithm, op: O): Extract<AlgorithmRow, { op: O }> {
+    const row = algorithmRow(algorithm)
+    if (!isOp(row, op) || !this.supports(spec, algorithm))
+      throw new KmsError('unsupported_algorithm', { algorithm, spec })
+    return row
+  }
+
+  async #seal(spec: KeySpec, home: KeyHome, material: Material): Promise<{ ref: KeyRef; spki?: Uint8Array }> {
+    try {
+      const ref = sealKey(await this.#ringKeys.get(home.ringId), home, spec, material.bytes)
+      this.#cache.put({ ...home, spec, ref }, material.key)
+      return material.spki === undefined ? { ref } : { ref, spki: material.spki }
+    } finally {
+      material.bytes.fill(0)
+    }
+  }
+
+  async #open(handle: KeyHandle, ctx: CallContext): Promise<KeyObject> {
+    requireLive(ctx)
+    const cached = this.#cache.get(handle)
+    if (cached !== undefined) return cached
+    const ringKey = await this.#ringKeys.get(handle.ringId)
+    if (this.#cache.isDestroyed(handle)) throw new KmsError('internal')
+    const bytes = openKey(ringKey, handle, handle.spec, handle.ref)
+    try {
+      const key = loadMaterial(handle.spec, bytes)
+      this.#cache.put(handle, key)
+      return key
+    } finally {
+      bytes.fill(0)
+    }
+  }
+}
+
+const isOp = <O extends AlgorithmRow['op']>(row: AlgorithmRow, op: O): row is Extract<AlgorithmRow, { op: O }> =>
+  row.op === op
+
+function requireLive(ctx: CallContext): void {
+  if (ctx.signal.aborted) throw new KmsError('backend_timeout')
+}
+
+async function asKmsErrors<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw KmsError.from(error)
+  }
+}

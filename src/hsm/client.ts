@@ -1,0 +1,383 @@
+/**
+ * The service's end of the child process: requests with deadlines and a bounded queue, restart with back-off. At most as
+ * many requests are in the child as the token has sessions; one that is not answered in time means that the vendor's
+ * module hangs, and the child is killed.
+ */
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { KmsError } from '../core/error.ts'
+import type { CallContext } from '../core/ports.ts'
+import type {
+  CallName,
+  Calls,
+  FromWorker,
+  Profile,
+  TokenIdentity,
+  TokenProblem,
+  ToWorker,
+  WorkerConfig,
+} from './protocol.ts'
+
+export type HsmConfig = WorkerConfig & {
+  readonly name: string
+  /** For one call; making a key may take ten times as long. */
+  readonly deadlineMs: number
+  /** The child's environment: what the vendor's library reads. Nothing else is handed down. */
+  readonly env?: Readonly<Record<string, string>>
+  /** For the log. Texts come from the module, never from a request. */
+  readonly onEvent?: (event: HsmEvent) => void
+}
+
+export type HsmEvent =
+  | { readonly kind: 'opened'; readonly token: TokenIdentity }
+  | { readonly kind: 'problem'; readonly problem: TokenProblem }
+  | { readonly kind: 'failed'; readonly code: string; readonly reason: string }
+  | { readonly kind: 'down'; readonly reason: string; readonly restartInMs: number }
+
+const START_DEADLINE_MS = 60_000
+const SLOW_CALLS: Readonly<Partial<Record<CallName, number>>> = { generateKey: 10, importKey: 10 }
+const QUEUE_PER_SESSION = 64
+/** A child that lived this long starts over without delay when it dies. */
+const STABLE_MS = 10_000
+const FIRST_BACKOFF_MS = 250
+const LAST_BACKOFF_MS = 30_000
+const WORKER = new URL(import.meta.filename.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url)
+
+const REASONS: Readonly<Record<TokenProblem['kind'], string>> = {
+  library: 'the PKCS#11 library cannot be used',
+  token: 'the token was not found',
+  pin: 'the token refused the PIN; it is not tried again before a restart',
+  device: 'the token does not answer',
+}
+
+type Pending = {
+  readonly id: number
+  readonly name: CallName
+  readonly message: ToWorker
+  readonly settle: (outcome: { value: unknown } | { error: KmsError }) => void
+  readonly timer: NodeJS.Timeout
+  /** The caller has gone; the answer is only waited for. */
+  abandoned: boolean
+}
+
+type State =
+  /** A child is being started; calls wait for it. */
+  | { readonly kind: 'starting' }
+  | { readonly kind: 'open'; readonly since: number }
+  /** The child has lost its token: what it has is finished, what comes waits for the next one. */
+  | { readonly kind: 'draining'; readonly ending: boolean }
+  /** Waiting to start again, or stopped for good: calls fail at once. */
+  | { readonly kind: 'down'; readonly reason: string; readonly cause?: string }
+  | { readonly kind: 'closed' }
+
+export class TokenClient {
+  readonly #config: HsmConfig
+  readonly #queue: Pending[] = []
+  readonly #sent = new Map<number, Pending>()
+  #state: State = { kind: 'starting' }
+  #child: ChildProcess | undefined
+  #nextId = 1
+  #closing = false
+  #failures = 0
+  #restart: NodeJS.Timeout | undefined
+  #idle: (() => void) | undefined
+  #firstAttempt: (() => void) | undefined
+  #token: TokenIdentity | undefined
+  #profile: Profile | undefined
+
+  constructor(config: HsmConfig) {
+    this.#config = config
+  }
+
+  get name(): string {
+    return this.#config.name
+  }
+
+  /** The token as it was last seen; undefined until it was opened once. */
+  get token(): TokenIdentity | undefined {
+    return this.#token
+  }
+
+  get profile(): Profile | undefined {
+    return this.#profile
+  }
+
+  /** Process id of the child, for tests and diagnosis. */
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
+  /** Starts the child; resolves when the first attempt to open the token has ended, well or not. */
+  start(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#firstAttempt = resolve
+      this.#spawn()
+    })
+  }
+
+  /** @throws KmsError backend_timeout, backend_unavailable, throttled, shutting_down, or the child's own */
+  call<N extends CallName>(name: N, args: Calls[N]['args'], ctx?: CallContext): Promise<Calls[N]['result']> {
+    const refused = this.#refusal(ctx)
+    return refused === undefined ? this.#enqueue(name, args, ctx) : Promise.reject(refused)
+  }
+
+  #enqueue<N extends CallName>(name: N, args: Calls[N]['args'], ctx?: CallContext): Promise<Calls[N]['result']> {
+    return new Promise((resolve, reject) => {
+      const id = this.#nextId++
+      const deadline = this.#config.deadlineMs * (SLOW_CALLS[name] ?? 1)
+      const timer = setTimeout(() => this.#expire(pending), deadline)
+      const onAbort = () => this.#abandon(pending)
+      const pending: Pending = {
+        id,
+        name,
+        // The union over names can't be told apart by a type parameter; name and args come from one entry of Calls.
+        message: { kind: 'call', id, name, args } as ToWorker,
+        abandoned: false,
+        timer,
+        settle: (outcome) => {
+          ctx?.signal.removeEventListener('abort', onAbort)
+          if ('value' in outcome) resolve(outcome.value as Calls[N]['result'])
+          else reject(outcome.error)
+        },
+      }
+      ctx?.signal.addEventListener('abort', onAbort, { once: true })
+      this.#queue.push(pending)
+      this.#flush()
+    })
+  }
+
+  /** Rejects with the reason while no call could be served. */
+  async health(ctx: CallContext): Promise<void> {
+    if (this.#state.kind === 'down') {
+      const { reason, cause } = this.#state
+      throw new KmsError('backend_unavailable', { backend: this.name, reason }, { cause: new Error(cause ?? reason) })
+    }
+    await this.call('health', {}, ctx)
+  }
+
+  /** Finishes what was asked, closes the sessions and ends the child. */
+  async close(): Promise<void> {
+    if (this.#state.kind === 'closed') return
+    const serving = this.#state.kind !== 'down'
+    clearTimeout(this.#restart)
+    if (serving && this.#sent.size + this.#queue.length > 0) {
+      this.#closing = true
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve
+      })
+    }
+    this.#state = { kind: 'closed' }
+    this.#firstAttempt?.()
+    await this.#endChild()
+  }
+
+  #unavailable(reason?: string): KmsError {
+    const options = reason === undefined ? undefined : { cause: new Error(reason) }
+    return new KmsError('backend_unavailable', { backend: this.name }, options)
+  }
+
+  #refusal(ctx: CallContext | undefined): KmsError | undefined {
+    if (ctx?.signal.aborted) return new KmsError('backend_timeout', { backend: this.name })
+    if (this.#state.kind === 'closed' || this.#closing) return new KmsError('shutting_down')
+    if (this.#state.kind === 'down') return this.#unavailable(this.#state.cause ?? this.#state.reason)
+    if (this.#queue.length >= this.#config.sessions * QUEUE_PER_SESSION) return new KmsError('throttled')
+    return undefined
+  }
+
+  #flush(): void {
+    while (this.#state.kind === 'open' && this.#sent.size < this.#config.sessions) {
+      const pending = this.#queue.shift()
+      if (pending === undefined) break
+      this.#sent.set(pending.id, pending)
+      this.#post(pending.message)
+    }
+    if (this.#sent.size > 0) return
+    if (this.#state.kind === 'draining' && !this.#state.ending) {
+      this.#state = { kind: 'draining', ending: true }
+      void this.#endChild()
+    }
+    if (this.#queue.length === 0) this.#idle?.()
+  }
+
+  #post(message: ToWorker): void {
+    this.#child?.send(message, () => {
+      // A child that can't be written to is dead or dying; its exit settles what it had.
+    })
+  }
+
+  #finish(pending: Pending, outcome: { value: unknown } | { error: KmsError }): void {
+    clearTimeout(pending.timer)
+    this.#sent.delete(pending.id)
+    if (!pending.abandoned) pending.settle(outcome)
+    else if ('value' in outcome) this.#undo(pending, outcome.value)
+  }
+
+  /** A key made for a caller who has gone would stay in the token with nobody knowing of it. Done even while closing. */
+  #undo({ message }: Pending, value: unknown): void {
+    if (message.kind !== 'call') return
+    if (message.name !== 'generateKey' && message.name !== 'importKey') return
+    const { id, objectClass } = value as Calls['generateKey']['result']
+    this.#enqueue('destroyKey', { key: { id, objectClass, label: message.args.label } }).catch((error: unknown) =>
+      this.#event({ kind: 'failed', code: 'orphan', reason: `abandoned key not destroyed: ${String(error)}` }),
+    )
+  }
+
+  #abandon(pending: Pending): void {
+    const error = new KmsError('backend_timeout', { backend: this.name })
+    pending.settle({ error })
+    pending.abandoned = true
+    if (this.#sent.has(pending.id)) return
+    this.#unqueue(pending)
+    this.#flush()
+  }
+
+  #unqueue(pending: Pending): void {
+    clearTimeout(pending.timer)
+    const at = this.#queue.indexOf(pending)
+    if (at >= 0) this.#queue.splice(at, 1)
+  }
+
+  #expire(pending: Pending): void {
+    const hangs = this.#sent.has(pending.id)
+    if (!hangs) this.#unqueue(pending)
+    this.#finish(pending, { error: new KmsError('backend_timeout', { backend: this.name }) })
+    if (hangs) {
+      this.#event({ kind: 'failed', code: 'backend_timeout', reason: `${pending.name} was not answered` })
+      this.#child?.kill('SIGKILL')
+    } else this.#flush()
+  }
+
+  #spawn(): void {
+    this.#state = { kind: 'starting' }
+    const { library, libraryParameters, tokenLabel, serial, slot, pin, sessions, env } = this.#config
+    const child = fork(WORKER, [], {
+      execPath: process.execPath,
+      execArgv: [],
+      serialization: 'advanced',
+      // The pool serves the calls that several sessions make at once.
+      env: { ...env, UV_THREADPOOL_SIZE: String(Math.max(4, sessions)) },
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    })
+    this.#child = child
+    const started = setTimeout(() => child.kill('SIGKILL'), START_DEADLINE_MS)
+    child.on('message', (message: FromWorker) => {
+      if (message.kind === 'opened' || message.kind === 'problem') clearTimeout(started)
+      if (this.#child === child) this.#receive(message)
+    })
+    child.on('error', () => child.kill('SIGKILL'))
+    child.once('exit', (code, signal) => {
+      clearTimeout(started)
+      if (this.#child === child) this.#exited(signal ?? `exit code ${code}`)
+    })
+    const config: WorkerConfig = {
+      library,
+      pin,
+      sessions,
+      ...(libraryParameters === undefined ? {} : { libraryParameters }),
+      ...(tokenLabel === undefined ? {} : { tokenLabel }),
+      ...(serial === undefined ? {} : { serial }),
+      ...(slot === undefined ? {} : { slot }),
+    }
+    this.#post({ kind: 'open', config })
+  }
+
+  #receive(message: FromWorker): void {
+    switch (message.kind) {
+      case 'opened':
+        this.#opened(message.token, message.profile)
+        break
+      case 'problem':
+        this.#failed(message.problem)
+        break
+      case 'lost':
+        this.#event({ kind: 'failed', code: 'lost', reason: message.reason })
+        if (this.#state.kind === 'open') this.#state = { kind: 'draining', ending: false }
+        this.#flush()
+        break
+      case 'result':
+      case 'error':
+        this.#answered(message)
+        break
+      case 'closed':
+        break
+    }
+  }
+
+  #answered(message: FromWorker & { kind: 'result' | 'error' }): void {
+    const pending = this.#sent.get(message.id)
+    if (pending === undefined) return
+    if (message.kind === 'result') this.#finish(pending, { value: message.value })
+    else {
+      const { code, params, reason } = message
+      if (code === 'internal' || code === 'backend_unavailable') this.#event({ kind: 'failed', code, reason })
+      this.#finish(pending, { error: new KmsError(code, params, { cause: new Error(reason) }) })
+    }
+    this.#flush()
+  }
+
+  #opened(token: TokenIdentity, profile: Profile): void {
+    this.#token = token
+    this.#profile = profile
+    this.#state = { kind: 'open', since: performance.now() }
+    this.#event({ kind: 'opened', token })
+    this.#firstAttempt?.()
+    this.#flush()
+  }
+
+  #failed(problem: TokenProblem): void {
+    this.#event({ kind: 'problem', problem })
+    const child = this.#child
+    this.#child = undefined
+    child?.kill('SIGKILL')
+    const down: State = { kind: 'down', reason: REASONS[problem.kind], cause: problem.detail }
+    // Another attempt with the same PIN could lock the token for good.
+    if (problem.kind === 'pin') this.#goDown(down)
+    else this.#retryLater(down)
+  }
+
+  #exited(how: string): void {
+    this.#child = undefined
+    const state = this.#state
+    for (const pending of [...this.#sent.values()])
+      this.#finish(pending, { error: this.#unavailable(`child ended: ${how}`) })
+    if (state.kind === 'closed') return
+    if (state.kind === 'open' && performance.now() - state.since > STABLE_MS) this.#failures = 0
+    if (state.kind !== 'starting' && this.#failures === 0) {
+      this.#failures = 1
+      this.#event({ kind: 'down', reason: how, restartInMs: 0 })
+      this.#spawn()
+      this.#flush()
+    } else this.#retryLater({ kind: 'down', reason: 'the PKCS#11 module ended its process', cause: how })
+  }
+
+  #retryLater(down: State & { kind: 'down' }): void {
+    const delay = Math.min(FIRST_BACKOFF_MS * 2 ** this.#failures, LAST_BACKOFF_MS)
+    this.#failures += 1
+    this.#event({ kind: 'down', reason: down.cause ?? down.reason, restartInMs: delay })
+    if (!this.#closing) this.#restart = setTimeout(() => this.#spawn(), delay)
+    this.#goDown(down)
+  }
+
+  #goDown(down: State & { kind: 'down' }): void {
+    this.#state = down
+    for (const pending of this.#queue.splice(0))
+      this.#finish(pending, { error: this.#unavailable(down.cause ?? down.reason) })
+    this.#firstAttempt?.()
+    this.#idle?.()
+  }
+
+  /** Asks the child to close its sessions and end; ends it if it does not. */
+  async #endChild(): Promise<void> {
+    const child = this.#child
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const ended = once(child, 'exit')
+    this.#post({ kind: 'close' })
+    const timer = setTimeout(() => child.kill('SIGKILL'), this.#config.deadlineMs)
+    await ended
+    clearTimeout(timer)
+  }
+
+  #event(event: HsmEvent): void {
+    this.#config.onEvent?.(event)
+  }
+}

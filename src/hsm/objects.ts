@@ -1,0 +1,218 @@
+/** Key objects in the token: templates, making, importing, finding and destroying them. */
+import { randomBytes } from 'node:crypto'
+import graphene, { type ITemplate } from 'graphene-pk11'
+import { type KeySpec, type KeySpecRow, specRow } from '../core/algorithm.ts'
+import { invalidArgument, KmsError } from '../core/error.ts'
+import { ID_BYTES, type ObjectRef } from './key-ref.ts'
+import { ecSpki, ed25519Spki, mlDsaSpki, readPrivateKey, rsaSpki } from './material.ts'
+import { CKA, CKK, CKM, CKO, EC_PARAMS } from './mechanisms.ts'
+import type { MadeKey } from './protocol.ts'
+import { CKR } from './return-codes.ts'
+import { ckrOf, type Session } from './token.ts'
+
+export type Handle = Buffer
+
+// graphene has no names for what came after v2.40.
+graphene.registerAttribute('parameterSet', CKA.PARAMETER_SET, 'number')
+
+/** Read back after every creation: the key stays in the token. */
+const LOCKED = { private: true, sensitive: true, extractable: false } as const
+const NO_WRAPPING = { wrap: false, unwrap: false } as const
+
+/** What the key may be used for, by its type. AES keys only derive: the keys that encrypt live for one message. */
+const USES: Readonly<Record<KeySpecRow['type'], ITemplate>> = {
+  aes: { derive: true, encrypt: false, decrypt: false, sign: false, verify: false, ...NO_WRAPPING },
+  hmac: { sign: true, verify: false, derive: false, encrypt: false, decrypt: false, ...NO_WRAPPING },
+  rsa: { sign: true, decrypt: true, unwrap: false },
+  ec: { sign: true, derive: false },
+  ed25519: { sign: true },
+  'ml-dsa': { sign: true },
+}
+
+const KEY_TYPES: Readonly<Record<KeySpecRow['type'], number>> = {
+  aes: CKK.AES,
+  hmac: CKK.GENERIC_SECRET,
+  rsa: CKK.RSA,
+  ec: CKK.EC,
+  ed25519: CKK.EC_EDWARDS,
+  'ml-dsa': CKK.ML_DSA,
+}
+
+export const GENERATORS: Readonly<Record<KeySpecRow['type'], number>> = {
+  aes: CKM.AES_KEY_GEN,
+  hmac: CKM.GENERIC_SECRET_KEY_GEN,
+  rsa: CKM.RSA_PKCS_KEY_PAIR_GEN,
+  ec: CKM.EC_KEY_PAIR_GEN,
+  ed25519: CKM.EC_EDWARDS_KEY_PAIR_GEN,
+  'ml-dsa': CKM.ML_DSA_KEY_PAIR_GEN,
+}
+
+/** `token: false` makes a session object, for probing. */
+export type Placement = { readonly label: string; readonly token: boolean }
+
+const isSecret = (row: KeySpecRow): row is KeySpecRow & { type: 'aes' | 'hmac' } =>
+  row.type === 'aes' || row.type === 'hmac'
+
+const classOf = (row: KeySpecRow): ObjectRef['objectClass'] => (isSecret(row) ? CKO.SECRET_KEY : CKO.PRIVATE_KEY)
+
+function privateTemplate(row: KeySpecRow, id: Buffer, place: Placement): ITemplate {
+  const common = { class: classOf(row), keyType: KEY_TYPES[row.type], token: place.token, label: place.label, id }
+  return { ...common, ...LOCKED, ...USES[row.type] }
+}
+
+const curveOf = (row: KeySpecRow): Buffer => Buffer.from(EC_PARAMS[row.type === 'ec' ? row.curve : row.type] ?? [])
+
+/** The public half is read once and dropped: its place is the store, and token memory is scarce. */
+function publicTemplate(row: KeySpecRow): ITemplate {
+  const common = { class: CKO.PUBLIC_KEY, keyType: KEY_TYPES[row.type], token: false, private: false, verify: true }
+  switch (row.type) {
+    case 'rsa':
+      return { ...common, modulusBits: row.bits, publicExponent: Buffer.of(1, 0, 1) }
+    case 'ec':
+    case 'ed25519':
+      return { ...common, paramsEC: curveOf(row) }
+    case 'ml-dsa':
+      return { ...common, parameterSet: row.parameterSet }
+    default:
+      return common
+  }
+}
+
+const attribute = (session: Session, handle: Handle, type: number): Buffer =>
+  new graphene.SessionObject(handle, session, session.lib).getAttribute(type)
+
+function spkiOf(session: Session, row: KeySpecRow, publicKey: Handle): Uint8Array | undefined {
+  switch (row.type) {
+    case 'rsa':
+      return readRsaSpki(session, publicKey)
+    case 'ec':
+      return ecSpki(row, attribute(session, publicKey, CKA.EC_POINT))
+    case 'ed25519':
+      return ed25519Spki(attribute(session, publicKey, CKA.EC_POINT))
+    case 'ml-dsa':
+      return mlDsaSpki(row, attribute(session, publicKey, CKA.VALUE))
+    default:
+      return undefined
+  }
+}
+
+/** Works on private keys too: their modulus and exponent are not sensitive. */
+export const readRsaSpki = (session: Session, handle: Handle): Uint8Array =>
+  rsaSpki(attribute(session, handle, CKA.MODULUS), attribute(session, handle, CKA.PUBLIC_EXPONENT))
+
+/** Some modules ignore the template (openCryptoki on unwrap): a key that could leave the token is destroyed at once. */
+function assertLocked(session: Session, handle: Handle, spec: KeySpec | 'root', token: boolean): void {
+  const object = new graphene.SessionObject(handle, session, session.lib)
+  const found = object.getAttribute({ ...LOCKED, token: null } satisfies ITemplate)
+  const wanted: ITemplate = { ...LOCKED, token }
+  const wrong = Object.keys(wanted).filter((name) => found[name] !== wanted[name])
+  if (wrong.length === 0) return
+  object.destroy()
+  const cause = new Error(`the token made a key with wrong ${wrong.join(', ')}`)
+  throw new KmsError('unsupported_spec', { spec }, { cause })
+}
+
+async function generateRaw(
+  session: Session,
+  row: KeySpecRow,
+  template: ITemplate,
+): Promise<{ key: Handle; publicKey?: Handle }> {
+  const { lib, handle } = session
+  const mechanism = { mechanism: GENERATORS[row.type] }
+  const own = graphene.Template.toPkcs11(template)
+  if (isSecret(row)) {
+    own.push({ type: CKA.VALUE_LEN, value: row.bytes })
+    return { key: lib.C_GenerateKey(handle, mechanism, own) }
+  }
+  const open = graphene.Template.toPkcs11(publicTemplate(row))
+  // An RSA pair takes up to seconds, during which nobody else could be served. The asynchronous call leaks its templates
+  // (pkcs11js issue 120): some hundred bytes without a secret in them, so only it is used so.
+  const pair =
+    row.type === 'rsa'
+      ? await lib.C_GenerateKeyPairAsync(handle, mechanism, open, own)
+      : lib.C_GenerateKeyPair(handle, mechanism, open, own)
+  return { key: pair.privateKey, publicKey: pair.publicKey }
+}
+
+/** Makes a key that can't leave the token. */
+export async function generateKey(
+  session: Session,
+  spec: KeySpec,
+  place: Placement,
+): Promise<MadeKey & { handle: Handle }> {
+  const row = specRow(spec)
+  const id = randomBytes(ID_BYTES)
+  const { key, publicKey } = await generateRaw(session, row, privateTemplate(row, id, place))
+  assertLocked(session, key, spec, place.token)
+  const made = { handle: key, id, objectClass: classOf(row) }
+  if (publicKey === undefined) return made
+  const spki = spkiOf(session, row, publicKey)
+  destroyQuietly(session, publicKey)
+  return spki === undefined ? made : { ...made, spki }
+}
+
+/** Puts given material into the token, from where it can't be read again. Makes no copy of it: the caller wipes it. */
+export function importKey(
+  session: Session,
+  spec: KeySpec,
+  material: Uint8Array,
+  label: string,
+): MadeKey & { handle: Handle } {
+  const row = specRow(spec)
+  const id = randomBytes(ID_BYTES)
+  const template = privateTemplate(row, id, { label, token: true })
+  let spki: Uint8Array | undefined
+  if (isSecret(row)) {
+    if (material.length !== row.bytes) throw invalidArgument('material', `must be ${row.bytes} bytes`)
+    template.value = Buffer.from(material.buffer, material.byteOffset, material.length)
+  } else {
+    const read = readPrivateKey(spec, material)
+    spki = read.spki
+    Object.assign(template, read.attributes)
+    if (row.type !== 'rsa') template.paramsEC = curveOf(row)
+  }
+  const handle = session.lib.C_CreateObject(session.handle, graphene.Template.toPkcs11(template))
+  assertLocked(session, handle, spec, true)
+  const made = { handle, id, objectClass: classOf(row) }
+  return spki === undefined ? made : { ...made, spki }
+}
+
+/** undefined only if the search itself succeeded and found nothing. */
+export function findKey(session: Session, ref: ObjectRef): Handle | undefined {
+  const found = session.find({ class: ref.objectClass, token: true, id: Buffer.from(ref.id), label: ref.label })
+  return found.length === 0 ? undefined : found.items(0).handle
+}
+
+/** Removes an object that is of no more use; if it is gone already, so much the better. */
+export function destroyQuietly(session: Session, handle: Handle): void {
+  try {
+    session.lib.C_DestroyObject(session.handle, handle)
+  } catch (error) {
+    if (ckrOf(error) !== CKR.OBJECT_HANDLE_INVALID) throw error
+  }
+}
+
+const ROOT_LABEL = 'trefoil-root'
+const ROOT_USES: ITemplate = { encrypt: true, decrypt: true, derive: false, sign: false, verify: false, ...NO_WRAPPING }
+
+/**
+ * The root key: an AES-256 key found by its label.
+ * @throws KmsError internal where there is none and `create` is false, or more than one
+ */
+export function openRootKey(session: Session, create: boolean): Handle {
+  const found = session.find({ class: CKO.SECRET_KEY, keyType: CKK.AES, token: true, label: ROOT_LABEL })
+  if (found.length > 1) {
+    throw new KmsError(
+      'internal',
+      {},
+      { cause: new Error(`the token holds ${found.length} keys labelled ${ROOT_LABEL}`) },
+    )
+  }
+  if (found.length === 1) return found.items(0).handle
+  if (!create) throw new KmsError('internal', {}, { cause: new Error(`the token holds no key labelled ${ROOT_LABEL}`) })
+  const common = { class: CKO.SECRET_KEY, keyType: CKK.AES, token: true, label: ROOT_LABEL, id: randomBytes(ID_BYTES) }
+  const template = graphene.Template.toPkcs11({ ...common, ...LOCKED, ...ROOT_USES, valueLen: 32 })
+  const handle = session.lib.C_GenerateKey(session.handle, { mechanism: CKM.AES_KEY_GEN }, template)
+  assertLocked(session, handle, 'root', true)
+  return handle
+}

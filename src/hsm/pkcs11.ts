@@ -1,0 +1,196 @@
+/** The backend whose keys live in a PKCS#11 token: born there or imported, non-extractable, used by a child process. */
+import { constants, createPublicKey, type KeyObject, publicEncrypt } from 'node:crypto'
+import {
+  type Algorithm,
+  type AlgorithmRow,
+  algorithmRow,
+  type KeySpec,
+  maxPlaintext,
+  specHas,
+} from '../core/algorithm.ts'
+import { invalidArgument, KmsError } from '../core/error.ts'
+import { Lru } from '../core/lru.ts'
+import type { CallContext, CryptoBackend, EncryptParams, KeyHandle, KeyHome, KeyRef, SignInput } from '../core/ports.ts'
+import type { Secret } from '../core/secret.ts'
+import { requireDigestLength, requireMessage } from '../core/sign-input.ts'
+import { type HsmConfig, TokenClient } from './client.ts'
+import { decodeRef, encodeRef, labelOf, type TokenObject } from './key-ref.ts'
+import type { MadeKey } from './protocol.ts'
+
+export type { HsmConfig, HsmEvent } from './client.ts'
+
+const CACHED_PUBLIC_KEYS = 4096
+const refName = (ref: KeyRef): string => Buffer.from(ref.buffer, ref.byteOffset, ref.length).toString('latin1')
+
+export class Pkcs11Backend implements CryptoBackend {
+  readonly name: string
+  readonly protection = 'hsm'
+  readonly client: TokenClient
+  readonly #publicKeys = new Lru<KeyObject>(CACHED_PUBLIC_KEYS)
+
+  constructor(client: TokenClient) {
+    this.name = `pkcs11:${client.name}`
+    this.client = client
+  }
+
+  /**
+   * What the token showed when it was opened. Until it was opened once nothing is known, and everything that a token
+   * could do is answered with yes, so that callers hear of the token's absence instead of a lacking algorithm.
+   */
+  supports(spec: KeySpec, algorithm: Algorithm): boolean {
+    const { profile } = this.client
+    if (profile === undefined) return specHas(spec, algorithm) && algorithm !== 'envelope_hmac_kdf'
+    return profile.algorithms[spec]?.includes(algorithm) ?? false
+  }
+
+  async generateKey(spec: KeySpec, home: KeyHome, ctx: CallContext): Promise<{ ref: KeyRef; spki?: Uint8Array }> {
+    this.#requireSpec(spec)
+    return this.#made(await this.client.call('generateKey', { spec, label: labelOf(home) }, ctx), home, spec)
+  }
+
+  async importKey(
+    spec: KeySpec,
+    material: Secret,
+    home: KeyHome,
+    ctx: CallContext,
+  ): Promise<{ ref: KeyRef; spki?: Uint8Array }> {
+    this.#requireSpec(spec)
+    const label = labelOf(home)
+    const copy = material.use((bytes) => Uint8Array.from(bytes))
+    try {
+      return this.#made(await this.client.call('importKey', { spec, label, material: copy }, ctx), home, spec)
+    } finally {
+      copy.fill(0)
+    }
+  }
+
+  async sign(handle: KeyHandle, algorithm: Algorithm, input: SignInput, ctx: CallContext): Promise<Uint8Array> {
+    const { spec } = handle
+    const row = this.#require(spec, algorithm, 'sign')
+    if (!('hash' in row)) requireMessage(algorithm, input)
+    else if ('digest' in input) requireDigestLength(algorithm, row.hash, input.digest)
+    return this.client.call('sign', { key: this.#object(handle), spec, algorithm, input }, ctx)
+  }
+
+  async mac(handle: KeyHandle, algorithm: Algorithm, message: Uint8Array, ctx: CallContext): Promise<Uint8Array> {
+    const { spec } = handle
+    this.#require(spec, algorithm, 'mac')
+    return this.client.call('mac', { key: this.#object(handle), spec, algorithm, message }, ctx)
+  }
+
+  async encrypt(
+    handle: KeyHandle,
+    algorithm: Algorithm,
+    plaintext: Uint8Array,
+    params: EncryptParams,
+    ctx: CallContext,
+  ): Promise<Uint8Array> {
+    const { spec } = handle
+    const row = this.#require(spec, algorithm, 'encrypt')
+    const key = this.#object(handle)
+    if (row.scheme === 'envelope') return this.client.call('encrypt', { key, spec, algorithm, plaintext, params }, ctx)
+    requireNoAad(params)
+    const limit = maxPlaintext(spec, algorithm) ?? 0
+    if (plaintext.length > limit) throw new KmsError('plaintext_too_large', { limit, algorithm })
+    return encryptRsa(row, await this.#publicKey(handle, key, ctx), plaintext)
+  }
+
+  async decrypt(
+    handle: KeyHandle,
+    algorithm: Algorithm,
+    ciphertext: Uint8Array,
+    params: EncryptParams,
+    ctx: CallContext,
+  ): Promise<Uint8Array> {
+    const { spec } = handle
+    const row = this.#require(spec, algorithm, 'encrypt')
+    if (row.scheme !== 'envelope') requireNoAad(params)
+    return this.client.call('decrypt', { key: this.#object(handle), spec, algorithm, ciphertext, params }, ctx)
+  }
+
+  async destroyKey(handle: KeyHandle, ctx: CallContext): Promise<void> {
+    const key = this.#object(handle)
+    this.#publicKeys.delete(refName(handle.ref))
+    await this.client.call('destroyKey', { key }, ctx)
+    this.#publicKeys.delete(refName(handle.ref))
+  }
+
+  async random(bytes: number, ctx: CallContext): Promise<Uint8Array> {
+    return this.client.call('random', { bytes }, ctx)
+  }
+
+  health(ctx: CallContext): Promise<void> {
+    return this.client.health(ctx)
+  }
+
+  close(): Promise<void> {
+    return this.client.close()
+  }
+
+  #requireSpec(spec: KeySpec): void {
+    const { profile } = this.client
+    if (profile !== undefined && profile.algorithms[spec] === undefined) {
+      throw new KmsError('unsupported_spec', { spec, backend: this.name })
+    }
+  }
+
+  #require<O extends AlgorithmRow['op']>(spec: KeySpec, algorithm: Algorithm, op: O): Extract<AlgorithmRow, { op: O }> {
+    const row = algorithmRow(algorithm)
+    if (!isOp(row, op) || !this.supports(spec, algorithm))
+      throw new KmsError('unsupported_algorithm', { algorithm, spec })
+    return row
+  }
+
+  #made({ id, objectClass, spki }: MadeKey, home: KeyHome, spec: KeySpec): { ref: KeyRef; spki?: Uint8Array } {
+    const serial = this.client.token?.serial
+    if (serial === undefined) throw new KmsError('internal')
+    const ref = encodeRef({ serial, objectClass, id }, home, spec)
+    return spki === undefined ? { ref } : { ref, spki }
+  }
+
+  /** Where another token than the key's answers, the key is out of reach, not gone. */
+  #object(handle: KeyHandle): TokenObject {
+    const object = decodeRef(handle.ref, handle, handle.spec)
+    const { token } = this.client
+    if (token === undefined || token.serial === object.serial) return object
+    const cause = new Error(`the key is in token ${object.serial}, this is ${token.serial}`)
+    throw new KmsError('backend_unavailable', { backend: this.name }, { cause })
+  }
+
+  /** Encryption is public-key work; only the key itself comes from the token, once. */
+  async #publicKey(handle: KeyHandle, key: TokenObject, ctx: CallContext): Promise<KeyObject> {
+    if (ctx.signal.aborted) throw new KmsError('backend_timeout', { backend: this.name })
+    const name = refName(handle.ref)
+    const known = this.#publicKeys.get(name)
+    if (known !== undefined) return known
+    const spki = await this.client.call('publicKey', { key, spec: handle.spec }, ctx)
+    const publicKey = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' })
+    this.#publicKeys.set(name, publicKey)
+    return publicKey
+  }
+}
+
+const isOp = <O extends AlgorithmRow['op']>(row: AlgorithmRow, op: O): row is Extract<AlgorithmRow, { op: O }> =>
+  row.op === op
+
+function requireNoAad({ aad }: EncryptParams): void {
+  if (aad.length > 0) throw invalidArgument('aad', 'RSA encryption binds no associated data')
+}
+
+type RsaRow = Extract<AlgorithmRow, { op: 'encrypt'; scheme: 'rsa-oaep' | 'rsa-pkcs1' }>
+function encryptRsa(row: RsaRow, key: KeyObject, plaintext: Uint8Array): Uint8Array {
+  return row.scheme === 'rsa-oaep'
+    ? publicEncrypt({ key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: row.hash }, plaintext)
+    : publicEncrypt({ key, padding: constants.RSA_PKCS1_PADDING }, plaintext)
+}
+
+/**
+ * Starts the token's child process. Resolves when the first attempt to open the token has ended: a token that is not
+ * there yet is no reason not to start, `health` says what is wrong and the attempts go on. The exception is a refused
+ * PIN, which is not tried again.
+ */
+export async function openPkcs11Backend(config: HsmConfig): Promise<Pkcs11Backend> {
+  const client = new TokenClient(config)
+  await client.start()
+  return new Pkcs11Backend(client)
+}

@@ -1,0 +1,108 @@
+/** What the service and the child process that holds the vendor's module say to each other. */
+import type { Algorithm, KeySpec } from '../core/algorithm.ts'
+import type { ErrorCode, ErrorParams } from '../core/error.ts'
+import type { EncryptParams, SignInput } from '../core/ports.ts'
+import type { ObjectRef } from './key-ref.ts'
+
+/** One of label, serial and slot chooses the token; with none of them it must be the only one. */
+export type TokenChoice = {
+  readonly tokenLabel?: string
+  readonly serial?: string
+  /** Slot number as the module counts them: its slot ID. */
+  readonly slot?: number
+}
+
+export type WorkerConfig = TokenChoice & {
+  /** Path of the vendor's PKCS#11 library. */
+  readonly library: string
+  /** Passed to C_Initialize as NSS' extension has it. */
+  readonly libraryParameters?: string
+  readonly pin: string
+  /** Sessions open at once, besides the one that holds the login. */
+  readonly sessions: number
+}
+
+export type TokenIdentity = {
+  readonly slot: number
+  readonly label: string
+  readonly serial: string
+  readonly manufacturer: string
+  readonly model: string
+}
+
+export type MechanismFacts = {
+  readonly type: number
+  readonly minKeySize: number
+  readonly maxKeySize: number
+  readonly flags: number
+}
+
+/** What a token can do, found out when it is opened. */
+export type Profile = {
+  readonly mechanisms: readonly MechanismFacts[]
+  /** Specs it can make keys of, with the algorithms that work. */
+  readonly algorithms: Readonly<Partial<Record<KeySpec, readonly Algorithm[]>>>
+}
+
+/** Why a token can't be opened. `device`: anything that may pass by itself. */
+export type TokenProblem = {
+  readonly kind: 'library' | 'token' | 'pin' | 'device'
+  readonly detail: string
+  /** The tokens that are there, for the operator to choose from. */
+  readonly tokens?: readonly TokenIdentity[]
+}
+
+export type MadeKey = {
+  readonly id: Uint8Array
+  readonly objectClass: ObjectRef['objectClass']
+  readonly spki?: Uint8Array
+}
+type KeyArgs = { readonly key: ObjectRef; readonly spec: KeySpec; readonly algorithm: Algorithm }
+
+/** Calls by name: arguments and result. */
+export type Calls = {
+  generateKey: { args: { spec: KeySpec; label: string }; result: MadeKey }
+  /** `material` as in CryptoBackend.importKey; the child wipes its copy. */
+  importKey: { args: { spec: KeySpec; label: string; material: Uint8Array }; result: MadeKey }
+  /** DER SubjectPublicKeyInfo of an RSA key, read from the token. */
+  publicKey: { args: { key: ObjectRef; spec: KeySpec }; result: Uint8Array }
+  sign: { args: KeyArgs & { input: SignInput }; result: Uint8Array }
+  encrypt: { args: KeyArgs & { plaintext: Uint8Array; params: EncryptParams }; result: Uint8Array }
+  decrypt: { args: KeyArgs & { ciphertext: Uint8Array; params: EncryptParams }; result: Uint8Array }
+  mac: { args: KeyArgs & { message: Uint8Array }; result: Uint8Array }
+  destroyKey: { args: { key: ObjectRef }; result: undefined }
+  random: { args: { bytes: number }; result: Uint8Array }
+  health: { args: Record<string, never>; result: undefined }
+  /** Finds the root key; makes it where there is none and `create` allows it. */
+  openRoot: { args: { create: boolean }; result: undefined }
+  seal: { args: { plaintext: Uint8Array; context: string }; result: Uint8Array }
+  unseal: { args: { sealed: Uint8Array; context: string }; result: Uint8Array }
+}
+export type CallName = keyof Calls
+
+export type ToWorker =
+  | { readonly kind: 'open'; readonly config: WorkerConfig }
+  | {
+      readonly [N in CallName]: {
+        readonly kind: 'call'
+        readonly id: number
+        readonly name: N
+        readonly args: Calls[N]['args']
+      }
+    }[CallName]
+  | { readonly kind: 'close' }
+
+export type FromWorker =
+  | { readonly kind: 'opened'; readonly token: TokenIdentity; readonly profile: Profile }
+  | { readonly kind: 'problem'; readonly problem: TokenProblem }
+  | { readonly kind: 'result'; readonly id: number; readonly value: unknown }
+  | {
+      readonly kind: 'error'
+      readonly id: number
+      readonly code: ErrorCode
+      readonly params: ErrorParams
+      readonly reason: string
+    }
+  /** This process can't reach the token any more: drain it and start another. */
+  | { readonly kind: 'lost'; readonly reason: string }
+  | { readonly kind: 'closed' }

@@ -1,0 +1,209 @@
+/** The calls that the child process answers, on one opened token. */
+import { randomBytes } from 'node:crypto'
+import { algorithmRow, type KeySpec } from '../core/algorithm.ts'
+import { invalidArgument, KmsError } from '../core/error.ts'
+import { Lru } from '../core/lru.ts'
+import { verify } from '../core/verify.ts'
+import type { ObjectRef } from './key-ref.ts'
+import { CKS_RW_USER_FUNCTIONS } from './mechanisms.ts'
+import { destroyQuietly, findKey, generateKey, type Handle, importKey, openRootKey, readRsaSpki } from './objects.ts'
+import { Operations, openGcm, sealGcm } from './operations.ts'
+import { probeProfile } from './profile.ts'
+import type { CallName, Calls, MadeKey, Profile, TokenIdentity, WorkerConfig } from './protocol.ts'
+import { HANDLE_GONE } from './return-codes.ts'
+import { chooseToken, ckrOf, loadModule, logIn, mechanismsOf, type Session, SessionPool } from './token.ts'
+
+export type Handlers = { readonly [N in CallName]: (args: Calls[N]['args']) => Promise<Calls[N]['result']> }
+
+const CACHED_HANDLES = 65_536
+const RANDOM_CHUNK = 16_384
+const IV_BYTES = 12
+const SEAL_FORMAT = 1
+
+const handleName = ({ id, objectClass, label }: ObjectRef): string =>
+  `${objectClass} ${Buffer.from(id).toString('latin1')} ${label}`
+
+export class TokenService {
+  readonly identity: TokenIdentity
+  readonly #module: ReturnType<typeof loadModule>
+  /** Holds the login; does nothing else. */
+  readonly #anchor: Session
+  readonly #pool: SessionPool
+  readonly #onLost: (reason: string) => void
+  readonly #operations = new Operations()
+  readonly #handles = new Lru<Handle>(CACHED_HANDLES)
+  #profile: Profile = { mechanisms: [], algorithms: {} }
+  #root: Handle | undefined
+
+  readonly handlers: Handlers = {
+    generateKey: ({ spec, label }) => this.#generateKey(spec, label),
+    importKey: ({ spec, label, material }) => this.#importKey(spec, label, material),
+    publicKey: ({ key }) => this.#withKey(key, readRsaSpki),
+    sign: ({ key, spec, algorithm, input }) =>
+      this.#withKey(key, (session, handle) => this.#operations.sign(session, handle, spec, algorithm, input)),
+    mac: ({ key, spec, algorithm, message }) =>
+      this.#withKey(key, (session, handle) => this.#operations.mac(session, handle, spec, algorithm, message)),
+    encrypt: ({ key, spec, algorithm, plaintext, params }) =>
+      this.#withKey(key, (session, handle) =>
+        this.#operations.encrypt(session, handle, spec, algorithm, plaintext, params),
+      ),
+    decrypt: ({ key, spec, algorithm, ciphertext, params }) =>
+      this.#withKey(key, (session, handle) =>
+        this.#operations.decrypt(session, handle, spec, algorithm, ciphertext, params),
+      ),
+    destroyKey: ({ key }) => this.#destroyKey(key),
+    random: ({ bytes }) => this.#pool.use((session) => randomFrom(session, bytes)),
+    health: () => this.#pool.use((session) => this.#assertPresent(session)),
+    openRoot: ({ create }) =>
+      this.#pool.use((session) => {
+        this.#root = openRootKey(session, create)
+        return undefined
+      }),
+    seal: ({ plaintext, context }) => this.#withRoot((session, root) => seal(session, root, plaintext, context)),
+    unseal: ({ sealed, context }) => this.#withRoot((session, root) => unseal(session, root, sealed, context)),
+  }
+
+  /** @throws ProblemError */
+  constructor(config: WorkerConfig, onLost: (reason: string) => void) {
+    this.#module = loadModule(config.library, config.libraryParameters)
+    const { slot, identity } = chooseToken(this.#module, config)
+    this.identity = identity
+    this.#anchor = logIn(slot, config.pin)
+    this.#onLost = onLost
+    this.#pool = new SessionPool({ slot, capacity: config.sessions, onLost })
+  }
+
+  async probe(): Promise<Profile> {
+    this.#profile = await probeProfile(this.#pool, this.#operations, mechanismsOf(this.#anchor.slot))
+    return this.#profile
+  }
+
+  /** No call may be made any more. Closing a session in use crashes the process, so the pool is drained first. */
+  async close(): Promise<void> {
+    await this.#pool.close()
+    this.#anchor.close()
+    this.#module.finalize()
+  }
+
+  async #generateKey(spec: KeySpec, label: string): Promise<MadeKey> {
+    return this.#pool.use(async (session) =>
+      this.#remember(await generateKey(session, spec, { label, token: true }), label),
+    )
+  }
+
+  async #importKey(spec: KeySpec, label: string, material: Uint8Array): Promise<MadeKey> {
+    try {
+      return await this.#pool.use(async (session) => {
+        const made = importKey(session, spec, material, label)
+        if (made.spki !== undefined && !(await this.#isPair(session, spec, made.handle, made.spki))) {
+          destroyQuietly(session, made.handle)
+          throw invalidArgument('material', 'the private key does not match its public half')
+        }
+        return this.#remember(made, label)
+      })
+    } finally {
+      material.fill(0)
+    }
+  }
+
+  /** A PKCS#8 file's public half is only a claim; what counts is what the token signs. */
+  async #isPair(session: Session, spec: KeySpec, handle: Handle, spki: Uint8Array): Promise<boolean> {
+    const algorithm = this.#profile.algorithms[spec]?.find((name) => algorithmRow(name).op === 'sign')
+    if (algorithm === undefined) throw new KmsError('unsupported_spec', { spec })
+    const input = { message: randomBytes(32) }
+    return verify(spki, spec, algorithm, input, await this.#operations.sign(session, handle, spec, algorithm, input))
+  }
+
+  #remember({ handle, ...made }: MadeKey & { handle: Handle }, label: string): MadeKey {
+    this.#handles.set(handleName({ ...made, label }), handle)
+    return made
+  }
+
+  /** Handles are found once; one that the token no longer knows is found again, once, by the pool's second try. */
+  #withKey<T>(key: ObjectRef, work: (session: Session, handle: Handle) => T | Promise<T>): Promise<T> {
+    const name = handleName(key)
+    return this.#pool.use(async (session) => {
+      const handle = this.#handles.get(name) ?? this.#find(session, key)
+      if (handle === undefined)
+        throw new KmsError('internal', {}, { cause: new Error('the token does not hold the key') })
+      this.#handles.set(name, handle)
+      return this.#forgetting(
+        () => work(session, handle),
+        () => this.#handles.delete(name),
+      )
+    })
+  }
+
+  #withRoot<T>(work: (session: Session, root: Handle) => T): Promise<T> {
+    return this.#pool.use(async (session) => {
+      const root = this.#root ?? openRootKey(session, false)
+      this.#root = root
+      return this.#forgetting(
+        () => work(session, root),
+        () => {
+          this.#root = undefined
+        },
+      )
+    })
+  }
+
+  async #forgetting<T>(work: () => T | Promise<T>, forget: () => void): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      const ckr = ckrOf(error)
+      if (ckr !== undefined && HANDLE_GONE.has(ckr)) forget()
+      throw error
+    }
+  }
+
+  #find(session: Session, key: ObjectRef): Handle | undefined {
+    const handle = findKey(session, key)
+    // Finding nothing is what a token that went away looks like, too.
+    if (handle === undefined) this.#assertPresent(session)
+    return handle
+  }
+
+  #assertPresent(session: Session): undefined {
+    const { state } = session.lib.C_GetSessionInfo(session.handle)
+    const { serialNumber } = session.slot.getToken()
+    if (state === CKS_RW_USER_FUNCTIONS && serialNumber.replaceAll('\0', ' ').trim() === this.identity.serial)
+      return undefined
+    this.#onLost('logged out, or another token in the slot')
+    throw new KmsError('backend_unavailable')
+  }
+
+  #destroyKey(key: ObjectRef): Promise<undefined> {
+    this.#handles.delete(handleName(key))
+    return this.#pool.use((session) => {
+      const handle = this.#find(session, key)
+      if (handle !== undefined) destroyQuietly(session, handle)
+      return undefined
+    })
+  }
+}
+
+function randomFrom(session: Session, bytes: number): Buffer {
+  const output = Buffer.alloc(bytes)
+  for (let at = 0; at < bytes; at += RANDOM_CHUNK) {
+    session.lib.C_GenerateRandom(session.handle, output.subarray(at, Math.min(at + RANDOM_CHUNK, bytes)))
+  }
+  return output
+}
+
+/** Sealed bytes: format 0x01 | iv (12) | ciphertext ‖ tag, the context bound as AAD. */
+function seal(session: Session, root: Handle, plaintext: Uint8Array, context: string): Buffer {
+  // Few things are sealed under the root key, one per key ring: random IVs suffice.
+  const iv = randomBytes(IV_BYTES)
+  return Buffer.concat([
+    Buffer.of(SEAL_FORMAT),
+    iv,
+    sealGcm(session, root, plaintext, { iv, aad: Buffer.from(context) }),
+  ])
+}
+
+function unseal(session: Session, root: Handle, sealed: Uint8Array, context: string): Buffer {
+  if (sealed[0] !== SEAL_FORMAT) throw new KmsError('invalid_ciphertext')
+  const iv = sealed.subarray(1, 1 + IV_BYTES)
+  return openGcm(session, root, sealed.subarray(1 + IV_BYTES), { iv, aad: Buffer.from(context) })
+}

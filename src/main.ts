@@ -1,0 +1,235 @@
+/** The composition root: the only file that names concrete classes. Tests use the same one. */
+import {
+  createPrivateKey,
+  createPublicKey,
+  createSecretKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  randomUUID,
+} from 'node:crypto'
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import { awsSurface } from './api/aws/index.ts'
+import { azureSurface } from './api/azure/index.ts'
+import { gcpSurface } from './api/gcp/index.ts'
+import type { HealthCheck } from './api/http/health.ts'
+import { createLogger } from './api/http/logging.ts'
+import { type BoundListener, createServer, type Server } from './api/server.ts'
+import { openAuditLog } from './audit/log.ts'
+import { type AuditVerdict, verifyAudit } from './audit/verify.ts'
+import { type Config, type HsmConfig, hsmEnvironment, readSecret } from './config.ts'
+import { Backends } from './core/backends.ts'
+import { SettableClock, SystemClock } from './core/clock.ts'
+import { DueWork } from './core/due.ts'
+import { emptyStore, ensureRealm, ensureSecret } from './core/installation.ts'
+import { Kernel } from './core/kernel.ts'
+import { DIALECTS, type Realm } from './core/key.ts'
+import { ModeAuthorizer } from './core/policy/modes.ts'
+import type { CallContext, CryptoBackend, Sealer, Store } from './core/ports.ts'
+import { Problem } from './core/problem.ts'
+import { RingKeys } from './core/ring-keys.ts'
+import { checkRootKey } from './core/root-check.ts'
+import { AesSealer } from './core/seal.ts'
+import { SoftwareBackend } from './crypto/software.ts'
+import { openPkcs11Backend, type Pkcs11Backend } from './hsm/pkcs11.ts'
+import { probeToken, type TokenReport } from './hsm/probe.ts'
+import { openTokenSealer } from './hsm/token-sealer.ts'
+import { fileRootKey, passphraseRootKey } from './store/root-key.ts'
+import { openSqliteStore } from './store/sqlite.ts'
+
+const DATABASE = 'trefoil.db'
+const AUDIT_KEY = 'audit-key'
+const CHECKPOINT_KEY = 'checkpoint-key'
+
+/** A server has started on this data directory before, or `init` has run. */
+export const isInstalled = (config: Config): boolean => existsSync(join(config.dataDir, DATABASE))
+
+const context = (): CallContext => ({ signal: new AbortController().signal, requestId: randomUUID() })
+
+const hsmOptions = (config: Config, hsm: HsmConfig) => {
+  const { pin, ...rest } = hsm
+  const secret = readSecret(pin, `the PIN of hsm ${hsm.name}`)
+  return { ...rest, pin: secret.use((bytes) => Buffer.from(bytes).toString('utf8')), env: hsmEnvironment(config) }
+}
+
+export const probeHsm = (config: Config, hsm: HsmConfig): Promise<TokenReport> => probeToken(hsmOptions(config, hsm))
+
+/** What to run when it is all over, the last opened first. */
+class Closers {
+  readonly #closers: (() => Promise<void>)[] = []
+
+  add(close: () => Promise<void>): void {
+    this.#closers.push(close)
+  }
+
+  async run(): Promise<void> {
+    for (const close of this.#closers.splice(0).reverse()) await close()
+  }
+}
+
+async function openTokens(config: Config, log: Logger, closers: Closers): Promise<readonly Pkcs11Backend[]> {
+  return Promise.all(
+    config.hsm.map(async (hsm) => {
+      const onEvent = (event: unknown): void => log.warn({ hsm: hsm.name, event }, 'token')
+      const backend = await openPkcs11Backend({ ...hsmOptions(config, hsm), onEvent })
+      closers.add(() => backend.close())
+      return backend
+    }),
+  )
+}
+
+/** How to come by the right root key, for the message when it is the wrong one. */
+const ROOT_KEY_FIX = {
+  file: 'bring the root key file back from a backup',
+  passphrase: 'give the passphrase it was made with',
+  token: 'connect the token it was made with',
+} as const
+
+async function openSealer(config: Config, tokens: readonly Pkcs11Backend[], fresh: boolean): Promise<Sealer> {
+  const { rootKey } = config
+  const options = { storeExists: !fresh }
+  switch (rootKey.type) {
+    case 'file':
+      return new AesSealer(fileRootKey(rootKey.path, options))
+    case 'passphrase': {
+      const passphrase = readSecret(rootKey.passphrase, 'the passphrase')
+      return new AesSealer(await passphraseRootKey(rootKey.path, passphrase, options))
+    }
+    case 'token': {
+      const token = tokens.find(({ name }) => name === `pkcs11:${rootKey.hsm}`)
+      if (token === undefined)
+        throw new Problem(`rootKey.hsm names no hsm: ${rootKey.hsm}`, 'name one of the hsm entries')
+      return openTokenSealer(token.client, { create: fresh })
+    }
+  }
+}
+
+type Vault = { readonly store: Store; readonly sealer: Sealer; readonly tokens: readonly Pkcs11Backend[] }
+
+/** Store, tokens and root key, checked to belong together. @throws Problem, StartError */
+async function openVault(config: Config, log: Logger, closers: Closers): Promise<Vault> {
+  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 })
+  const fresh = !isInstalled(config)
+  const store = openSqliteStore(join(config.dataDir, DATABASE))
+  closers.add(() => store.close())
+  const tokens = await openTokens(config, log, closers)
+  const made = fresh || (await store.count('meta', 'all', [])) === 0
+  const sealer = await openSealer(config, tokens, made)
+  await checkRootKey(store, sealer, ROOT_KEY_FIX[config.rootKey.type])
+  return { store, sealer, tokens }
+}
+
+const newSigner = (): Uint8Array => {
+  const { privateKey } = generateKeyPairSync('ed25519')
+  return privateKey.export({ type: 'pkcs8', format: 'der' })
+}
+
+async function auditKeys({ store, sealer }: Vault): Promise<{ key: KeyObject; signer: KeyObject }> {
+  const key = createSecretKey(await ensureSecret(store, sealer, AUDIT_KEY, () => randomBytes(32)))
+  const der = Buffer.from(await ensureSecret(store, sealer, CHECKPOINT_KEY, newSigner))
+  return { key, signer: createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }) }
+}
+
+/** Needs the data directory to itself, as a server does. */
+export async function verifyInstallation(config: Config): Promise<AuditVerdict> {
+  const closers = new Closers()
+  try {
+    const { key, signer } = await auditKeys(await openVault(config, createLogger(config.log), closers))
+    const { path: directory, checkpoints } = config.audit
+    return verifyAudit({ directory, checkpoints, key, publicKey: createPublicKey(signer) })
+  } finally {
+    await closers.run()
+  }
+}
+
+export type Trefoil = {
+  readonly server: Server
+  readonly kernel: Kernel
+  readonly store: Store
+  readonly realm: Realm
+  readonly log: Logger
+  /** Opens the listeners. */
+  start(): Promise<readonly BoundListener[]>
+  /** Finishes what is in flight, then closes everything. */
+  stop(): Promise<void>
+}
+
+async function build(config: Config, log: Logger, closers: Closers): Promise<Trefoil> {
+  const dev = config.profile === 'dev'
+  const clock = dev ? new SettableClock() : new SystemClock()
+  closers.add(async () => clock.close())
+  const vault = await openVault(config, log, closers)
+  const { store, sealer } = vault
+  const audit = await openAuditLog({
+    directory: config.audit.path,
+    checkpoints: config.audit.checkpoints,
+    ...(await auditKeys(vault)),
+    warn: (message, err) => log.warn(err === undefined ? {} : { err }, message),
+  })
+  closers.add(() => audit.close())
+  const ringKeys = new RingKeys(store, sealer)
+  const backends = new Backends([new SoftwareBackend(ringKeys), ...vault.tokens], config.defaultBackend)
+  const plan = () => ({ ...config.realm, dialects: dev ? DIALECTS : (['aws'] as const), now: clock.now() })
+  const realm = await ensureRealm(store, sealer, plan())
+  const authorizer = new ModeAuthorizer({
+    modes: config.auth,
+    evaluators: {},
+    wouldDeny: ({ dialect, action }, reason) => log.warn({ dialect, action, reason }, 'would be denied'),
+  })
+  const kernel: Kernel = new Kernel({
+    store,
+    backends,
+    sealer,
+    audit,
+    authorizer,
+    clock,
+    provision: dev,
+    committed: (writes) => due.committed(writes),
+  })
+  const due = new DueWork({ store, kernel, clock, failed: (err) => log.error({ err }, 'work that fell due failed') })
+  closers.add(() => due.stop())
+  const reset = async (): Promise<void> => {
+    await emptyStore(store, (name) => backends.named(name), context())
+    ringKeys.forget()
+    await ensureRealm(store, sealer, plan())
+  }
+  const server = await createServer({
+    config,
+    surfaces: [gcpSurface, awsSurface, azureSurface],
+    services: { kernel, clock, log },
+    readiness: readiness(store, audit, backends.all),
+    ...(clock instanceof SettableClock && { dev: { clock, settle: () => due.settle(), reset } }),
+  })
+  closers.add(async () => void (await server.stop()))
+  await kernel.start()
+  await due.settle()
+  return { server, kernel, store, realm, log, start: () => server.start(), stop: () => closers.run() }
+}
+
+function readiness(
+  store: Store,
+  audit: { health(): Promise<void> },
+  backends: readonly CryptoBackend[],
+): HealthCheck[] {
+  return [
+    { name: 'store', check: () => store.health() },
+    { name: 'audit', check: () => audit.health() },
+    ...backends.map((backend) => ({ name: backend.name, check: () => backend.health(context()) })),
+  ]
+}
+
+/** Everything but the listeners. @throws Problem or StartError; nothing stays open then */
+export async function compose(config: Config): Promise<Trefoil> {
+  const closers = new Closers()
+  try {
+    return await build(config, createLogger(config.log), closers)
+  } catch (error) {
+    await closers.run()
+    throw error
+  }
+}
+
+// Not awaited: the command line imports this file, which has to be evaluated first.
+if (import.meta.main) void import('./cli.ts').then(({ runCli }) => runCli(['serve', ...process.argv.slice(2)]))

@@ -1,0 +1,62 @@
+/** The database's layout, as the steps that led to it. A step that was released is never edited: add one. */
+import type Database from 'better-sqlite3'
+import { StartError } from '../core/error.ts'
+import { COLLECTION_NAMES } from '../core/schema.ts'
+
+/** `Tref`: tells our databases from anybody else's. */
+const APPLICATION_ID = 0x54726566
+
+type Migration = (database: Database.Database) => void
+
+const FIRST_COLLECTIONS = ['realms', 'rings', 'keys', 'versions', 'aliases', 'tombstones', 'outbox', 'meta'] as const
+
+const rowsTable = (collection: string): string =>
+  `CREATE TABLE rows_${collection} (id TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, body TEXT NOT NULL) STRICT`
+
+export const MIGRATIONS: readonly Migration[] = [
+  (database) => {
+    for (const collection of FIRST_COLLECTIONS) database.exec(rowsTable(collection))
+    database.exec(`
+      CREATE TABLE entries (
+        collection TEXT NOT NULL, name TEXT NOT NULL, key BLOB NOT NULL, id TEXT NOT NULL,
+        PRIMARY KEY (collection, name, key)
+      ) STRICT, WITHOUT ROWID;
+      CREATE TABLE settings (name TEXT PRIMARY KEY NOT NULL, value ANY NOT NULL) STRICT;
+    `)
+  },
+]
+
+const numberPragma = (database: Database.Database, name: string): number =>
+  Number(database.pragma(name, { simple: true }))
+
+/** @throws StartError for a database of a newer version, or one that is not ours */
+export function migrate(database: Database.Database, migrations: readonly Migration[] = MIGRATIONS): void {
+  const version = numberPragma(database, 'user_version')
+  const application = numberPragma(database, 'application_id')
+  const empty = database.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined
+  if (!empty && application !== APPLICATION_ID) {
+    throw new StartError(`${database.name} is a database of another program: choose another data directory`)
+  }
+  if (version > migrations.length) {
+    throw new StartError(
+      `${database.name} has schema version ${version}, this version of trefoil knows ${migrations.length}: start a newer trefoil, or restore a backup`,
+    )
+  }
+  migrations.slice(version).forEach((step, offset) => {
+    database
+      .transaction(() => {
+        step(database)
+        database.pragma(`application_id = ${APPLICATION_ID}`)
+        database.pragma(`user_version = ${version + offset + 1}`)
+      })
+      .immediate()
+  })
+  for (const collection of COLLECTION_NAMES) {
+    if (
+      database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(`rows_${collection}`) ===
+      undefined
+    ) {
+      throw new StartError(`${database.name} has no table for ${collection}: it is damaged, restore a backup`)
+    }
+  }
+}

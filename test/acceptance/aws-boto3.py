@@ -1,0 +1,60 @@
+"""The slice, by an unmodified boto3: exits non-zero with the assertion that failed."""
+import sys
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+kms = boto3.client('kms', endpoint_url=sys.argv[1], config=Config(retries={'max_attempts': 1}))
+
+
+def refused(code, call, **arguments):
+    try:
+        call(**arguments)
+    except ClientError as error:
+        assert error.response['Error']['Code'] == code, error
+        assert error.response['ResponseMetadata']['HTTPStatusCode'] == 400, error
+        assert error.response['ResponseMetadata']['RequestId'], error
+        return error.response['Error'].get('Message')
+    raise AssertionError(f'{code} expected')
+
+
+key = kms.create_key(Description='by boto3')['KeyMetadata']
+key_id, arn = key['KeyId'], key['Arn']
+assert key['KeyState'] == 'Enabled' and key['CreationDate'].year >= 2024
+
+sealed = kms.encrypt(KeyId=key_id, Plaintext=b'attack at dawn', EncryptionContext={'a': 'b'})
+assert sealed['KeyId'] == arn
+opened = kms.decrypt(CiphertextBlob=sealed['CiphertextBlob'], EncryptionContext={'a': 'b'})
+assert opened['Plaintext'] == b'attack at dawn' and opened['KeyId'] == arn
+refused('InvalidCiphertextException', kms.decrypt, CiphertextBlob=sealed['CiphertextBlob'], EncryptionContext={'ab': ''})
+message = refused('ValidationException', kms.encrypt, KeyId=key_id, Plaintext=b'x' * 4097)
+assert message.endswith("Value at 'plaintext' failed to satisfy constraint: Member must have length less than or equal to 4096")
+
+data_key = kms.generate_data_key(KeyId=key_id, KeySpec='AES_256')
+assert len(data_key['Plaintext']) == 32
+assert kms.decrypt(CiphertextBlob=data_key['CiphertextBlob'])['Plaintext'] == data_key['Plaintext']
+
+signer = kms.create_key(KeySpec='RSA_2048', KeyUsage='SIGN_VERIFY')['KeyMetadata']['KeyId']
+for algorithm in kms.get_public_key(KeyId=signer)['SigningAlgorithms']:
+    signed = kms.sign(KeyId=signer, Message=b'message', SigningAlgorithm=algorithm)
+    verdict = kms.verify(KeyId=signer, Message=b'message', Signature=signed['Signature'], SigningAlgorithm=algorithm)
+    assert verdict['SignatureValid'] is True
+    refused('KMSInvalidSignatureException', kms.verify, KeyId=signer, Message=b'other', Signature=signed['Signature'], SigningAlgorithm=algorithm)
+
+kms.create_alias(AliasName='alias/boto3', TargetKeyId=key_id)
+assert kms.describe_key(KeyId='alias/boto3')['KeyMetadata']['Arn'] == arn
+assert [alias['AliasName'] for page in kms.get_paginator('list_aliases').paginate() for alias in page['Aliases']] == ['alias/boto3']
+assert {row['KeyId'] for page in kms.get_paginator('list_keys').paginate(PaginationConfig={'PageSize': 1}) for row in page['Keys']} == {key_id, signer}
+kms.delete_alias(AliasName='alias/boto3')
+refused('NotFoundException', kms.describe_key, KeyId='alias/boto3')
+
+kms.disable_key(KeyId=key_id)
+assert refused('DisabledException', kms.encrypt, KeyId=key_id, Plaintext=b'x') == f'{arn} is disabled.'
+kms.schedule_key_deletion(KeyId=key_id, PendingWindowInDays=7)
+assert refused('KMSInvalidStateException', kms.enable_key, KeyId=key_id) == f'{arn} is pending deletion.'
+kms.cancel_key_deletion(KeyId=key_id)
+kms.enable_key(KeyId=key_id)
+assert kms.decrypt(CiphertextBlob=sealed['CiphertextBlob'], EncryptionContext={'a': 'b'})['Plaintext'] == b'attack at dawn'
+refused('UnsupportedOperationException', kms.enable_key_rotation, KeyId=key_id)
+print('done')

@@ -1,0 +1,91 @@
+/** Requests from the model, legal and then wrong in one place each: AWS's own client errors and nothing half-made. */
+import t, { type Test } from 'tap'
+import { routes } from '../../src/api/aws/bindings/index.ts'
+import { OPERATIONS } from '../../src/api/aws/gen/operations.ts'
+import { broken, type Json, type Known, structure } from './model-requests.ts'
+import { Random, seedOf } from './random.ts'
+import { type Answer, arnOf, makeAws, type TestAws, UNKNOWN_ID } from './support.ts'
+
+const LEGAL_ROUNDS = 12
+/** Answered by the service's front for any operation, and what stands for the parts that are not there. */
+const COMMON: ReadonlySet<string> = new Set([
+  'ValidationException',
+  'SerializationException',
+  'UnsupportedOperationException',
+  'NotAuthorizedException',
+])
+
+const FAULTY: ReadonlySet<string> = new Set(['ValidationException', 'SerializationException'])
+
+const seed = seedOf(process.env.TREFOIL_TEST_SEED)
+
+async function world(aws: TestAws): Promise<Known> {
+  const symmetric = await aws.createKey()
+  const signing = await aws.createKey({ KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' })
+  const rsa = await aws.createKey({ KeySpec: 'RSA_2048', KeyUsage: 'ENCRYPT_DECRYPT' })
+  await aws.ask('CreateAlias', { AliasName: 'alias/one', TargetKeyId: symmetric })
+  const { CiphertextBlob } = (await aws.ask('Encrypt', { KeyId: symmetric, Plaintext: 'aGk=' })).body
+  const KeyId = [symmetric, signing, rsa, arnOf(symmetric), 'alias/one', UNKNOWN_ID]
+  return {
+    KeyId,
+    TargetKeyId: KeyId,
+    AliasName: ['alias/one', 'alias/two', 'alias/x/y'],
+    CiphertextBlob: [CiphertextBlob],
+    // RSA generation is slow; the larger sizes add nothing here.
+    KeySpec: ['SYMMETRIC_DEFAULT', 'ECC_NIST_P256', 'HMAC_256', 'SM2', 'ECC_NIST_EDWARDS25519', 'AES_256'],
+    CustomerMasterKeySpec: ['SYMMETRIC_DEFAULT', 'ECC_NIST_P384'],
+  }
+}
+
+type Tally = { made: number; refused: number }
+
+async function check(t: Test, aws: TestAws, wire: keyof typeof OPERATIONS, body: Json, what: string, tally: Tally) {
+  const answer: Answer = await aws.ask(wire, body)
+  const shown = `seed ${seed}: ${wire} ${what} ${JSON.stringify(body).slice(0, 200)} → ${answer.text.slice(0, 200)}`
+  if (answer.status === 200) {
+    if (wire === 'CreateKey') tally.made++
+    return answer
+  }
+  tally.refused++
+  if (answer.status !== 400) t.fail(shown)
+  const declared: readonly string[] = OPERATIONS[wire].errors
+  if (!COMMON.has(answer.body.__type) && !declared.includes(answer.body.__type)) t.fail(shown)
+  return answer
+}
+
+async function countKeys(aws: TestAws): Promise<number> {
+  const { body } = await aws.ask('ListKeys', { Limit: 1000 })
+  for (const { KeyId } of body.Keys) {
+    const { status, text } = await aws.ask('DescribeKey', { KeyId })
+    if (status !== 200) throw new Error(text)
+  }
+  return body.Keys.length
+}
+
+t.test('legal and broken requests', async (t) => {
+  t.comment(`seed ${seed} (TREFOIL_TEST_SEED repeats it)`)
+  const aws = await makeAws()
+  t.teardown(() => aws.close())
+  const random = new Random(seed)
+  const known = await world(aws)
+  const before = await countKeys(aws)
+  const tally: Tally = { made: 0, refused: 0 }
+  for (const { wire } of routes) {
+    const { input } = OPERATIONS[wire]
+    const asked = tally.refused
+    for (let round = 0; round < LEGAL_ROUNDS; round++) {
+      await check(t, aws, wire, structure(random, input, known), 'legal', tally)
+    }
+    for (const { body, what } of broken(random, input, structure(random, input, known))) {
+      const answer = await check(t, aws, wire, body, what, tally)
+      // The fault itself must be what is refused, before the key, its state or anything else is looked at.
+      if (!FAULTY.has(answer.body?.__type)) {
+        t.fail(
+          `seed ${seed}: ${wire} with ${what}: ${JSON.stringify(body).slice(0, 200)} → ${answer.text.slice(0, 200)}`,
+        )
+      }
+    }
+    t.ok(tally.refused > asked, `${wire}: ${tally.refused - asked} refused`)
+  }
+  t.equal(await countKeys(aws), before + tally.made, 'every key there was acknowledged, and whole')
+})

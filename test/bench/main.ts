@@ -1,0 +1,108 @@
+/**
+ * `npm run bench`: interleaved rounds in one run, so that the machine's moods fall on all alike. Prints requests per
+ * second, latencies, server CPU per request and its ratio to a bare Fastify echo of the same payload. The audit log is
+ * durable throughout. BENCH_ROUNDS and BENCH_SECONDS set the length.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { startTrefoil } from '../support/process.ts'
+import { startSoftHsm } from '../support/softhsm.ts'
+import { cpuSeconds } from './cpu.ts'
+import { http1, http2, type Sample } from './load.ts'
+import { ceilings } from './openssl.ts'
+import { echoRequest, makeScenarios, type Scenario } from './scenarios.ts'
+
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5)
+const SECONDS = Number(process.env.BENCH_SECONDS ?? 2)
+const CONNECTIONS = 32
+
+type Measured = Scenario & {
+  readonly backend: string
+  readonly port: number
+  readonly pid: number
+  readonly rounds: Round[]
+}
+type Round = Sample & { readonly cpu: number }
+
+async function startEcho(): Promise<{ child: ChildProcess; port: number; pid: number }> {
+  const child = spawn(process.execPath, [new URL('echo.ts', import.meta.url).pathname], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [line] = (await once(child.stdout, 'data')) as [Buffer]
+  if (child.pid === undefined) throw new Error('the echo did not start')
+  return { child, port: Number(line.toString()), pid: child.pid }
+}
+
+async function measure(measured: Measured, seconds: number): Promise<Round> {
+  const load = measured.protocol === 'http2' ? http2 : http1
+  const before = cpuSeconds(measured.pid)
+  const sample = await load(measured.port, measured.request, seconds, CONNECTIONS)
+  return { ...sample, cpu: cpuSeconds(measured.pid) - before }
+}
+
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+const quantile = (values: readonly number[], q: number): number =>
+  values[Math.min(values.length - 1, Math.floor(values.length * q))] ?? 0
+
+function summary({ name, backend, rounds }: Measured, echo: Measured) {
+  const cpuOf = (round: Round): number => (round.cpu / round.requests) * 1e6
+  const latencies = rounds.flatMap((round) => round.latenciesMs).sort((a, b) => a - b)
+  const ratios = rounds.map((round, index) => cpuOf(round) / cpuOf(echo.rounds[index] ?? round))
+  return {
+    name,
+    backend,
+    'req/s': Math.round(median(rounds.map((round) => round.requests / round.seconds))),
+    'p50 ms': Number(quantile(latencies, 0.5).toFixed(2)),
+    'p99 ms': Number(quantile(latencies, 0.99).toFixed(2)),
+    'CPU µs': Math.round(median(rounds.map(cpuOf))),
+    '× echo': Number(median(ratios).toFixed(2)),
+  }
+}
+
+async function run(): Promise<void> {
+  const echo = await startEcho()
+  const software = await startTrefoil({})
+  const token = await startSoftHsm().catch((error: unknown) => {
+    process.stderr.write(`bench: without SoftHSM (${String(error)})\n`)
+  })
+  const hsm = token && (await startTrefoil({ config: token.config, env: token.env }))
+  try {
+    const list: Measured[] = [
+      {
+        name: 'bare echo',
+        backend: '',
+        protocol: 'http1',
+        request: echoRequest,
+        port: echo.port,
+        pid: echo.pid,
+        rounds: [],
+      },
+    ]
+    for (const [backend, server] of [
+      ['software', software],
+      ['hsm', hsm],
+    ] as const) {
+      if (!server) continue
+      const scenarios = await makeScenarios(server.plainUrl, backend)
+      const port = Number(new URL(server.plainUrl).port)
+      list.push(...scenarios.map((scenario) => ({ ...scenario, backend, port, pid: server.pid, rounds: [] })))
+    }
+    for (const measured of list) await measure(measured, 0.5)
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const measured of list) measured.rounds.push(await measure(measured, SECONDS))
+    }
+    const [yardstick] = list
+    if (yardstick !== undefined) console.table(list.map((measured) => summary(measured, yardstick)))
+    console.table(
+      ceilings().map(({ name, perSecond }) => ({ 'openssl speed': name, 'per CPU second': Math.round(perSecond) })),
+    )
+  } finally {
+    echo.child.kill('SIGTERM')
+    await software.stop()
+    await hsm?.stop()
+    await token?.close()
+  }
+}
+
+await run()

@@ -1,0 +1,185 @@
+import { execFile } from 'node:child_process'
+import { createCipheriv, createPrivateKey, generateKeyPairSync, randomBytes, sign as signElsewhere } from 'node:crypto'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { KEY_SPEC_NAMES, type KeySpec, specRow } from '../../src/core/algorithm.ts'
+import { Secret } from '../../src/core/secret.ts'
+import { openPkcs11Backend } from '../../src/hsm/pkcs11.ts'
+import { openTokenSealer, TokenSealer } from '../../src/hsm/token-sealer.ts'
+import { callContext, newHome, refusal } from '../conformance/backend.ts'
+import { makeSoftHsm, type SoftHsm, softHsmMissing } from '../support/softhsm.ts'
+
+const options = softHsmMissing === undefined ? {} : { skip: softHsmMissing }
+
+const open = ({ library, tokenLabel, pin, env }: SoftHsm) =>
+  openPkcs11Backend({ name: 'test', library, tokenLabel, pin, env, sessions: 2, deadlineMs: 20_000 })
+
+type Dump = { readonly handle: number; readonly attributes: Readonly<Record<string, string>> }
+
+/** Every attribute up to CKA_ALLOWED_MECHANISMS of every object, in hex, as far as a logged-in user can read it. */
+async function dump(hsm: SoftHsm): Promise<Dump[]> {
+  const script = `
+    import pkcs11js from 'pkcs11js'
+    const lib = new pkcs11js.PKCS11()
+    lib.load(process.argv[1])
+    lib.C_Initialize({ flags: 2 })
+    const session = lib.C_OpenSession(lib.C_GetSlotList(true)[0], 6)
+    lib.C_Login(session, 1, process.argv[2])
+    lib.C_FindObjectsInit(session, [])
+    const objects = lib.C_FindObjects(session, 100)
+    lib.C_FindObjectsFinal(session)
+    console.log(JSON.stringify(objects.map((object, handle) => {
+      const attributes = {}
+      for (let type = 0; type <= 0x300; type += 1) {
+        try { attributes[type.toString(16)] = lib.C_GetAttributeValue(session, object, [{ type }])[0].value.toString('hex') } catch {}
+      }
+      return { handle, attributes }
+    })))
+  `
+  const args = ['--input-type=module', '-e', script, hsm.library, hsm.pin]
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: import.meta.dirname, env: hsm.env })
+  return JSON.parse(stdout)
+}
+
+const ATTRIBUTE = {
+  token: '1',
+  private: '2',
+  value: '11',
+  label: '3',
+  id: '102',
+  sensitive: '103',
+  extractable: '162',
+} as const
+const SECRET_ATTRIBUTES = ['11', '123', '124', '125', '126', '127', '128']
+
+function materialOf(spec: KeySpec): Buffer {
+  const row = specRow(spec)
+  if (row.type === 'aes' || row.type === 'hmac') return randomBytes(row.bytes)
+  const type = { format: 'der', type: 'pkcs8' } as const
+  if (row.type === 'rsa') return generateKeyPairSync('rsa', { modulusLength: row.bits }).privateKey.export(type)
+  if (row.type === 'ec') return generateKeyPairSync('ec', { namedCurve: row.curve }).privateKey.export(type)
+  return generateKeyPairSync('ed25519').privateKey.export(type)
+}
+
+t.test('what the token holds', options, async (t) => {
+  const hsm = await makeSoftHsm()
+  const backend = await open(hsm)
+  t.teardown(async () => {
+    await backend.close()
+    await hsm.close()
+  })
+  const specs = KEY_SPEC_NAMES.filter((spec) =>
+    specRow(spec).algorithms.some((algorithm) => backend.supports(spec, algorithm)),
+  )
+  t.same(
+    KEY_SPEC_NAMES.filter((spec) => !specs.includes(spec)),
+    ['ml_dsa_44', 'ml_dsa_65', 'ml_dsa_87'],
+    'SoftHSM 2.6 lacks ML-DSA only',
+  )
+  const homes = new Map<string, string>()
+  for (const spec of specs.filter((name) => name !== 'rsa_4096' && name !== 'rsa_3072')) {
+    for (const how of ['generated', 'imported'] as const) {
+      const home = newHome()
+      if (how === 'generated') await backend.generateKey(spec, home, callContext())
+      else await backend.importKey(spec, new Secret(Uint8Array.from(materialOf(spec))), home, callContext())
+      homes.set(`trefoil:${home.versionId.replaceAll('-', '')}`, `${how} ${spec}`)
+    }
+  }
+  const objects = await dump(hsm)
+  t.equal(objects.length, homes.size, 'one object a key, no public halves, no probes')
+  t.equal(new Set(objects.map(({ attributes }) => attributes[ATTRIBUTE.id])).size, objects.length, 'no CKA_ID twice')
+  for (const { attributes } of objects) {
+    const name = homes.get(Buffer.from(attributes[ATTRIBUTE.label] ?? '', 'hex').toString()) ?? 'a stranger'
+    t.not(name, 'a stranger', `${name}: its label names the version`)
+    t.equal(attributes[ATTRIBUTE.id]?.length, 32, `${name}: 16 bytes of CKA_ID`)
+    const flags = [ATTRIBUTE.token, ATTRIBUTE.private, ATTRIBUTE.sensitive, ATTRIBUTE.extractable].map(
+      (type) => attributes[type],
+    )
+    t.same(flags, ['01', '01', '01', '00'], `${name}: token, private, sensitive, not extractable`)
+    for (const type of SECRET_ATTRIBUTES)
+      t.ok((attributes[type] ?? '') === '', `${name}: attribute 0x${type} can't be read`)
+  }
+})
+
+t.test('the envelope is the documented one', options, async (t) => {
+  const hsm = await makeSoftHsm()
+  const backend = await open(hsm)
+  t.teardown(async () => {
+    await backend.close()
+    await hsm.close()
+  })
+  const key = randomBytes(32)
+  const home = newHome()
+  const { ref } = await backend.importKey('aes_256', new Secret(Uint8Array.from(key)), home, callContext())
+  const params = { nonce: randomBytes(16), iv: randomBytes(12), aad: randomBytes(30) }
+  const plaintext = randomBytes(100)
+  const sealed = await backend.encrypt(
+    { ...home, spec: 'aes_256', ref },
+    'envelope_cbc_kdf',
+    plaintext,
+    params,
+    callContext(),
+  )
+  const derivation = createCipheriv('aes-256-cbc', key, params.nonce).setAutoPadding(false)
+  const messageKey = derivation.update('trefoil envelope aes-cbc-kdf 256')
+  const gcm = createCipheriv('aes-256-gcm', messageKey, params.iv).setAAD(params.aad)
+  const expected = Buffer.concat([gcm.update(plaintext), gcm.final(), gcm.getAuthTag()])
+  t.equal(Buffer.compare(sealed, expected), 0, 'computed by node:crypto')
+})
+
+t.test('imports that are not what they claim', options, async (t) => {
+  const hsm = await makeSoftHsm()
+  const backend = await open(hsm)
+  t.teardown(async () => {
+    await backend.close()
+    await hsm.close()
+  })
+  const attempt = (spec: KeySpec, der: Uint8Array) =>
+    refusal(backend.importKey(spec, new Secret(Uint8Array.from(der)), newHome(), callContext()))
+  const der = materialOf('ec_p256')
+  const other = createPrivateKey({ key: materialOf('ec_p256'), format: 'der', type: 'pkcs8' })
+  t.ok(signElsewhere('sha256', Buffer.alloc(1), other).length > 0)
+  const swapped = Buffer.concat([der.subarray(0, -64), other.export({ format: 'der', type: 'pkcs8' }).subarray(-64)])
+  t.equal(await attempt('ec_p256', swapped), 'invalid_argument', 'a public half of another key')
+  const small = generateKeyPairSync('rsa', { modulusLength: 2048, publicExponent: 3 }).privateKey
+  t.equal(await attempt('rsa_2048', small.export({ format: 'der', type: 'pkcs8' })), 'invalid_argument', 'exponent 3')
+  t.same(await dump(hsm), [], 'nothing stays in the token')
+})
+
+t.test('the root key in the token', options, async (t) => {
+  const hsm = await makeSoftHsm()
+  const backend = await open(hsm)
+  t.teardown(() => hsm.close())
+  t.equal(await refusal(openTokenSealer(backend.client, { create: false })), 'internal', 'none is made unasked')
+  t.equal(await refusal(new TokenSealer(backend.client).seal(randomBytes(32), 'a')), 'internal', 'nor by use')
+  t.same(await dump(hsm), [])
+  const sealer = await openTokenSealer(backend.client, { create: true })
+  const ringKey = randomBytes(32)
+  const sealed = await sealer.seal(ringKey, 'ring a')
+  t.notSame(await sealer.seal(ringKey, 'ring a'), sealed, 'no two alike')
+  t.equal(Buffer.compare(await sealer.unseal(sealed, 'ring a'), ringKey), 0, 'opens')
+  t.equal(await refusal(sealer.unseal(sealed, 'ring b')), 'internal', 'not in another context')
+  for (const at of [0, 1, 13, sealed.length - 1]) {
+    const damaged = Uint8Array.from(sealed, (byte, i) => (i === at ? byte ^ 1 : byte))
+    t.equal(await refusal(sealer.unseal(damaged, 'ring a')), 'internal', `not with byte ${at} changed`)
+  }
+  for (const length of [0, 1, 12, 28])
+    t.equal(await refusal(sealer.unseal(sealed.subarray(0, length), 'ring a')), 'internal', `not ${length} bytes of it`)
+  await backend.close()
+
+  const again = await open(hsm)
+  t.teardown(() => again.close())
+  const reopened = await openTokenSealer(again.client, { create: true })
+  t.equal(Buffer.compare(await reopened.unseal(sealed, 'ring a'), ringKey), 0, 'a later process finds the same key')
+  const { pid } = again.client
+  if (pid !== undefined) process.kill(pid, 'SIGKILL')
+  while (again.client.pid === pid) await new Promise((resolve) => setTimeout(resolve, 10))
+  t.equal(Buffer.compare(await reopened.unseal(sealed, 'ring a'), ringKey), 0, 'so does a new child')
+  const objects = await dump(hsm)
+  t.equal(objects.length, 1, 'one root key')
+  t.match(objects[0]?.attributes, {
+    [ATTRIBUTE.sensitive]: '01',
+    [ATTRIBUTE.extractable]: '00',
+    [ATTRIBUTE.token]: '01',
+  })
+})

@@ -1,0 +1,106 @@
+/*
+ * A PKCS#11 module in front of another one, for faults that SoftHSM does not make by itself. TREFOIL_SHIM_MODULE is the
+ * module behind it, TREFOIL_SHIM_DIR a directory of control files:
+ *   logins       one byte is appended per C_Login
+ *   hang         while it exists, C_Sign does not return
+ *   delay        microseconds that C_Sign takes longer
+ *   sign         a return code (decimal) that C_Sign answers instead of signing; removed by being answered
+ *   extractable  while it exists, C_GetAttributeValue claims that CKA_EXTRACTABLE is true
+ *   no-raw-rsa   while it exists, CKM_RSA_X_509 is not in the mechanism list
+ */
+#define CK_PTR *
+#define CK_DECLARE_FUNCTION(returnType, name) returnType name
+#define CK_DECLARE_FUNCTION_POINTER(returnType, name) returnType(*name)
+#define CK_CALLBACK_FUNCTION(returnType, name) returnType(*name)
+#ifndef NULL_PTR
+#define NULL_PTR 0
+#endif
+#include "pkcs11.h"
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static CK_FUNCTION_LIST_PTR real;
+static CK_FUNCTION_LIST list;
+
+static const char *control(const char *name, char *path, size_t size) {
+  const char *directory = getenv("TREFOIL_SHIM_DIR");
+  snprintf(path, size, "%s/%s", directory ? directory : "/nonexistent", name);
+  return path;
+}
+
+static int present(const char *name) {
+  char path[4096];
+  return access(control(name, path, sizeof path), F_OK) == 0;
+}
+
+static long number(const char *name) {
+  char path[4096], text[32] = "";
+  int fd = open(control(name, path, sizeof path), O_RDONLY);
+  if (fd < 0) return -1;
+  if (read(fd, text, sizeof text - 1) < 0) text[0] = 0;
+  close(fd);
+  return strtol(text, NULL, 10);
+}
+
+static CK_RV shim_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin, CK_ULONG length) {
+  char path[4096];
+  int fd = open(control("logins", path, sizeof path), O_WRONLY | O_CREAT | O_APPEND, 0600);
+  if (fd >= 0) {
+    if (write(fd, "x", 1) != 1) abort();
+    close(fd);
+  }
+  return real->C_Login(session, user, pin, length);
+}
+
+static CK_RV shim_Sign(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG dataLength, CK_BYTE_PTR signature,
+                       CK_ULONG_PTR signatureLength) {
+  char path[4096];
+  long code, delay;
+  while (present("hang")) usleep(10000);
+  if ((delay = number("delay")) > 0) usleep((useconds_t)delay);
+  if ((code = number("sign")) >= 0) {
+    unlink(control("sign", path, sizeof path));
+    return (CK_RV)code;
+  }
+  return real->C_Sign(session, data, dataLength, signature, signatureLength);
+}
+
+static CK_RV shim_GetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_PTR template,
+                                    CK_ULONG count) {
+  CK_RV rv = real->C_GetAttributeValue(session, object, template, count);
+  CK_ULONG i;
+  for (i = 0; rv == CKR_OK && i < count; i++)
+    if (template[i].type == CKA_EXTRACTABLE && template[i].pValue && present("extractable"))
+      *(CK_BBOOL *)template[i].pValue = CK_TRUE;
+  return rv;
+}
+
+static CK_RV shim_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE_PTR mechanisms, CK_ULONG_PTR count) {
+  CK_RV rv = real->C_GetMechanismList(slot, mechanisms, count);
+  CK_ULONG i, kept = 0;
+  if (rv != CKR_OK || !mechanisms || !present("no-raw-rsa")) return rv;
+  for (i = 0; i < *count; i++)
+    if (mechanisms[i] != CKM_RSA_X_509) mechanisms[kept++] = mechanisms[i];
+  *count = kept;
+  return rv;
+}
+
+CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR out) {
+  if (!real) {
+    const char *path = getenv("TREFOIL_SHIM_MODULE");
+    void *module = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+    CK_C_GetFunctionList get = module ? (CK_C_GetFunctionList)dlsym(module, "C_GetFunctionList") : NULL;
+    if (!get || get(&real) != CKR_OK) return CKR_GENERAL_ERROR;
+    list = *real;
+    list.C_Login = shim_Login;
+    list.C_Sign = shim_Sign;
+    list.C_GetAttributeValue = shim_GetAttributeValue;
+    list.C_GetMechanismList = shim_GetMechanismList;
+  }
+  *out = &list;
+  return CKR_OK;
+}
