@@ -1,0 +1,84 @@
+/** A request that succeeds for every bound method, on resources of its own where it changes any. */
+import { createHash, publicEncrypt } from 'node:crypto'
+import type { Test } from 'tap'
+import {
+  CryptoKeyVersion_CryptoKeyVersionAlgorithm as Algorithm,
+  CryptoKey_CryptoKeyPurpose as Purpose,
+} from '../../src/api/gcp/gen/google/cloud/kms/v1/resources_pb.js'
+import { KeyManagementService } from '../../src/api/gcp/gen/google/cloud/kms/v1/service_pb.js'
+import type { Client } from './clients.ts'
+import { LOCATION, makeGcp, type TestGcp } from './support.ts'
+
+const kms = KeyManagementService.method
+const RING = `${LOCATION}/keyRings/r`
+
+export type World = { readonly gcp: TestGcp; readonly client: Client; readonly fresh: () => string }
+
+/** By the name of the method. */
+export async function validRequests(world: World): Promise<Record<string, () => Promise<object>>> {
+  const { client, fresh } = world
+  const newKey = async (purpose: Purpose, algorithm: Algorithm) =>
+    (
+      await client.get(kms.createCryptoKey, {
+        parent: RING,
+        cryptoKeyId: fresh(),
+        cryptoKey: { purpose, versionTemplate: { algorithm } },
+      })
+    ).name
+  const symmetric = () => newKey(Purpose.ENCRYPT_DECRYPT, Algorithm.GOOGLE_SYMMETRIC_ENCRYPTION)
+  const key = await symmetric()
+  const signing = await newKey(Purpose.ASYMMETRIC_SIGN, Algorithm.EC_SIGN_P256_SHA256)
+  const rsa = await newKey(Purpose.ASYMMETRIC_DECRYPT, Algorithm.RSA_DECRYPT_OAEP_2048_SHA256)
+  const { pem } = await client.get(kms.getPublicKey, { name: `${rsa}/cryptoKeyVersions/1` })
+  const wrapped = publicEncrypt({ key: pem, oaepHash: 'sha256' }, Buffer.from('text'))
+  const { ciphertext } = await client.get(kms.encrypt, { name: key, plaintext: Buffer.from('text') })
+  const digest = createHash('sha256').update('text').digest()
+  const version = async () => ({ name: `${await symmetric()}/cryptoKeyVersions/1` })
+  const restorable = async () => client.get(kms.destroyCryptoKeyVersion, await version())
+  const still = (request: object) => async () => request
+  return {
+    ListLocations: still({ name: 'projects/local' }),
+    GetLocation: still({ name: LOCATION }),
+    CreateKeyRing: async () => ({ parent: LOCATION, keyRingId: fresh(), keyRing: {} }),
+    GetKeyRing: still({ name: RING }),
+    ListKeyRings: still({ parent: LOCATION, pageSize: 3 }),
+    CreateCryptoKey: async () => ({
+      parent: RING,
+      cryptoKeyId: fresh(),
+      cryptoKey: {
+        purpose: Purpose.ASYMMETRIC_SIGN,
+        versionTemplate: { algorithm: Algorithm.EC_SIGN_P256_SHA256 },
+        labels: { a: 'b' },
+        destroyScheduledDuration: { seconds: 86_400n },
+      },
+    }),
+    GetCryptoKey: still({ name: key }),
+    ListCryptoKeys: still({ parent: RING, pageSize: 3 }),
+    CreateCryptoKeyVersion: still({ parent: key, cryptoKeyVersion: {} }),
+    GetCryptoKeyVersion: still({ name: `${key}/cryptoKeyVersions/1` }),
+    ListCryptoKeyVersions: still({ parent: key, pageSize: 3 }),
+    UpdateCryptoKeyVersion: async () => ({
+      cryptoKeyVersion: { ...(await version()), state: 2 },
+      updateMask: { paths: ['state'] },
+    }),
+    DestroyCryptoKeyVersion: version,
+    RestoreCryptoKeyVersion: async () => ({ name: (await restorable()).name }),
+    GetPublicKey: still({ name: `${signing}/cryptoKeyVersions/1`, publicKeyFormat: 1 }),
+    Encrypt: still({ name: key, plaintext: Buffer.from('text'), additionalAuthenticatedData: Buffer.of(1) }),
+    Decrypt: still({ name: key, ciphertext }),
+    AsymmetricSign: still({
+      name: `${signing}/cryptoKeyVersions/1`,
+      digest: { digest: { case: 'sha256', value: digest } },
+    }),
+    AsymmetricDecrypt: still({ name: `${rsa}/cryptoKeyVersions/1`, ciphertext: wrapped }),
+  }
+}
+
+export async function makeWorld(t: Test, make: (gcp: TestGcp) => Client): Promise<World> {
+  const gcp = await makeGcp()
+  t.teardown(gcp.close)
+  const client = make(gcp)
+  await client.get(kms.createKeyRing, { parent: LOCATION, keyRingId: 'r' })
+  let count = 0
+  return { gcp, client, fresh: () => `n${++count}` }
+}
