@@ -2,7 +2,6 @@ import t from 'tap'
 import { AwsError } from '../../src/api/aws/aws-error.ts'
 import { readMarker, writeMarker } from '../../src/api/aws/marker.ts'
 import { keyArn, parseKeyIdOrArn, parseKeyReference } from '../../src/api/aws/names.ts'
-import { checkPolicy, defaultPolicy } from '../../src/api/aws/policy-document.ts'
 import { readTags } from '../../src/api/aws/tags.ts'
 
 const HERE = { account: '111122223333', region: 'us-west-2' }
@@ -100,49 +99,5 @@ t.test('tags', async (t) => {
   t.equal(
     refusal(() => readTags(many.slice(1))),
     'accepted',
-  )
-})
-
-t.test('policies', async (t) => {
-  t.equal(
-    refusal(() => checkPolicy(defaultPolicy(HERE))),
-    'accepted',
-  )
-  const statement = { Effect: 'Allow', Principal: '*', Action: 'kms:*', Resource: '*' }
-  const good = (patch: object) => JSON.stringify({ Version: '2012-10-17', Statement: [{ ...statement, ...patch }] })
-  t.equal(
-    refusal(() => checkPolicy(good({ Principal: { AWS: ['a', 'b'] }, Condition: {} }))),
-    'accepted',
-  )
-  t.equal(
-    refusal(() => checkPolicy(good({ Action: undefined, NotAction: ['kms:Decrypt'] }))),
-    'accepted',
-  )
-  const bad = [
-    '{',
-    '[]',
-    '"x"',
-    '{}',
-    '{"Statement":[]}',
-    '{"Version":"2020-01-01","Statement":[]}',
-    good({ Effect: 'Maybe' }),
-    good({ Principal: undefined }),
-    good({ Principal: {} }),
-    good({ Action: [] }),
-    good({ Action: 5 }),
-    good({ NotAction: 'kms:*' }),
-    good({ Resource: undefined }),
-    good({ Condition: 'x' }),
-    good({ Extra: 1 }),
-  ]
-  for (const text of bad)
-    t.match(
-      refusal(() => checkPolicy(text)),
-      /^MalformedPolicyDocumentException/,
-      text,
-    )
-  t.match(
-    refusal(() => checkPolicy(' '.repeat(32_769))),
-    /^LimitExceededException/,
   )
 })

@@ -395,21 +395,3 @@ t.test('pages hold what was there throughout, once, while keys come and go', asy
   t.equal(second.Truncated, false)
   t.equal(new Set([...first.Tags, ...second.Tags].map((tag) => tag.TagKey)).size, 50)
 })
-
-t.test('policies', async (t) => {
-  const aws = await makeAws()
-  t.teardown(() => aws.close())
-  const id = await aws.createKey()
-  const { body } = await aws.ask('GetKeyPolicy', { KeyId: id })
-  t.equal(body.PolicyName, 'default')
-  t.match(JSON.parse(body.Policy), {
-    Statement: [{ Principal: { AWS: 'arn:aws:iam::000000000000:root' }, Action: 'kms:*' }],
-  })
-  const own = await aws.createKey({ Policy: body.Policy.replace('key-default-1', 'mine') })
-  t.equal(
-    (await aws.ask('GetKeyPolicy', { KeyId: own, PolicyName: 'default' })).body.Policy,
-    body.Policy.replace('key-default-1', 'mine'),
-  )
-  t.match(await aws.refusal('GetKeyPolicy', { KeyId: own, PolicyName: 'other' }), /^NotFoundException/)
-  t.match(await aws.refusal('CreateKey', { Policy: '{}' }), /^MalformedPolicyDocumentException/)
-})

@@ -146,10 +146,17 @@ function parseKeyId(id: string, arn: string): KeyReference {
 }
 
 /** For operations that AWS lets name a key by its id or ARN only. */
-export function parseKeyIdOrArn(text: string, address: AwsAddress): KeyReference {
+export function parseKeyIdOrArn(text: string, address: AwsAddress): KeyReference & { readonly by: 'id' } {
   const reference = parseKeyReference(text, address)
-  if (reference.by !== 'alias') return reference
+  if (reference.by === 'id') return reference
   throw notFound(text.startsWith('arn:') ? `Invalid arn ${text}` : `Invalid keyId '${text}'`)
+}
+
+/** For operations on aliases, which take no alias for a key. */
+export function parseTargetKey(text: string, address: AwsAddress): KeyReference {
+  const reference = parseKeyReference(text, address)
+  if (reference.by === 'alias') throw validationError('Aliases must refer to keys. Not aliases')
+  return reference
 }
 
 /** @throws AwsError as recorded from the service */
@@ -158,4 +165,12 @@ export function checkAliasPrefix(name: string): void {
   throw validationError(
     'Alias must start with the prefix "alias/". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html',
   )
+}
+
+/** @throws AwsError for a name that AWS gives to no one */
+export function checkAliasName(name: string): void {
+  checkAliasPrefix(name)
+  if (name === 'alias/') throw validationError('Alias must not be empty')
+  if (name.startsWith('alias/aws/')) throw new AwsError('NotAuthorizedException')
+  if (name.includes(':')) throw validationError(`${name} contains invalid characters for an alias`)
 }

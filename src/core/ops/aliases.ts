@@ -1,22 +1,30 @@
 import { randomUUID } from 'node:crypto'
-import { KmsError } from '../error.ts'
+import { isAsymmetric } from '../algorithm.ts'
+import { invalidArgument, KmsError } from '../error.ts'
 import type { Alias, Key } from '../key.ts'
 import { type KeyInput, type KeyTarget, keyOperation, type RealmTarget, realmOperation } from '../operation.ts'
 import type { Paging } from './list-keys.ts'
 
 /** `alias` with its `alias/` prefix, everywhere in this file. */
-export type CreateAliasInput = KeyInput & { readonly alias: string }
+export type AliasInput = KeyInput & { readonly alias: string }
+export type CreateAliasInput = AliasInput & {
+  /** Most aliases that a key may have; absent: no limit. */
+  readonly limit?: number | undefined
+}
 
-/** @throws KmsError alias_exists, key_pending_deletion */
+/** @throws KmsError alias_exists, key_pending_deletion, limit_exceeded */
 export const createAlias = keyOperation<CreateAliasInput, KeyTarget>({
   name: 'CreateAlias',
   action: 'create-alias',
-  async run(env, target, { alias: name }) {
+  async run(env, target, { alias: name, limit }) {
     const { realm, key } = target
     // An alias of a key in any other state is of use; one that waits for its deletion is not (as AWS answers).
     if (key.state === 'pending_deletion') throw new KmsError('key_pending_deletion', { state: key.state })
     if ((await env.store.find('aliases', 'name', [realm.id, name])) !== undefined) {
       throw new KmsError('alias_exists', { reference: name })
+    }
+    if (limit !== undefined && (await env.store.count('aliases', 'key', [key.id])) >= limit) {
+      throw new KmsError('limit_exceeded', { limit: `${limit} aliases of a key` })
     }
     const row: Alias = {
       id: randomUUID(),
@@ -27,6 +35,30 @@ export const createAlias = keyOperation<CreateAliasInput, KeyTarget>({
       updatedAt: env.now,
     }
     return { output: target, writes: [{ kind: 'insert', collection: 'aliases', row }] }
+  },
+})
+
+/** Aliases stand for one sort of key, so that what uses them goes on working (as AWS has it). */
+const sameSort = (a: Key, b: Key): boolean => a.purpose === b.purpose && isAsymmetric(a.spec) === isAsymmetric(b.spec)
+
+/**
+ * Points an alias at another key; what it pointed at may be in any state.
+ * @throws KmsError alias_not_found, key_pending_deletion, invalid_argument where the keys are of different sorts
+ */
+export const updateAlias = keyOperation<AliasInput, KeyTarget>({
+  name: 'UpdateAlias',
+  action: 'update-alias',
+  async run(env, target, { alias: name }) {
+    const { realm, key } = target
+    if (key.state === 'pending_deletion') throw new KmsError('key_pending_deletion', { state: key.state })
+    const alias = await env.store.find('aliases', 'name', [realm.id, name])
+    if (alias === undefined) throw new KmsError('alias_not_found', { reference: name })
+    const old = await env.store.get('keys', alias.keyId)
+    if (old !== undefined && !sameSort(old, key))
+      throw invalidArgument('key', `its type or use is not that of the key that ${name} stands for`)
+    const { revision, ...rest } = alias
+    const row: Alias = { ...rest, keyId: key.id, updatedAt: env.now }
+    return { output: target, writes: [{ kind: 'update', collection: 'aliases', row, revision }] }
   },
 })
 

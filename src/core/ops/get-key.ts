@@ -27,5 +27,6 @@ const keyRead = (name: string, action: string) =>
 
 export const getKey = keyRead('GetKey', 'get-key')
 export const getKeyPolicy = keyRead('GetKeyPolicy', 'get-key-policy')
+export const listKeyPolicies = keyRead('ListKeyPolicies', 'list-key-policies')
 export const getKeyRotation = keyRead('GetKeyRotation', 'get-key-rotation')
 export const listKeyTags = keyRead('ListKeyTags', 'list-key-tags')

@@ -5,6 +5,6 @@ import { bind } from '../route.ts'
 export const cancelKeyDeletionBinding = bind({
   wire: 'CancelKeyDeletion',
   operation: cancelDeletion,
-  toInput: (wire, ctx) => ({ key: parseKeyIdOrArn(wire.KeyId, ctx.realm), restore: 'disabled' }),
+  toInput: (wire, ctx) => ({ key: parseKeyIdOrArn(wire.KeyId, ctx.realm), restore: 'disabled' as const }),
   toOutput: ({ key }, _wire, ctx) => ({ KeyId: keyArn(ctx.realm, key.id) }),
 })

@@ -3,7 +3,7 @@ import { type CreateKeyInput, createKey } from '../../../core/ops/create-key.ts'
 import { unsupported, validationError } from '../aws-error.ts'
 import type { CreateKeyRequest, KeyUsageType, KeySpec as WireSpec } from '../gen/types.ts'
 import { corePurpose, coreSpec } from '../names.ts'
-import { checkPolicy } from '../policy-document.ts'
+import { checkNewPolicy } from '../policy-lockout.ts'
 import { renderKeyMetadata } from '../render-key-metadata.ts'
 import { bind } from '../route.ts'
 import { readTags } from '../tags.ts'
@@ -45,13 +45,15 @@ function readPurpose(wireSpec: WireSpec, spec: KeySpec, usage: KeyUsageType | un
 export const createKeyBinding = bind({
   wire: 'CreateKey',
   operation: createKey,
-  toInput(wire): CreateKeyInput {
+  toInput(wire, ctx): CreateKeyInput {
     refuseOtherStores(wire)
     const wireSpec = readSpec(wire)
     const spec = coreSpec(wireSpec)
     if (spec === undefined) throw unsupported(`KeySpec ${wireSpec} is not supported.`)
     const purpose = readPurpose(wireSpec, spec, wire.KeyUsage)
-    if (wire.Policy !== undefined) checkPolicy(wire.Policy)
+    if (wire.Policy !== undefined) {
+      checkNewPolicy(wire.Policy, { ...ctx.realm, bypass: wire.BypassPolicyLockoutSafetyCheck })
+    }
     return {
       ring: { by: 'default' },
       spec,

@@ -14,10 +14,16 @@ import { getKeyPolicyBinding } from './get-key-policy.ts'
 import { getKeyRotationStatusBinding } from './get-key-rotation-status.ts'
 import { getPublicKeyBinding } from './get-public-key.ts'
 import { listAliasesRoute } from './list-aliases.ts'
+import { listKeyPoliciesBinding } from './list-key-policies.ts'
 import { listKeysBinding } from './list-keys.ts'
 import { listResourceTagsBinding } from './list-resource-tags.ts'
+import { putKeyPolicyBinding } from './put-key-policy.ts'
 import { scheduleKeyDeletionBinding } from './schedule-key-deletion.ts'
 import { signBinding } from './sign.ts'
+import { tagResourceBinding } from './tag-resource.ts'
+import { untagResourceBinding } from './untag-resource.ts'
+import { updateAliasBinding } from './update-alias.ts'
+import { updateKeyDescriptionBinding } from './update-key-description.ts'
 import { verifyBinding } from './verify.ts'
 
 export const routes: readonly Route[] = [
@@ -35,9 +41,15 @@ export const routes: readonly Route[] = [
   route(getKeyRotationStatusBinding),
   route(getPublicKeyBinding),
   listAliasesRoute,
+  route(listKeyPoliciesBinding),
   route(listKeysBinding),
   route(listResourceTagsBinding),
+  route(putKeyPolicyBinding),
   route(scheduleKeyDeletionBinding),
   route(signBinding),
+  route(tagResourceBinding),
+  route(untagResourceBinding),
+  route(updateAliasBinding),
+  route(updateKeyDescriptionBinding),
   route(verifyBinding),
 ]

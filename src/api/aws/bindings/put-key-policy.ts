@@ -1,0 +1,17 @@
+import { putKeyPolicy } from '../../../core/ops/key-facts.ts'
+import { parseKeyIdOrArn } from '../names.ts'
+import { checkPolicyName } from '../policy-document.ts'
+import { checkNewPolicy } from '../policy-lockout.ts'
+import { bind } from '../route.ts'
+
+export const putKeyPolicyBinding = bind({
+  wire: 'PutKeyPolicy',
+  operation: putKeyPolicy,
+  toInput(wire, ctx) {
+    const key = parseKeyIdOrArn(wire.KeyId, ctx.realm)
+    checkPolicyName(wire.PolicyName)
+    checkNewPolicy(wire.Policy, { ...ctx.realm, keyId: key.id, bypass: wire.BypassPolicyLockoutSafetyCheck })
+    return { key, awsPolicy: wire.Policy }
+  },
+  toOutput: () => ({}),
+})

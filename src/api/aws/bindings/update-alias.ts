@@ -1,0 +1,13 @@
+import { updateAlias } from '../../../core/ops/aliases.ts'
+import { checkAliasName, parseTargetKey } from '../names.ts'
+import { bind } from '../route.ts'
+
+export const updateAliasBinding = bind({
+  wire: 'UpdateAlias',
+  operation: updateAlias,
+  toInput(wire, ctx) {
+    checkAliasName(wire.AliasName)
+    return { key: parseTargetKey(wire.TargetKeyId, ctx.realm), alias: wire.AliasName }
+  },
+  toOutput: () => ({}),
+})
