@@ -188,6 +188,7 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
     provision: dev,
     committed: (writes) => due.committed(writes),
   })
+  closers.add(() => kernel.stop())
   const due = new DueWork({ store, kernel, clock, failed: (err) => log.error({ err }, 'work that fell due failed') })
   closers.add(() => due.stop())
   const reset = async (): Promise<void> => {

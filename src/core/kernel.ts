@@ -3,10 +3,12 @@
  * record is durable before the answer leaves; a mutation's record is committed with the mutation.
  */
 import { randomUUID } from 'node:crypto'
+import type { KeyUse } from './algorithm.ts'
 import type { Backends } from './backends.ts'
 import { checkAlgorithm, checkUse } from './checks.ts'
 import { type ErrorCode, KmsError } from './error.ts'
 import { effectiveKeyState, keyStateError, versionStateError } from './key.ts'
+import { isUse, LastUses } from './last-use.ts'
 import type {
   Call,
   Env,
@@ -57,22 +59,31 @@ type Trace = {
   realm?: string
   target?: Partial<VersionTarget>
   algorithm?: string
+  use?: KeyUse
 }
 
 export class Kernel {
   readonly #deps: KernelDeps
   readonly #resolver: Resolver
   readonly #outbox: Outbox
+  readonly #lastUses: LastUses
 
   constructor(deps: KernelDeps) {
     this.#deps = deps
     this.#resolver = new Resolver(deps.store, deps.sealer, deps.provision)
     this.#outbox = new Outbox(deps.store, deps.audit)
+    this.#lastUses = new LastUses(deps.store, deps.clock)
   }
 
   /** Drains the records that an earlier process had committed but not yet chained. Before the first request. */
   async start(): Promise<void> {
     await this.#outbox.recover()
+    await this.#lastUses.start()
+  }
+
+  /** Writes what was kept in memory. After the last request. */
+  async stop(): Promise<void> {
+    await this.#lastUses.stop()
   }
 
   /** @throws KmsError, with the key it is about as its subject where one was found */
@@ -94,7 +105,22 @@ export class Kernel {
     } else {
       await this.#outbox.settle()
     }
+    this.#noteUse(input, outcome.output, call, trace)
     return outcome.output
+  }
+
+  #noteUse(input: unknown, output: unknown, call: Call, trace: Trace): void {
+    const { use, target } = trace
+    if (use === undefined || target?.key === undefined || !isUse(input, output)) return
+    this.#lastUses.note({
+      id: target.key.id,
+      use,
+      dialect: call.dialect,
+      wire: call.wire,
+      at: trace.startedAt,
+      requestId: call.requestId,
+      recordId: trace.id,
+    })
   }
 
   async #attempt<I, O>(operation: Operation<I, O>, input: I, call: Call, trace: Trace): Promise<Outcome<O>> {
@@ -116,7 +142,7 @@ export class Kernel {
 
   async #run<I, O>(operation: Operation<I, O>, input: I, call: Call, trace: Trace): Promise<Outcome<O>> {
     const { store, backends, sealer, clock } = this.#deps
-    const env: Env = { store, backends, sealer, clock, call, now: clock.now() }
+    const env: Env = { store, backends, sealer, clock, lastUses: this.#lastUses, call, now: clock.now() }
     switch (operation.target) {
       case 'realm': {
         const { realm } = await this.#found(() => this.#resolver.scope(call), operation.action, call, trace)
@@ -199,6 +225,7 @@ export class Kernel {
     const version = await this.#resolver.version(target, located.version)
     trace.target = { ...target, version }
     const use = typeof operation.use === 'function' ? operation.use(input) : operation.use
+    trace.use = use
     checkUse(target.key, version, use, env.call, operation.name, env.now)
     const backend = env.backends.named(version.backend)
     const choice = operation.algorithm(input)

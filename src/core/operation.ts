@@ -2,6 +2,7 @@
 import type { Algorithm, KeyUse } from './algorithm.ts'
 import type { Backends } from './backends.ts'
 import type { Dialect, Key, KeyRing, KeyState, KeyVersion, Realm, VersionState } from './key.ts'
+import type { LastUses } from './last-use.ts'
 import type { CallContext, Clock, CryptoBackend, KeyHandle, Principal, Sealer, Store, Stored, Write } from './ports.ts'
 import type { KeyReference, RealmAddress, RingReference, VersionReference } from './reference.ts'
 
@@ -23,6 +24,7 @@ export type Env = {
   readonly backends: Backends
   readonly sealer: Sealer
   readonly clock: Clock
+  readonly lastUses: LastUses
   readonly call: Call
   /** Wall clock at the request's start: one instant for all an operation writes. */
   readonly now: number

@@ -4,6 +4,7 @@
  */
 
 import type { Alias, Key, KeyRing, KeyVersion, Realm, Tombstone } from './key.ts'
+import type { LastUse } from './last-use.ts'
 import type { AuditRecord } from './ports.ts'
 
 /** A mutation's audit record, committed with the mutation and drained into the chain (design section 3). */
@@ -18,6 +19,7 @@ export type Rows = {
   versions: KeyVersion
   aliases: Alias
   tombstones: Tombstone
+  lastUses: LastUse
   outbox: OutboxRow
   meta: MetaRow
 }
@@ -67,6 +69,9 @@ export const SCHEMA = {
   },
   tombstones: {
     name: { unique: true, key: (row) => [row.ringId, foldName(row.name)] },
+  },
+  lastUses: {
+    all: { unique: false, key: () => [] },
   },
   outbox: {
     all: { unique: false, key: () => [] },

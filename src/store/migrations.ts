@@ -24,6 +24,7 @@ export const MIGRATIONS: readonly Migration[] = [
       CREATE TABLE settings (name TEXT PRIMARY KEY NOT NULL, value ANY NOT NULL) STRICT;
     `)
   },
+  (database) => database.exec(rowsTable('lastUses')),
 ]
 
 const numberPragma = (database: Database.Database, name: string): number =>

@@ -134,3 +134,25 @@ t.test('pages of tags and aliases stay where they are while others come and go',
     all.map((name) => `alias/${name}`),
   )
 })
+
+t.test('the last use of a key', async (t) => {
+  const aws = await makeAws()
+  t.teardown(() => aws.close())
+  const KeyId = await aws.createKey()
+  const KeyCreationDate = aws.clock.now() / 1000
+  const unused = { KeyId, KeyLastUsage: {}, TrackingStartDate: KeyCreationDate, KeyCreationDate }
+  t.same((await aws.ask('GetKeyLastUsage', { KeyId: arnOf(KeyId) })).body, unused)
+  t.match(await aws.refusal('Encrypt', { KeyId, Plaintext: 'aGk=', DryRun: true }), /^DryRunOperationException/)
+  t.match(await aws.refusal('Sign', { KeyId, Message: 'aGk=', SigningAlgorithm: 'ECDSA_SHA_256' }), /^InvalidKeyUsage/)
+  t.same((await aws.ask('GetKeyLastUsage', { KeyId })).body, unused, 'neither was a use')
+  await aws.advance(60_000)
+  const { headers } = await aws.ask('GenerateDataKey', { KeyId, KeySpec: 'AES_256' })
+  const { KeyLastUsage } = (await aws.ask('GetKeyLastUsage', { KeyId })).body
+  t.match(KeyLastUsage, {
+    Operation: 'GenerateDataKey',
+    Timestamp: aws.clock.now() / 1000,
+    CloudTrailEventId: /^[0-9a-f-]{36}$/,
+    KmsRequestId: headers['x-amzn-requestid'],
+  })
+  t.equal(await aws.refusal('GetKeyLastUsage', { KeyId: 'alias/x' }), "NotFoundException: Invalid keyId 'alias/x'")
+})

@@ -30,6 +30,11 @@ async function removeAliases(env: Env, keyId: string): Promise<readonly Write[]>
   return writes
 }
 
+async function removeLastUse(env: Env, keyId: string): Promise<readonly Write[]> {
+  const row = await env.store.get('lastUses', keyId)
+  return row === undefined ? [] : [{ kind: 'delete', collection: 'lastUses', id: keyId, revision: row.revision }]
+}
+
 /** What a purged key leaves behind: its version counter. A key that had no name of its own leaves nothing. */
 function tombstoneOf(env: Env, key: Key): readonly Write[] {
   if (key.name === key.id) return []
@@ -54,12 +59,14 @@ async function purge(env: Env, target: KeyTarget): Promise<Outcome<PurgeOutput>>
     id: version.id,
     revision: version.revision,
   })
+  const lastUse = await removeLastUse(env, key.id)
   return {
     output: { key, purged: true },
     writes: [
       { kind: 'delete', collection: 'keys', id: key.id, revision: key.revision },
       ...versions.map(remove),
       ...(await removeAliases(env, key.id)),
+      ...lastUse,
       ...tombstoneOf(env, key),
     ],
   }

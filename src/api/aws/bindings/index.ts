@@ -10,6 +10,7 @@ import { disableKeyBinding } from './disable-key.ts'
 import { enableKeyBinding } from './enable-key.ts'
 import { encryptBinding } from './encrypt.ts'
 import { generateDataKeyBinding } from './generate-data-key.ts'
+import { getKeyLastUsageBinding } from './get-key-last-usage.ts'
 import { getKeyPolicyBinding } from './get-key-policy.ts'
 import { getKeyRotationStatusBinding } from './get-key-rotation-status.ts'
 import { getPublicKeyBinding } from './get-public-key.ts'
@@ -37,6 +38,7 @@ export const routes: readonly Route[] = [
   route(enableKeyBinding),
   route(encryptBinding),
   route(generateDataKeyBinding),
+  route(getKeyLastUsageBinding),
   route(getKeyPolicyBinding),
   route(getKeyRotationStatusBinding),
   route(getPublicKeyBinding),

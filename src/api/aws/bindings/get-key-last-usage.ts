@@ -1,0 +1,39 @@
+import type { KeyUse } from '../../../core/algorithm.ts'
+import type { LastUse } from '../../../core/last-use.ts'
+import { getLastUse } from '../../../core/ops/get-last-use.ts'
+import type { KeyLastUsageData, KeyLastUsageTrackingOperation } from '../gen/types.ts'
+import { parseKeyIdOrArn } from '../names.ts'
+import { seconds } from '../render-key-metadata.ts'
+import { bind } from '../route.ts'
+
+/** AWS's nearest name for what another dialect did with the key. */
+const NEAREST = {
+  encrypt: 'Encrypt',
+  decrypt: 'Decrypt',
+  wrap: 'Encrypt',
+  unwrap: 'Decrypt',
+  sign: 'Sign',
+  verify: 'Verify',
+  mac_sign: 'GenerateMac',
+  mac_verify: 'VerifyMac',
+} as const satisfies Record<KeyUse, KeyLastUsageTrackingOperation>
+
+/** AWS's own wire operations that use keys are the tracked ones, by the same names. */
+const render = ({ dialect, wire, use, at, requestId, recordId }: LastUse): KeyLastUsageData => ({
+  Operation: dialect === 'aws' ? (wire as KeyLastUsageTrackingOperation) : NEAREST[use],
+  Timestamp: seconds(at),
+  CloudTrailEventId: recordId,
+  KmsRequestId: requestId,
+})
+
+export const getKeyLastUsageBinding = bind({
+  wire: 'GetKeyLastUsage',
+  operation: getLastUse,
+  toInput: (wire, ctx) => ({ key: parseKeyIdOrArn(wire.KeyId, ctx.realm) }),
+  toOutput: ({ key, lastUse, since }) => ({
+    KeyId: key.id,
+    KeyLastUsage: lastUse === undefined ? {} : render(lastUse),
+    TrackingStartDate: seconds(since),
+    KeyCreationDate: seconds(key.createdAt),
+  }),
+})
