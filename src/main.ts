@@ -201,7 +201,9 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
     surfaces: [gcpSurface, awsSurface, azureSurface],
     services: { kernel, clock, log },
     readiness: readiness(store, audit, backends.all),
-    ...(clock instanceof SettableClock && { dev: { clock, settle: () => due.settle(), reset } }),
+    ...(clock instanceof SettableClock && {
+      dev: { clock, settle: () => due.settle(), soonest: () => due.soonest(), reset },
+    }),
   })
   closers.add(async () => void (await server.stop()))
   await kernel.start()

@@ -1,14 +1,106 @@
-/** One scheduler for what falls due: key deletions and version destructions, done through the kernel like any request. */
+/**
+ * One scheduler for what falls due, done through the kernel like any request. What can fall due is a table of sources:
+ * an index in order of dates, and the operation that does it.
+ */
 import { randomUUID } from 'node:crypto'
 import type { Kernel } from './kernel.ts'
-import type { Call } from './operation.ts'
+import type { Key, KeyVersion } from './key.ts'
+import type { Call, KeyInput, Operation, VersionInput } from './operation.ts'
 import { destroyDueVersion } from './ops/destroy-version.ts'
 import { purgeDueKey } from './ops/purge-key.ts'
-import type { Clock, Store, Write } from './ports.ts'
+import { rotateDueKey } from './ops/rotate-key.ts'
+import type { Clock, Store, Stored, Write } from './ports.ts'
+import type { CollectionName, IndexName, Rows } from './schema.ts'
 
-const PAGE = 100
+const PAGE = 500
+/** Requests in flight at once: enough to share the log's syncs, few enough to leave the server responsive. */
+const CONCURRENCY = 64
 /** After a failure (a token that is away) the work is tried again. */
 const RETRY_MS = 5_000
+
+type SourceSpec<C extends CollectionName, I> = {
+  readonly collection: C
+  /** An index of the collection whose tuples are the dates. */
+  readonly index: IndexName<C>
+  at(row: Rows[C]): number | undefined
+  readonly operation: Operation<I, unknown>
+  input(row: Rows[C]): I
+  /** The realm it happens in; undefined when the row's owner is gone. */
+  realm(row: Rows[C], store: Store): Promise<string | undefined>
+}
+/** One thing to do; it may find that nothing is left of it. */
+type Work = (kernel: Kernel) => Promise<unknown>
+type Source = {
+  /** When a row that was written falls due. */
+  dateOf(write: Write): number | undefined
+  first(store: Store): Promise<number | undefined>
+  /** What is due, latest first. */
+  due(store: Store, until: number): Promise<Work[]>
+}
+
+function source<C extends CollectionName, I>(spec: SourceSpec<C, I>): Source {
+  const { collection, index, operation } = spec
+  const workOf =
+    (row: Stored<Rows[C]>, store: Store): Work =>
+    async (kernel) => {
+      const realmId = await spec.realm(row, store)
+      if (realmId !== undefined) await kernel.execute(operation, spec.input(row), systemCall(realmId, operation.name))
+    }
+  return {
+    dateOf(write) {
+      return write.kind === 'delete' || write.collection !== collection ? undefined : spec.at(write.row as Rows[C])
+    },
+    async first(store) {
+      const { rows } = await store.page(collection, index, [], undefined, 1)
+      return rows[0] && spec.at(rows[0])
+    },
+    async due(store, until) {
+      const work: Work[] = []
+      let after: string | undefined
+      do {
+        const page = await store.page(collection, index, [], after, PAGE)
+        const rows = page.rows.filter((row) => (spec.at(row) ?? Number.POSITIVE_INFINITY) <= until)
+        work.push(...rows.map((row) => workOf(row, store)))
+        after = rows.length < page.rows.length ? undefined : page.next
+      } while (after !== undefined)
+      return work.reverse()
+    },
+  }
+}
+
+const keyOf = ({ id }: Key): KeyInput => ({ key: { by: 'id', id } })
+const versionOf = ({ id, keyId }: KeyVersion): VersionInput => ({
+  key: { by: 'id', id: keyId },
+  version: { by: 'id', id },
+})
+
+/** In the order in which they are done when several are due at once. */
+const SOURCES: readonly Source[] = [
+  source({
+    collection: 'keys',
+    index: 'due',
+    at: (row) => row.deletion?.dueAt,
+    operation: purgeDueKey,
+    input: keyOf,
+    realm: async (row) => row.realmId,
+  }),
+  source({
+    collection: 'versions',
+    index: 'due',
+    at: (row) => (row.state === 'destroy_scheduled' ? row.destroyAt : undefined),
+    operation: destroyDueVersion,
+    input: versionOf,
+    realm: async (row, store) => (await store.get('keys', row.keyId))?.realmId,
+  }),
+  source({
+    collection: 'keys',
+    index: 'rotation',
+    at: (row) => (row.state === 'enabled' ? row.nextRotationAt : undefined),
+    operation: rotateDueKey,
+    input: keyOf,
+    realm: async (row) => row.realmId,
+  }),
+]
 
 export type DueDeps = {
   readonly store: Store
@@ -21,6 +113,7 @@ export type DueDeps = {
 export class DueWork {
   readonly #deps: DueDeps
   #cancel: (() => void) | undefined
+  #wakeAt = Number.POSITIVE_INFINITY
   #running: Promise<void> | undefined
   #stopped = false
 
@@ -38,15 +131,18 @@ export class DueWork {
     await this.#running
   }
 
+  /** When something falls due next, ms since the epoch; undefined: nothing ever will. */
+  async soonest(): Promise<number | undefined> {
+    const times = await Promise.all(SOURCES.map((from) => from.first(this.#deps.store)))
+    const known = times.filter((at) => at !== undefined)
+    return known.length === 0 ? undefined : Math.min(...known)
+  }
+
   /** A commit may have made something due sooner than all before. */
   committed(writes: readonly Write[]): void {
-    const moves = writes.some(
-      (write) =>
-        write.kind !== 'delete' &&
-        ((write.collection === 'keys' && write.row.deletion !== undefined) ||
-          (write.collection === 'versions' && write.row.destroyAt !== undefined)),
-    )
-    if (moves && this.#running === undefined) void this.#wait()
+    if (this.#running !== undefined) return
+    const sooner = SOURCES.some((from) => writes.some((write) => (from.dateOf(write) ?? this.#wakeAt) < this.#wakeAt))
+    if (sooner) void this.#wait().catch(this.#deps.failed)
   }
 
   async stop(): Promise<void> {
@@ -56,67 +152,41 @@ export class DueWork {
   }
 
   async #run(): Promise<void> {
-    const { store, clock, failed } = this.#deps
-    const until = clock.now()
-    let retry = false
-    const attempt = async (work: Promise<unknown>): Promise<void> => {
-      await work.catch((error: unknown) => {
-        retry = true
-        failed(error)
-      })
-    }
-    const keys = await this.#dueRows('keys', until)
-    for (const key of keys) {
-      await attempt(
-        this.#deps.kernel.execute(
-          purgeDueKey,
-          { key: { by: 'id', id: key.id } },
-          systemCall(key.realmId, 'PurgeDueKey'),
-        ),
-      )
-    }
-    for (const version of await this.#dueRows('versions', until)) {
-      const key = await store.get('keys', version.keyId)
-      if (key === undefined) continue
-      const input = { key: { by: 'id', id: key.id }, version: { by: 'id', id: version.id } } as const
-      await attempt(this.#deps.kernel.execute(destroyDueVersion, input, systemCall(key.realmId, 'DestroyDueVersion')))
-    }
-    await this.#wait(retry ? until + RETRY_MS : undefined)
+    const until = this.#deps.clock.now()
+    let failures = 0
+    for (const from of SOURCES) failures += await this.#work(from, until)
+    await this.#wait(failures > 0 ? until + RETRY_MS : undefined)
   }
 
-  async #dueRows<C extends 'keys' | 'versions'>(collection: C, until: number) {
-    const rows = []
-    let after: string | undefined
-    do {
-      const page = await this.#deps.store.page(collection, 'due', [], after, PAGE)
-      const due = page.rows.filter((row) => (dueAt(row) ?? Number.POSITIVE_INFINITY) <= until)
-      rows.push(...due)
-      after = due.length < page.rows.length ? undefined : page.next
-    } while (after !== undefined)
-    return rows
+  /** @returns how many of a source's rows could not be done */
+  async #work(from: Source, until: number): Promise<number> {
+    const { store, kernel, failed } = this.#deps
+    const due = await from.due(store, until)
+    let failures = 0
+    const worker = async (): Promise<void> => {
+      for (let work = due.pop(); work !== undefined && !this.#stopped; work = due.pop()) {
+        await work(kernel).catch((error: unknown) => {
+          failures += 1
+          failed(error)
+        })
+      }
+    }
+    await Promise.all(Array.from({ length: CONCURRENCY }, worker))
+    return failures
   }
 
   async #wait(retryAt?: number): Promise<void> {
-    const next = retryAt ?? (await this.#soonest())
+    const next = retryAt ?? (await this.soonest())
     this.#cancel?.()
     this.#cancel = undefined
+    this.#wakeAt = next ?? Number.POSITIVE_INFINITY
     if (next === undefined || this.#stopped) return
     this.#cancel = this.#deps.clock.schedule(next, () => {
+      this.#wakeAt = Number.POSITIVE_INFINITY
       this.settle().catch(this.#deps.failed)
     })
   }
-
-  async #soonest(): Promise<number | undefined> {
-    const { store } = this.#deps
-    const keys = await store.page('keys', 'due', [], undefined, 1)
-    const versions = await store.page('versions', 'due', [], undefined, 1)
-    const times = [...keys.rows, ...versions.rows].map(dueAt).filter((at) => at !== undefined)
-    return times.length === 0 ? undefined : Math.min(...times)
-  }
 }
-
-const dueAt = (row: { deletion?: { dueAt: number }; destroyAt?: number }): number | undefined =>
-  row.deletion?.dueAt ?? row.destroyAt
 
 const systemCall = (realmId: string, wire: string): Call => ({
   signal: new AbortController().signal,

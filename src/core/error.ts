@@ -36,6 +36,7 @@ export const ERROR_CODES = [
   'version_destroyed',
   // what it can do
   'usage_mismatch', // params: usage, operation
+  'unsupported_operation', // params: spec, usage or origin — keys of its kind don't have the operation
   'algorithm_mismatch', // params: algorithm, spec
   'unsupported_algorithm', // params: algorithm, spec — nothing here can do it, the token included
   'unsupported_spec', // params: spec, backend

@@ -1,6 +1,7 @@
 /** The hierarchy: realm, key ring, key, key version (design section 1). Rows are immutable; times are ms since the epoch. */
 import type { Algorithm, KeySpec, KeyUse, Purpose } from './algorithm.ts'
 import { KmsError } from './error.ts'
+import type { RotationPolicy } from './rotation.ts'
 
 export const DIALECTS = ['aws', 'azure', 'gcp'] as const
 /** Dialects that manage keys. XKS and EKM only use them. */
@@ -94,6 +95,11 @@ export type Key = {
   readonly destroyDelay: number
   /** Azure: days a deleted key stays recoverable. */
   readonly recoverableDays: number
+  readonly rotation?: RotationPolicy
+  /** When the clock makes the next current version; absent: never. */
+  readonly nextRotationAt?: number
+  /** How often it was rotated on demand (AWS limits that); absent: never. */
+  readonly rotationsOnDemand?: number
 }
 
 export type KeyVersion = {
@@ -122,7 +128,11 @@ export type KeyVersion = {
   readonly expiresAt?: number
   readonly destroyAt?: number
   readonly destroyedAt?: number
+  /** What made it the current version; absent for a key's first and for one that never was current. */
+  readonly rotation?: RotationKind
 }
+
+export type RotationKind = 'automatic' | 'on_demand'
 
 export type Alias = {
   readonly id: string

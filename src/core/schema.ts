@@ -52,6 +52,12 @@ export const SCHEMA = {
     realm: { unique: false, key: (row) => [row.realmId] },
     /** Keys whose deletion falls due, soonest first. */
     due: { unique: false, key: (row) => row.deletion && [sortable(row.deletion.dueAt)] },
+    /** Keys whose rotation falls due, soonest first. A disabled key waits until it is enabled. */
+    rotation: {
+      unique: false,
+      key: (row) =>
+        row.nextRotationAt !== undefined && row.state === 'enabled' ? [sortable(row.nextRotationAt)] : undefined,
+    },
   },
   versions: {
     number: { unique: true, key: (row) => [row.keyId, sortable(row.number)] },

@@ -8,6 +8,7 @@ import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import t from 'tap'
+import { SettableClock } from '../../src/core/clock.ts'
 import { KmsError } from '../../src/core/error.ts'
 import { Problem } from '../../src/core/problem.ts'
 import { openHttp2, raw, startServer, statusOf, testSurface } from './support.ts'
@@ -314,6 +315,36 @@ t.test('the clock and the reset of the dev profile', async (t) => {
   t.match(await set({ frozen: false }), { body: '"frozen":false' })
   t.match(await ask(plain.url, '/_/reset', {}, ''), { status: 200 })
   t.equal(calls.at(-1), 'reset')
+})
+
+t.test('the clock walks from date to date, and what can’t be done does not hold it', async (t) => {
+  const clock = new SettableClock()
+  const start = Date.UTC(2030, 0, 1)
+  let dates = [1, 2, 2.0000001, 40].map((day) => start + day * 86_400_000)
+  const done: number[] = []
+  const { plain } = await startServer(t, {
+    dev: {
+      clock,
+      settle: async () => {
+        const stuck = start + 5 * 86_400_000
+        for (const date of dates) if (date <= clock.now() && date !== stuck) done.push(clock.now() - date)
+        dates = dates.filter((date) => date > clock.now() || date === stuck)
+      },
+      soonest: async () => (dates.length === 0 ? undefined : Math.min(...dates)),
+    },
+  })
+  const set = (body: unknown) =>
+    ask(plain.url, '/_/clock', { 'content-type': 'application/json' }, JSON.stringify(body))
+  await set({ now: start, frozen: true })
+  await set({ advance: '3d' })
+  t.equal(done.length, 3)
+  t.ok(
+    done.every((late) => late >= 0 && late <= 1_000),
+    'each at its own time',
+  )
+  dates.push(start + 5 * 86_400_000)
+  t.match(await set({ advance: '7d' }), { status: 200, body: '2030-01-11T00:00:00.000Z' })
+  t.equal(done.length, 3)
 })
 
 t.test('the developer’s endpoints are absent where others can reach them', async (t) => {

@@ -66,7 +66,7 @@ export async function startServer(t: Test, settings: Settings = {}): Promise<Tes
   const listed = 'TREFOIL_LISTENERS' in env
   const config = loadConfig({ env: listed ? { ...env, TREFOIL_PORT: '', TREFOIL_TLS_PORT: '' } : env })
   const clock = new SettableClock()
-  const dev = { clock, settle: async () => {}, reset: async () => {}, ...settings.dev }
+  const dev = { clock, settle: async () => {}, soonest: async () => undefined, reset: async () => {}, ...settings.dev }
   const server = await createServer({
     config,
     surfaces: settings.surfaces ?? [testSurface('aws')],

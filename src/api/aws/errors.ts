@@ -83,6 +83,13 @@ const AWS_ERRORS = {
     ({ arn, params, wire }) =>
       `${arn} key usage is ${usageWireName(String(params.usage ?? ''))} which is not valid for ${wire}.`,
   ],
+  // Asymmetric keys are refused without a word, imported ones with their origin (both recorded from the service).
+  unsupported_operation: [
+    400,
+    'UnsupportedOperationException',
+    ({ arn, params }) =>
+      params.origin === undefined ? '' : `${arn} origin is EXTERNAL which is not valid for this operation.`,
+  ],
   algorithm_mismatch: incompatible,
   unsupported_algorithm: [
     400,

@@ -110,6 +110,7 @@ const AZURE_ERRORS = {
     'KeyOperationForbidden',
     ({ operation }) => `Operation ${operation} is not permitted on this key.`,
   ),
+  unsupported_operation: bad(({ operation }) => `Operation ${operation} is not supported for this key.`),
   algorithm_mismatch: bad(
     ({ name }) => `Key and algorithm are incompatible. Key ${name} cannot be used with the algorithm of this request.`,
   ),

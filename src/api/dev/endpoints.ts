@@ -8,6 +8,8 @@ export type DevHooks = {
   readonly clock: SettableClock
   /** Resolves when everything that is due at the clock's present time has happened. */
   settle(): Promise<void>
+  /** When something falls due next; undefined: nothing ever will. */
+  soonest(): Promise<number | undefined>
   /** Empties the store. */
   reset(): Promise<void>
 }
@@ -45,12 +47,32 @@ function parseChange(body: unknown): ClockChange {
   }
 }
 
-function applyChange(clock: SettableClock, change: ClockChange): void {
+/** What falls due within this time is done together. */
+const STRIDE_MS = 1_000
+
+/**
+ * From date to date, so that a key that rotates every month has rotated twelve times after a year, each at its time.
+ * What can't be done stays due and does not hold the clock.
+ */
+async function walkTo(target: number, { clock, settle, soonest }: DevHooks): Promise<void> {
+  for (let next = await soonest(); next !== undefined && next <= target; ) {
+    clock.set(Math.min(target, Math.max(next, clock.now()) + STRIDE_MS))
+    await settle()
+    next = await soonest()
+    if (next !== undefined && next <= clock.now()) break
+  }
+  if (clock.now() < target) clock.set(target)
+}
+
+async function applyChange(hooks: DevHooks, change: ClockChange): Promise<void> {
+  const { clock } = hooks
   if ((change.advance ?? 0) + clock.now() > MAX_TIME) throw invalidArgument('advance', 'beyond the end of time')
   if (change.frozen === true) clock.freeze()
-  if (change.now !== undefined) clock.set(change.now)
-  if (change.advance !== undefined) clock.advance(change.advance)
+  const target = change.advance === undefined ? change.now : clock.now() + change.advance
+  if (target !== undefined && target < clock.now()) clock.set(target)
+  if (target !== undefined) await walkTo(target, hooks)
   if (change.frozen === false) clock.resume()
+  await hooks.settle()
 }
 
 const render = ({ now, frozen }: ClockState) => ({ now: new Date(now).toISOString(), frozen })
@@ -70,8 +92,7 @@ export function registerDev(app: FastifyInstance, hooks: DevHooks, limits: JsonL
   })
   app.get('/_/clock', async () => render(hooks.clock.state()))
   app.post('/_/clock', async (request) => {
-    applyChange(hooks.clock, parseChange(request.body))
-    await hooks.settle()
+    await applyChange(hooks, parseChange(request.body))
     return render(hooks.clock.state())
   })
   app.post('/_/reset', async () => {

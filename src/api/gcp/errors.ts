@@ -136,6 +136,7 @@ const ERRORS = {
   ],
   version_destroyed: notEnabled(stateWord),
   usage_mismatch: wrongPurpose,
+  unsupported_operation: wrongPurpose,
   algorithm_mismatch: wrongPurpose,
   unsupported_algorithm: [
     'UNIMPLEMENTED',

@@ -1,6 +1,7 @@
 import { KmsError } from '../error.ts'
-import type { Key } from '../key.ts'
+import type { Key, KeyVersion, RotationKind } from '../key.ts'
 import { type Env, type KeyInput, type KeyTarget, keyOperation, type Outcome } from '../operation.ts'
+import { addDuration, nextRotation } from '../rotation.ts'
 import type { VersionView } from '../view.ts'
 import { generateVersion, type VersionOptions } from './material.ts'
 
@@ -8,6 +9,8 @@ export type CreateVersionInput = KeyInput & {
   /** Whether the new version signs and encrypts from now on. GCP leaves its primary where it is. */
   readonly makeCurrent: boolean
   readonly version?: VersionOptions | undefined
+  /** How a version that becomes current came about; default on demand. */
+  readonly rotation?: RotationKind | undefined
 }
 
 /** `patch`: what else changes on the key with its new version. */
@@ -25,8 +28,17 @@ export async function createVersionOf(
   // An asymmetric key has no primary in GCP: its first version is the only one the other dialects could use.
   const first = old.current === 0 && old.purpose !== 'encrypt_decrypt'
   const current = input.makeCurrent || first ? number : old.current
-  const key: Key = { ...old, ...patch, versionCounter: number, current, updatedAt: env.now }
-  const { version, undo } = await generateVersion(env, target.ring, key, number, input.version ?? {})
+  const changed: Key = { ...old, ...patch, versionCounter: number, current, updatedAt: env.now }
+  const { version: made, undo } = await generateVersion(
+    env,
+    target.ring,
+    changed,
+    number,
+    withLifetime(env, changed, input),
+  )
+  const rotated = input.makeCurrent && old.current !== 0
+  const version: KeyVersion = rotated ? { ...made, rotation: input.rotation ?? 'on_demand' } : made
+  const key = input.makeCurrent ? rotatedKey(env, changed, version) : changed
   const view = { realm: target.realm, ring: target.ring, key, version }
   return {
     output: { ...view, current: current === number ? version : target.current },
@@ -36,6 +48,24 @@ export async function createVersionOf(
     ],
     undo,
     subject: { key, version },
+  }
+}
+
+/** The policy's lifetime ends a new version where the caller gave no date. */
+function withLifetime(env: Env, key: Key, input: Omit<CreateVersionInput, 'key'>) {
+  const lifetime = key.rotation?.lifetime
+  if (lifetime === undefined || input.version?.expiresAt !== undefined) return input.version ?? {}
+  return { ...input.version, expiresAt: addDuration(env.now, lifetime) }
+}
+
+/** What a new current version changes of its key: the count of rotations on demand, and the date of the next. */
+function rotatedKey(env: Env, key: Key, version: KeyVersion): Key {
+  const { nextRotationAt: _, ...rest } = key
+  const next = nextRotation(key, version, version.rotation === 'automatic', env.now)
+  return {
+    ...rest,
+    ...(next !== undefined && { nextRotationAt: next }),
+    ...(version.rotation === 'on_demand' && { rotationsOnDemand: (key.rotationsOnDemand ?? 0) + 1 }),
   }
 }
 

@@ -1,0 +1,51 @@
+import { KmsError } from '../error.ts'
+import { type KeyInput, type KeyTarget, keyOperation } from '../operation.ts'
+import type { KeyView, VersionView } from '../view.ts'
+import { createVersionOf } from './create-version.ts'
+
+/** Rotation for encryption alone: AWS and GCP rotate no other key. @throws KmsError unsupported_operation */
+export function checkRotatable({ key }: KeyTarget, kind: RotatableKeys): void {
+  if (kind === 'symmetric' && key.purpose !== 'encrypt_decrypt') {
+    throw new KmsError('unsupported_operation', { spec: key.spec, usage: key.purpose })
+  }
+  if (kind === 'symmetric' && key.spec !== 'aes_256') throw new KmsError('unsupported_operation', { spec: key.spec })
+  if (key.origin !== 'generated') throw new KmsError('unsupported_operation', { origin: key.origin })
+}
+
+export type RotatableKeys = 'symmetric' | 'any'
+
+export type RotateKeyInput = KeyInput & {
+  readonly kind: RotatableKeys
+  /** Most rotations on demand that a key may have had; absent: no limit. */
+  readonly limit?: number | undefined
+}
+
+/**
+ * A new current version, at once.
+ * @throws KmsError unsupported_operation, limit_exceeded, key_disabled and the other state errors
+ */
+export const rotateKey = keyOperation<RotateKeyInput, VersionView>({
+  name: 'RotateKey',
+  action: 'rotate-key',
+  states: ['enabled', 'disabled', 'unavailable'],
+  async run(env, target, { kind, limit }) {
+    checkRotatable(target, kind)
+    const demanded = target.key.rotationsOnDemand ?? 0
+    if (limit !== undefined && demanded >= limit) throw new KmsError('limit_exceeded', { limit })
+    return createVersionOf(env, target, { makeCurrent: true, rotation: 'on_demand' })
+  },
+})
+
+/** The clock's own. A key that can't rotate any more loses its date, so that it does not fall due for ever. */
+export const rotateDueKey = keyOperation<KeyInput, KeyView>({
+  name: 'RotateDueKey',
+  action: 'rotate-key',
+  async run(env, target) {
+    const { revision, nextRotationAt, ...rest } = target.key
+    if (nextRotationAt === undefined || nextRotationAt > env.now || rest.state !== 'enabled') return { output: target }
+    if (rest.origin === 'generated') {
+      return createVersionOf(env, target, { makeCurrent: true, rotation: 'automatic' })
+    }
+    return { output: target, writes: [{ kind: 'update', collection: 'keys', row: rest, revision }] }
+  },
+})
