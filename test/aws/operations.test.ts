@@ -38,7 +38,7 @@ t.test('a key from creation to deletion', async (t) => {
     ],
     Truncated: false,
   })
-  t.same((await aws.ask('GetKeyRotationStatus', { KeyId: id })).body, { KeyRotationEnabled: false, KeyId: arnOf(id) })
+  t.same((await aws.ask('GetKeyRotationStatus', { KeyId: id })).body, { KeyRotationEnabled: false, KeyId: id })
 
   const disabled = await aws.ask('DisableKey', { KeyId: arnOf(id) })
   t.equal(disabled.text, '')

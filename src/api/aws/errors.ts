@@ -117,7 +117,14 @@ const AWS_ERRORS = {
         ? `The caller is not authorized to perform: kms:${wire}`
         : `The caller is not authorized to perform: kms:${wire} on resource: ${arn}`,
   ],
-  limit_exceeded: [400, 'LimitExceededException', ({ params }) => `Limit exceeded: ${params.limit ?? ''}`],
+  limit_exceeded: [
+    400,
+    'LimitExceededException',
+    ({ arn, params, wire }) =>
+      wire === 'RotateKeyOnDemand'
+        ? `The on-demand rotations limit has been reached for the given keyId. No more on-demand rotations can be performed for this key: ${arn}`
+        : `Limit exceeded: ${params.limit ?? ''}`,
+  ],
   throttled: [400, 'ThrottlingException', () => 'Rate exceeded'],
   conflict: [400, 'ConflictException', silent],
   backend_unavailable: [500, 'KeyUnavailableException', () => 'The key store is not available. Retry the request.'],

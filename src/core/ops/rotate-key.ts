@@ -1,14 +1,21 @@
 import { KmsError } from '../error.ts'
+import { effectiveKeyState, keyStateError } from '../key.ts'
 import { type KeyInput, type KeyTarget, keyOperation } from '../operation.ts'
 import type { KeyView, VersionView } from '../view.ts'
 import { createVersionOf } from './create-version.ts'
 
 /** Rotation for encryption alone: AWS and GCP rotate no other key. @throws KmsError unsupported_operation */
-export function checkRotatable({ key }: KeyTarget, kind: RotatableKeys): void {
+export function checkKind({ key }: KeyTarget, kind: RotatableKeys): void {
   if (kind === 'symmetric' && key.purpose !== 'encrypt_decrypt') {
     throw new KmsError('unsupported_operation', { spec: key.spec, usage: key.purpose })
   }
   if (kind === 'symmetric' && key.spec !== 'aes_256') throw new KmsError('unsupported_operation', { spec: key.spec })
+}
+
+/** @throws KmsError unsupported_operation */
+export function checkRotatable(target: KeyTarget, kind: RotatableKeys): void {
+  checkKind(target, kind)
+  const { key } = target
   if (key.origin !== 'generated') throw new KmsError('unsupported_operation', { origin: key.origin })
 }
 
@@ -16,21 +23,34 @@ export type RotatableKeys = 'symmetric' | 'any'
 
 export type RotateKeyInput = KeyInput & {
   readonly kind: RotatableKeys
+  /** AWS rotates enabled keys only. */
+  readonly enabledOnly?: boolean | undefined
   /** Most rotations on demand that a key may have had; absent: no limit. */
   readonly limit?: number | undefined
+  /** How near the next rotation by the clock may be, ms; absent: as near as it is. */
+  readonly distance?: number | undefined
+}
+
+/** @throws KmsError for the state that a caller sees, unless that is enabled */
+export function checkEnabled({ key, current }: KeyTarget): void {
+  const state = effectiveKeyState(key, current)
+  if (state !== 'enabled') throw keyStateError(state)
 }
 
 /**
  * A new current version, at once.
- * @throws KmsError unsupported_operation, limit_exceeded, key_disabled and the other state errors
+ * @throws KmsError unsupported_operation, limit_exceeded, conflict with the clock's rotation, key_disabled and the other
+ *   state errors
  */
 export const rotateKey = keyOperation<RotateKeyInput, VersionView>({
   name: 'RotateKey',
   action: 'rotate-key',
   states: ['enabled', 'disabled', 'unavailable'],
-  async run(env, target, { kind, limit }) {
+  async run(env, target, { kind, enabledOnly, limit, distance }) {
+    if (enabledOnly === true) checkEnabled(target)
     checkRotatable(target, kind)
-    const demanded = target.key.rotationsOnDemand ?? 0
+    const { rotationsOnDemand: demanded = 0, nextRotationAt: next } = target.key
+    if (distance !== undefined && next !== undefined && next - env.now <= distance) throw new KmsError('conflict')
     if (limit !== undefined && demanded >= limit) throw new KmsError('limit_exceeded', { limit })
     return createVersionOf(env, target, { makeCurrent: true, rotation: 'on_demand' })
   },

@@ -2,7 +2,7 @@ import { type Key, keyStateError } from '../key.ts'
 import { type KeyInput, keyOperation } from '../operation.ts'
 import { type RotationPolicy, rotationDate } from '../rotation.ts'
 import type { KeyView } from '../view.ts'
-import { checkRotatable, type RotatableKeys } from './rotate-key.ts'
+import { checkEnabled, checkRotatable, type RotatableKeys } from './rotate-key.ts'
 
 export type SetRotationInput = KeyInput & {
   readonly kind: RotatableKeys
@@ -27,8 +27,8 @@ export const setRotation = keyOperation<SetRotationInput, KeyView>({
   action: 'set-rotation',
   async run(env, target, input) {
     const { revision, rotation: old, nextRotationAt: _, ...rest } = target.key
-    const refused = rest.state === 'pending_deletion' || input.enabledOnly === true
-    if (refused && rest.state !== 'enabled') throw keyStateError(rest.state)
+    if (rest.state === 'pending_deletion') throw keyStateError(rest.state)
+    if (input.enabledOnly === true) checkEnabled(target)
     checkRotatable(target, input.kind)
     let key: Key = { ...rest, updatedAt: env.now }
     if (input.policy !== undefined) {

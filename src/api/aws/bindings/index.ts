@@ -7,7 +7,9 @@ import { decryptBinding } from './decrypt.ts'
 import { deleteAliasBinding } from './delete-alias.ts'
 import { describeKeyBinding } from './describe-key.ts'
 import { disableKeyBinding } from './disable-key.ts'
+import { disableKeyRotationBinding } from './disable-key-rotation.ts'
 import { enableKeyBinding } from './enable-key.ts'
+import { enableKeyRotationBinding } from './enable-key-rotation.ts'
 import { encryptBinding } from './encrypt.ts'
 import { generateDataKeyBinding } from './generate-data-key.ts'
 import { getKeyLastUsageBinding } from './get-key-last-usage.ts'
@@ -16,9 +18,11 @@ import { getKeyRotationStatusBinding } from './get-key-rotation-status.ts'
 import { getPublicKeyBinding } from './get-public-key.ts'
 import { listAliasesRoute } from './list-aliases.ts'
 import { listKeyPoliciesBinding } from './list-key-policies.ts'
+import { listKeyRotationsBinding } from './list-key-rotations.ts'
 import { listKeysBinding } from './list-keys.ts'
 import { listResourceTagsBinding } from './list-resource-tags.ts'
 import { putKeyPolicyBinding } from './put-key-policy.ts'
+import { rotateKeyOnDemandBinding } from './rotate-key-on-demand.ts'
 import { scheduleKeyDeletionBinding } from './schedule-key-deletion.ts'
 import { signBinding } from './sign.ts'
 import { tagResourceBinding } from './tag-resource.ts'
@@ -35,7 +39,9 @@ export const routes: readonly Route[] = [
   route(deleteAliasBinding),
   route(describeKeyBinding),
   route(disableKeyBinding),
+  route(disableKeyRotationBinding),
   route(enableKeyBinding),
+  route(enableKeyRotationBinding),
   route(encryptBinding),
   route(generateDataKeyBinding),
   route(getKeyLastUsageBinding),
@@ -44,9 +50,11 @@ export const routes: readonly Route[] = [
   route(getPublicKeyBinding),
   listAliasesRoute,
   route(listKeyPoliciesBinding),
+  route(listKeyRotationsBinding),
   route(listKeysBinding),
   route(listResourceTagsBinding),
   route(putKeyPolicyBinding),
+  route(rotateKeyOnDemandBinding),
   route(scheduleKeyDeletionBinding),
   route(signBinding),
   route(tagResourceBinding),
