@@ -70,7 +70,7 @@ export class Kernel {
 
   constructor(deps: KernelDeps) {
     this.#deps = deps
-    this.#resolver = new Resolver(deps.store, deps.sealer, deps.provision)
+    this.#resolver = new Resolver(deps)
     this.#outbox = new Outbox(deps.store, deps.audit)
     this.#lastUses = new LastUses(deps.store, deps.clock)
   }

@@ -2,7 +2,7 @@
 import { KmsError } from './error.ts'
 import { DIALECTS, type Key, type KeyRing, type KeyVersion, type Realm, UUID } from './key.ts'
 import type { Call, KeyTarget, RealmTarget, RingTarget } from './operation.ts'
-import type { Sealer, Store, Stored } from './ports.ts'
+import type { Clock, Sealer, Store, Stored } from './ports.ts'
 import { addressPlan, newRealm, newRing } from './provision.ts'
 import {
   describeKeyReference,
@@ -23,16 +23,25 @@ export const describeAddress = (address: RealmAddress): string =>
     .map(([name, value]) => `${name}:${value}`)
     .join(' ')
 
+export type ResolverDeps = {
+  readonly store: Store
+  readonly sealer: Sealer
+  readonly clock: Clock
+  readonly provision: boolean
+}
+
 export class Resolver {
   readonly #store: Store
   readonly #sealer: Sealer
+  readonly #clock: Clock
   /** Whether unknown addresses become realms and rings (dev), or are refused (production). */
   readonly #provision: boolean
 
-  constructor(store: Store, sealer: Sealer, provision: boolean) {
-    this.#store = store
-    this.#sealer = sealer
-    this.#provision = provision
+  constructor(deps: ResolverDeps) {
+    this.#store = deps.store
+    this.#sealer = deps.sealer
+    this.#clock = deps.clock
+    this.#provision = deps.provision
   }
 
   /** @throws KmsError realm_not_found, ring_not_found */
@@ -146,7 +155,7 @@ export class Resolver {
 
   /** Two requests may race to make the same realm: the loser's conflict means that it is there. */
   async #create(address: RealmAddress): Promise<void> {
-    const now = Date.now()
+    const now = this.#clock.now()
     const plan = addressPlan(address)
     try {
       if (plan !== undefined) {

@@ -28,6 +28,16 @@ const TEXTS = [
   'projects/local/locations/global/keyRings/r/cryptoKeys/none/cryptoKeyVersions/99999999999999999999',
 ]
 
+/** Parts of a resource's name: well formed or not, but none that is there. */
+const SEGMENTS = ['none', 'a b', 'x'.repeat(64), 'é', '0', '7', 'a:b', '%2F', 'A%41']
+
+/** A resource's name with one of its last two ids replaced. */
+function names(whole: string): readonly string[] {
+  const segments = whole.split('/')
+  const ids = [segments.length - 1, segments.length - 3].filter((index) => index > 0)
+  return ids.flatMap((index) => SEGMENTS.map((segment) => segments.with(index, segment).join('/')))
+}
+
 function scalars(random: Random, type: ScalarType): readonly unknown[] {
   switch (type) {
     case ScalarType.STRING:
@@ -43,7 +53,8 @@ function scalars(random: Random, type: ScalarType): readonly unknown[] {
   }
 }
 
-function values(random: Random, field: DescField): readonly unknown[] {
+function values(random: Random, field: DescField, whole: unknown): readonly unknown[] {
+  if (typeof whole === 'string' && whole.includes('/')) return [...TEXTS, ...names(whole)]
   if (field.fieldKind === 'map') return [{}, { '': '' }, { A: 'b' }, { a: 'B c' }, { ['k'.repeat(64)]: 'v' }]
   if (field.fieldKind === 'list') return [[]]
   if (field.scalar !== undefined) return scalars(random, field.scalar)
@@ -72,7 +83,7 @@ export function* brokenMessages(
 ): Generator<Broken<Message>> {
   for (const field of desc.fields) {
     const name = path === '' ? field.name : `${path}.${field.name}`
-    for (const value of values(random, field)) {
+    for (const value of values(random, field, (whole as unknown as Slots)[field.localName])) {
       const request = clone(desc, whole)
       const slots = request as unknown as Slots
       if (field.oneof !== undefined) {

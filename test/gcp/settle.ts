@@ -1,0 +1,89 @@
+/** Answers without what is random in them: opened, verified or measured instead, so that two servers' can be compared. */
+import { verify } from 'node:crypto'
+import {
+  createRegistry,
+  type DescMethod,
+  type JsonObject,
+  type Message,
+  type MessageShape,
+  toJson,
+} from '@bufbuild/protobuf'
+import { AnySchema } from '@bufbuild/protobuf/wkt'
+import { p256 } from '@noble/curves/nist.js'
+import { crc32c } from '../../src/api/codec/crc32c.ts'
+import type { PublicKey } from '../../src/api/gcp/gen/google/cloud/kms/v1/resources_pb.js'
+import {
+  type AsymmetricSignRequest,
+  type AsymmetricSignResponse,
+  type EncryptRequest,
+  type EncryptResponse,
+  file_google_cloud_kms_v1_service,
+  KeyManagementService,
+} from '../../src/api/gcp/gen/google/cloud/kms/v1/service_pb.js'
+import { file_google_rpc_error_details } from '../../src/api/gcp/gen/google/rpc/error_details_pb.js'
+import type { Status, StatusSchema } from '../../src/api/gcp/gen/google/rpc/status_pb.js'
+import type { Client } from './clients.ts'
+
+const kms = KeyManagementService.method
+const registry = createRegistry(file_google_cloud_kms_v1_service, file_google_rpc_error_details)
+
+/** An error's details as REST has them. */
+export const detailsOf = (status: MessageShape<typeof StatusSchema> | undefined): unknown =>
+  ((status as Status | undefined)?.details ?? []).map((any) => toJson(AnySchema, any, { registry }))
+
+type Settler = (client: Client, request: Message, answer: Message) => Promise<JsonObject> | JsonObject
+const settler =
+  <Request extends Message, Answer extends Message>(
+    run: (client: Client, request: Request, answer: Answer) => Promise<JsonObject> | JsonObject,
+  ): Settler =>
+  (client, request, answer) =>
+    run(client, request as Request, answer as Answer)
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
+const keyOf = (name: string): string => name.replace(/\/cryptoKeyVersions\/.*/, '')
+
+async function signatureHolds(client: Client, request: AsymmetricSignRequest, { signature }: AsymmetricSignResponse) {
+  const { pem } = await client.get(kms.getPublicKey, { name: request.name })
+  if (request.digest === undefined) return verify('sha256', request.data, pem, signature)
+  const { publicKey } = await client.get(kms.getPublicKey, { name: request.name, publicKeyFormat: 2 })
+  const point = (publicKey?.data ?? new Uint8Array(0)).subarray(-65)
+  const digest = request.digest.digest.value ?? new Uint8Array(0)
+  return p256.verify(signature, digest, point, { prehash: false, lowS: false, format: 'der' })
+}
+
+/** By method: the members of an answer that are random, and what takes their place. */
+const SETTLERS: Readonly<Record<string, Settler>> = {
+  Encrypt: settler(async (client, request: EncryptRequest, { ciphertext }: EncryptResponse) => {
+    const { additionalAuthenticatedData } = request
+    const opened = await client.get(kms.decrypt, { name: keyOf(request.name), ciphertext, additionalAuthenticatedData })
+    return { ciphertext: `${ciphertext.length} bytes of ${hex(opened.plaintext)}` }
+  }),
+  AsymmetricSign: settler(async (client, request: AsymmetricSignRequest, answer: AsymmetricSignResponse) => ({
+    signature: await signatureHolds(client, request, answer),
+  })),
+  GetPublicKey: settler((_client, _request, { pem, publicKey }: PublicKey) => ({
+    pem: pem.replace(/[A-Za-z0-9+/=]{24,}/g, ({ length }) => String(length)),
+    publicKey: publicKey?.data.length ?? 'none',
+  })),
+}
+
+/** Every checksum is that of its data, and then only said to be so. */
+function settleChecksums(json: JsonObject, message: Message): void {
+  for (const name of Object.keys(json).filter((name) => name.endsWith('Crc32c') && !name.startsWith('verified'))) {
+    const data = (message as unknown as Record<string, unknown>)[name.slice(0, -'Crc32c'.length)]
+    const bytes = typeof data === 'string' ? Buffer.from(data) : (data as Uint8Array)
+    json[name] = json[name] === String(crc32c(bytes))
+  }
+}
+
+export async function settle(
+  client: Client,
+  method: DescMethod,
+  request: Message,
+  answer: Message,
+): Promise<JsonObject> {
+  const json = toJson(method.output, answer, { registry }) as JsonObject
+  settleChecksums(json, answer)
+  if ('nextPageToken' in json) json.nextPageToken = 'more'
+  return { ...json, ...(await SETTLERS[method.name]?.(client, request, answer)) }
+}
