@@ -1,7 +1,9 @@
 /** Terraform with the unmodified AWS provider: what it made is what it finds, and it can take it away again. */
+import { createPublicKey } from 'node:crypto'
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DescribeKeyCommand, KMSClient, ListAliasesCommand, ListKeysCommand } from '@aws-sdk/client-kms'
 import t from 'tap'
 import { startTrefoil } from '../support/process.ts'
 import { awsEnvironment, hasTool, run } from './aws-tools.ts'
@@ -18,7 +20,31 @@ function findMirror(): string | undefined {
   return folders.find((folder) => existsSync(join(folder, PROVIDER)))
 }
 
-const configuration = (endpoint: string): string => `
+type Stage = {
+  readonly description: string
+  readonly team: string
+  readonly rotation: string
+  readonly enabled: boolean
+  readonly target: string
+}
+const FIRST: Stage = {
+  description: 'made by terraform',
+  team: 'one',
+  rotation: 'enable_key_rotation = true\n  rotation_period_in_days = 180',
+  enabled: true,
+  target: 'symmetric',
+}
+/** Every change of it is made in place. */
+const SECOND: Stage = {
+  description: 'changed by terraform',
+  team: 'two',
+  rotation: 'enable_key_rotation = true\n  rotation_period_in_days = 90',
+  enabled: false,
+  target: 'other',
+}
+const THIRD: Stage = { ...SECOND, rotation: 'enable_key_rotation = false', enabled: true }
+
+const configuration = (endpoint: string, stage: Stage): string => `
 terraform {
   required_providers {
     aws = { source = "hashicorp/aws" }
@@ -34,20 +60,68 @@ provider "aws" {
   endpoints { kms = "${endpoint}" }
 }
 resource "aws_kms_key" "symmetric" {
-  description             = "made by terraform"
+  description             = "${stage.description}"
   deletion_window_in_days = 7
-  tags                    = { team = "one", empty = "" }
+  ${stage.rotation}
+  tags                    = { team = "${stage.team}", empty = "" }
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      { Sid = "${stage.team}", Effect = "Allow", Principal = { AWS = "arn:aws:iam::000000000000:root" }, Action = "kms:*", Resource = "*" },
+      { Effect = "Allow", Principal = { Service = "logs.amazonaws.com" }, Action = ["kms:Encrypt*", "kms:Decrypt*"], Resource = "*" },
+    ]
+  })
 }
-resource "aws_kms_key" "signing" {
+resource "aws_kms_key" "other" {}
+resource "aws_kms_key" "ecc" {
   customer_master_key_spec = "ECC_NIST_P384"
   key_usage                = "SIGN_VERIFY"
-  is_enabled               = true
+  is_enabled               = ${stage.enabled}
+}
+resource "aws_kms_key" "rsa" {
+  customer_master_key_spec = "RSA_2048"
+  key_usage                = "SIGN_VERIFY"
+}
+resource "aws_kms_key" "mac" {
+  customer_master_key_spec = "HMAC_256"
+  key_usage                = "GENERATE_VERIFY_MAC"
 }
 resource "aws_kms_alias" "symmetric" {
   name          = "alias/by-terraform"
-  target_key_id = aws_kms_key.symmetric.key_id
+  target_key_id = aws_kms_key.${stage.target}.key_id
+}
+resource "aws_kms_ciphertext" "box" {
+  key_id    = aws_kms_key.symmetric.key_id
+  plaintext = "attack at dawn"
+  context   = { purpose = "acceptance" }
+}
+data "aws_kms_key" "symmetric" {
+  key_id = aws_kms_key.symmetric.arn
+}
+data "aws_kms_alias" "symmetric" {
+  name       = aws_kms_alias.symmetric.name
+  depends_on = [aws_kms_alias.symmetric]
+}
+data "aws_kms_public_key" "rsa" {
+  key_id = aws_kms_key.rsa.key_id
+}
+data "aws_kms_secrets" "box" {
+  secret {
+    name    = "box"
+    payload = aws_kms_ciphertext.box.ciphertext_blob
+    context = { purpose = "acceptance" }
+  }
 }
 output "arn" { value = aws_kms_key.symmetric.arn }
+output "found" { value = data.aws_kms_key.symmetric.arn }
+output "description" { value = aws_kms_key.symmetric.description }
+output "state" { value = data.aws_kms_key.symmetric.key_state }
+output "target" { value = data.aws_kms_alias.symmetric.target_key_arn }
+output "pem" { value = data.aws_kms_public_key.rsa.public_key_pem }
+output "opened" {
+  value     = data.aws_kms_secrets.box.plaintext["box"]
+  sensitive = true
+}
 `
 
 // The provider alone takes several seconds for each of terraform's runs.
@@ -56,7 +130,7 @@ const mirror = findMirror()
 const missing = hasTool('terraform') ? (mirror === undefined ? 'terraform-provider-aws' : undefined) : 'terraform'
 
 t.test(
-  'apply, an empty second plan, destroy',
+  'apply, change in place, an empty plan after each, destroy',
   { skip: missing === undefined ? false : `no tool: ${missing}` },
   async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'trefoil-terraform-'))
@@ -65,7 +139,7 @@ t.test(
       await trefoil.stop()
       rmSync(folder, { recursive: true })
     })
-    writeFileSync(join(folder, 'main.tf'), configuration(trefoil.plainUrl))
+    const write = (stage: Stage) => writeFileSync(join(folder, 'main.tf'), configuration(trefoil.plainUrl, stage))
     writeFileSync(join(folder, 'cli.tfrc'), `provider_installation {\n  filesystem_mirror { path = "${mirror}" }\n}\n`)
     const env = {
       ...awsEnvironment(),
@@ -81,11 +155,42 @@ t.test(
       return stdout
     }
 
+    const output = (name: string) => ok('output', '-raw', name)
+    /** What was applied is what is found: the next plan has nothing to do. */
+    const apply = async (stage: Stage, changes: RegExp) => {
+      write(stage)
+      t.match(await ok('apply', '-auto-approve', '-input=false'), changes)
+      const plan = await terraform('plan', '-detailed-exitcode', '-input=false')
+      t.equal(plan.code, 0, `the next plan is empty${plan.code === 0 ? '' : `: ${plan.stdout}${plan.stderr}`}`)
+    }
+
+    write(FIRST)
     await ok('init', '-input=false')
-    await ok('apply', '-auto-approve', '-input=false')
-    t.match(await ok('output', '-raw', 'arn'), /^arn:aws:kms:us-east-1:\d{12}:key\//)
-    const plan = await terraform('plan', '-detailed-exitcode', '-input=false')
-    t.equal(plan.code, 0, `the second plan is empty${plan.code === 0 ? '' : `: ${plan.stdout}${plan.stderr}`}`)
+    await apply(FIRST, /Resources: 7 added, 0 changed, 0 destroyed/)
+    const arn = await output('arn')
+    t.match(arn, /^arn:aws:kms:us-east-1:\d{12}:key\//)
+    t.equal(await output('found'), arn)
+    t.equal(await output('target'), arn)
+    t.equal(await output('opened'), 'attack at dawn')
+    t.equal(createPublicKey(await output('pem')).asymmetricKeyDetails?.modulusLength, 2048)
+
+    await apply(SECOND, /Resources: 0 added, 3 changed, 0 destroyed/)
+    t.equal(await output('description'), SECOND.description)
+    t.not(await output('target'), arn)
+    await apply(THIRD, /Resources: 0 added, 2 changed, 0 destroyed/)
     await ok('destroy', '-auto-approve', '-input=false')
+    const client = new KMSClient({
+      endpoint: trefoil.plainUrl,
+      region: 'us-east-1',
+      credentials: { accessKeyId: 'AKIDTERRAFORM', secretAccessKey: 'anything' },
+    })
+    const { Keys = [] } = await client.send(new ListKeysCommand({}))
+    t.equal(Keys.length, 5)
+    for (const { KeyId } of Keys) {
+      const { KeyMetadata } = await client.send(new DescribeKeyCommand({ KeyId }))
+      t.equal(KeyMetadata?.KeyState, 'PendingDeletion')
+    }
+    t.same((await client.send(new ListAliasesCommand({}))).Aliases, [])
+    client.destroy()
   },
 )

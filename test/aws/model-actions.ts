@@ -1,0 +1,389 @@
+/** The steps of the random sequences: each asks the service and the reference model, and compares. */
+import { deepStrictEqual } from 'node:assert/strict'
+import type { Random } from './random.ts'
+import { DAY, type Kind, type Model, type ModelKey, unknownAlias, unknownKey } from './reference-model.ts'
+import { ACCOUNT, arnOf, REGION, type TestAws, UNKNOWN_ID } from './support.ts'
+
+export type Sequence = { readonly aws: TestAws; readonly model: Model; readonly random: Random; readonly log: string[] }
+type Action = (sequence: Sequence) => Promise<void>
+
+const MAX_KEYS = 12
+const KEPT = 6
+const ALIASES = ['alias/a', 'alias/b', 'alias/c/d', 'alias/e']
+const TAGS = ['one', 'two', 'Two', 'three']
+const MISTAKE = 0.1
+
+const same = (actual: unknown, expected: unknown, what: string): void => deepStrictEqual(actual, expected, what)
+
+/** Asks; the refusal has to be the one that the model gives, word by word. @returns the answer's body, if any */
+async function ask({ aws, log }: Sequence, operation: string, body: object, refused?: string) {
+  log.push(`${operation} ${JSON.stringify(body).slice(0, 120)}`)
+  const answer = await aws.ask(operation, body)
+  const { __type, message } = answer.body ?? {}
+  const got = answer.status === 200 ? undefined : message === undefined ? __type : `${__type}: ${message}`
+  same(got, refused, operation)
+  return answer.status === 200 ? (answer.body ?? {}) : undefined
+}
+
+/** Mostly a key that is there and suits the step, now and then any, one that was, or one that never was. */
+function pickId({ model, random }: Sequence, suits: (key: ModelKey) => boolean = () => true): string {
+  if (model.keys.size === 0 || random.chance(MISTAKE / 2)) return random.pick([UNKNOWN_ID, ...model.purged.slice(-3)])
+  const keys = [...model.keys.values()]
+  const fit = keys.filter(suits)
+  return random.pick(fit.length === 0 || random.chance(MISTAKE) ? keys : fit).id
+}
+const symmetric = (key: ModelKey): boolean => key.kind === 'symmetric'
+const rotating = (key: ModelKey): boolean => symmetric(key) && key.state === 'Enabled'
+const word = (random: Random): string => random.bytes(random.between(1, 12)).toString('base64')
+const keep = <T>(list: T[], item: T): void => {
+  list.push(item)
+  if (list.length > KEPT) list.shift()
+}
+const used = (model: Model, key: ModelKey, operation: string): void => {
+  key.lastUse = { operation, at: model.now }
+}
+
+/** Materials get their names from the service, once; from then on they are the same. */
+function checkMaterial(key: ModelKey, index: number, id: string): void {
+  key.materials[index] ??= id
+  same(id, key.materials[index], `material ${index} of ${key.id}`)
+  same(new Set(key.materials.filter((known) => known !== undefined)).size, key.materials.filter(Boolean).length, 'ids')
+}
+
+async function describe(sequence: Sequence, id = pickId(sequence)): Promise<void> {
+  const key = sequence.model.keys.get(id)
+  const body = await ask(sequence, 'DescribeKey', { KeyId: id }, sequence.model.unlessThere(id))
+  if (body === undefined || key === undefined) return
+  const { Arn, KeyState, Enabled, Description, DeletionDate, CreationDate, CurrentKeyMaterialId } = body.KeyMetadata
+  same(
+    { Arn, KeyState, Enabled, Description, DeletionDate, CreationDate },
+    {
+      Arn: arnOf(id),
+      KeyState: key.state,
+      Enabled: key.state === 'Enabled',
+      Description: key.description,
+      DeletionDate: key.state === 'PendingDeletion' ? key.dueAt / 1000 : undefined,
+      CreationDate: key.created / 1000,
+    },
+    'metadata',
+  )
+  if (key.kind === 'symmetric') checkMaterial(key, key.rotations.length, CurrentKeyMaterialId)
+}
+
+const create: Action = async (sequence) => {
+  const { model, random } = sequence
+  if (model.keys.size >= MAX_KEYS) return
+  const kind: Kind = random.chance(0.7) ? 'symmetric' : 'signing'
+  const spec = kind === 'symmetric' ? {} : { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' }
+  const Description = word(random)
+  const { KeyMetadata } = await ask(sequence, 'CreateKey', { ...spec, Description })
+  model.create(KeyMetadata.KeyId, kind, Description)
+}
+
+const setState =
+  (operation: string, state: 'Enabled' | 'Disabled'): Action =>
+  async (sequence) => {
+    const id = pickId(sequence)
+    const body = await ask(sequence, operation, { KeyId: id }, sequence.model.unlessLive(id))
+    const key = sequence.model.keys.get(id)
+    if (body !== undefined && key !== undefined) key.state = state
+  }
+
+const schedule: Action = async (sequence) => {
+  const { model, random } = sequence
+  const id = pickId(sequence)
+  const days = random.between(7, 30)
+  const input = { KeyId: id, PendingWindowInDays: days }
+  const body = await ask(sequence, 'ScheduleKeyDeletion', input, model.unlessLive(id))
+  const key = model.keys.get(id)
+  if (body === undefined || key === undefined) return
+  key.state = 'PendingDeletion'
+  key.dueAt = model.now + days * DAY
+  const DeletionDate = key.dueAt / 1000
+  same(body, { KeyId: arnOf(id), DeletionDate, KeyState: 'PendingDeletion', PendingWindowInDays: days }, 'answer')
+}
+
+const cancel: Action = async (sequence) => {
+  const id = pickId(sequence, (key) => key.state === 'PendingDeletion')
+  const body = await ask(sequence, 'CancelKeyDeletion', { KeyId: id }, sequence.model.unlessPending(id))
+  const key = sequence.model.keys.get(id)
+  if (body !== undefined && key !== undefined) key.state = 'Disabled'
+}
+
+const clock: Action = async ({ aws, model, random, log }) => {
+  const ms = random.pick([0, 1000, 15 * 60_000, DAY, DAY, 5 * DAY, 9 * DAY, 60 * DAY, 400 * DAY])
+  log.push(`clock +${ms} ms`)
+  await aws.advance(ms)
+  model.advance(ms)
+}
+
+const createAlias: Action = async (sequence) => {
+  const { model, random } = sequence
+  const [AliasName, id] = [random.pick(ALIASES), pickId(sequence)]
+  const taken = `AlreadyExistsException: An alias with the name arn:aws:kms:${REGION}:${ACCOUNT}:${AliasName} already exists`
+  const refused = model.unlessLive(id) ?? (model.aliases.has(AliasName) ? taken : undefined)
+  await ask(sequence, 'CreateAlias', { AliasName, TargetKeyId: id }, refused)
+  if (refused === undefined) model.aliases.set(AliasName, { keyId: id, created: model.now, updated: model.now })
+}
+
+function aliasRefusal(model: Model, name: string, id: string): string | undefined {
+  const alias = model.aliases.get(name)
+  const old = model.keys.get(alias?.keyId ?? '')
+  const dead = model.unlessLive(id)
+  if (dead !== undefined) return dead
+  if (alias === undefined) return unknownAlias(name)
+  if (old === undefined || old.kind === model.keys.get(id)?.kind) return undefined
+  return `ValidationException: Invalid key: its type or use is not that of the key that ${name} stands for`
+}
+
+const updateAlias: Action = async (sequence) => {
+  const { model, random } = sequence
+  const [AliasName, id] = [random.pick(ALIASES), pickId(sequence)]
+  const refused = aliasRefusal(model, AliasName, id)
+  await ask(sequence, 'UpdateAlias', { AliasName, TargetKeyId: id }, refused)
+  const alias = model.aliases.get(AliasName)
+  if (refused === undefined && alias !== undefined) Object.assign(alias, { keyId: id, updated: model.now })
+}
+
+const deleteAlias: Action = async (sequence) => {
+  const { model, random } = sequence
+  const AliasName = random.pick(ALIASES)
+  const refused = model.aliases.has(AliasName) ? undefined : unknownAlias(AliasName)
+  await ask(sequence, 'DeleteAlias', { AliasName }, refused)
+  model.aliases.delete(AliasName)
+}
+
+export const listAliases: Action = async (sequence) => {
+  const { model } = sequence
+  const body = await ask(sequence, 'ListAliases', {})
+  const expected = [...model.aliases].sort(([a], [b]) => (a < b ? -1 : 1))
+  same(
+    body.Aliases,
+    expected.map(([AliasName, { keyId, created, updated }]) => ({
+      AliasName,
+      AliasArn: `arn:aws:kms:${REGION}:${ACCOUNT}:${AliasName}`,
+      TargetKeyId: keyId,
+      CreationDate: created / 1000,
+      LastUpdatedDate: updated / 1000,
+    })),
+    'aliases',
+  )
+}
+
+/** By id or, now and then, by an alias: what stands for a key in its uses, and the refusal of an alias that is not. */
+function pickReference({ model, random }: Sequence, id: string): { KeyId: string; id: string; refused?: string } {
+  if (!random.chance(0.3)) return { KeyId: id, id }
+  const KeyId = random.pick(ALIASES)
+  const alias = model.aliases.get(KeyId)
+  return alias === undefined ? { KeyId, id, refused: unknownAlias(KeyId) } : { KeyId, id: alias.keyId }
+}
+
+const encrypt: Action = async (sequence) => {
+  const { model, random } = sequence
+  const { KeyId, id, refused } = pickReference(sequence, pickId(sequence, symmetric))
+  const [plaintext, context] = [word(random), random.chance(0.5) ? { a: word(random) } : {}]
+  const Plaintext = Buffer.from(plaintext).toString('base64')
+  const no = refused ?? model.unlessUsable(id, 'symmetric', 'Encrypt')
+  const body = await ask(sequence, 'Encrypt', { KeyId, Plaintext, EncryptionContext: context }, no)
+  const key = model.keys.get(id)
+  if (body === undefined || key === undefined) return
+  same(body.KeyId, arnOf(id), 'key')
+  keep(key.sealed, { blob: body.CiphertextBlob, plaintext: Plaintext, context, material: key.rotations.length })
+  used(model, key, 'Encrypt')
+}
+
+const decrypt: Action = async (sequence) => {
+  const { model, random } = sequence
+  const key = model.keys.get(pickId(sequence, (key) => key.sealed.length > 0))
+  if (key === undefined || key.sealed.length === 0) return
+  const sealed = random.pick(key.sealed)
+  const wrong = random.chance(MISTAKE)
+  const EncryptionContext = wrong ? { ...sealed.context, b: 'c' } : sealed.context
+  const refused = model.unlessEnabled(key.id) ?? (wrong ? 'InvalidCiphertextException' : undefined)
+  const body = await ask(sequence, 'Decrypt', { CiphertextBlob: sealed.blob, EncryptionContext }, refused)
+  if (body === undefined) return
+  same([body.KeyId, body.Plaintext], [arnOf(key.id), sealed.plaintext], 'plaintext')
+  checkMaterial(key, sealed.material, body.KeyMaterialId)
+  used(model, key, 'Decrypt')
+}
+
+const SIGNING = { SigningAlgorithm: 'ECDSA_SHA_256' }
+const sign: Action = async (sequence) => {
+  const { model, random } = sequence
+  const id = pickId(sequence, (key) => key.kind === 'signing')
+  const message = Buffer.from(word(random)).toString('base64')
+  const refused = model.unlessUsable(id, 'signing', 'Sign')
+  const body = await ask(sequence, 'Sign', { KeyId: id, Message: message, ...SIGNING }, refused)
+  const key = model.keys.get(id)
+  if (body === undefined || key === undefined) return
+  keep(key.signed, { message, signature: body.Signature })
+  used(model, key, 'Sign')
+}
+
+const verify: Action = async (sequence) => {
+  const { model, random } = sequence
+  const key = model.keys.get(pickId(sequence, (key) => key.signed.length > 0))
+  if (key === undefined || key.signed.length === 0) return
+  const { message, signature } = random.pick(key.signed)
+  const wrong = random.chance(MISTAKE)
+  const input = { KeyId: key.id, Message: wrong ? 'bm8=' : message, Signature: signature, ...SIGNING }
+  const refused = model.unlessEnabled(key.id) ?? (wrong ? 'KMSInvalidSignatureException' : undefined)
+  const body = await ask(sequence, 'Verify', input, refused)
+  if (body !== undefined) used(model, key, 'Verify')
+}
+
+const tag: Action = async (sequence) => {
+  const { model, random } = sequence
+  const id = pickId(sequence)
+  const [TagKey, TagValue] = [random.pick(TAGS), word(random)]
+  const body = await ask(sequence, 'TagResource', { KeyId: id, Tags: [{ TagKey, TagValue }] }, model.unlessLive(id))
+  if (body !== undefined) model.keys.get(id)?.tags.set(TagKey, TagValue)
+}
+
+const untag: Action = async (sequence) => {
+  const { model, random } = sequence
+  const id = pickId(sequence)
+  const TagKey = random.pick(TAGS)
+  const body = await ask(sequence, 'UntagResource', { KeyId: id, TagKeys: [TagKey] }, model.unlessLive(id))
+  if (body !== undefined) model.keys.get(id)?.tags.delete(TagKey)
+}
+
+async function listTags(sequence: Sequence, id = pickId(sequence)): Promise<void> {
+  const body = await ask(sequence, 'ListResourceTags', { KeyId: id }, sequence.model.unlessThere(id))
+  if (body === undefined) return
+  const tags = [...(sequence.model.keys.get(id)?.tags ?? [])].sort(([a], [b]) => (a < b ? -1 : 1))
+  const Tags = tags.map(([TagKey, TagValue]) => ({ TagKey, TagValue }))
+  same(body, { Tags, Truncated: false }, 'tags')
+}
+
+const changeDescription: Action = async (sequence) => {
+  const id = pickId(sequence)
+  const Description = word(sequence.random)
+  const body = await ask(sequence, 'UpdateKeyDescription', { KeyId: id, Description }, sequence.model.unlessLive(id))
+  const key = sequence.model.keys.get(id)
+  if (body !== undefined && key !== undefined) key.description = Description
+}
+
+const putPolicy: Action = async (sequence) => {
+  const { model, random } = sequence
+  const id = pickId(sequence)
+  const statement = { Sid: word(random), Effect: 'Allow', Principal: { AWS: '*' }, Action: 'kms:*', Resource: '*' }
+  const Policy = JSON.stringify({ Statement: [statement] })
+  const body = await ask(sequence, 'PutKeyPolicy', { KeyId: id, Policy }, model.unlessThere(id))
+  const key = model.keys.get(id)
+  if (body === undefined || key === undefined) return
+  key.policy = Policy
+  same((await ask(sequence, 'GetKeyPolicy', { KeyId: id })).Policy, Policy, 'policy')
+}
+
+const enableRotation: Action = async (sequence) => {
+  const { model, random } = sequence
+  const id = pickId(sequence, rotating)
+  const period = random.pick([90, 365, 2560])
+  const input = { KeyId: id, RotationPeriodInDays: period }
+  const body = await ask(sequence, 'EnableKeyRotation', input, model.unlessRotatable(id))
+  const key = model.keys.get(id)
+  if (body !== undefined && key !== undefined) Object.assign(key, { period, nextAt: model.now + period * DAY })
+}
+
+const disableRotation: Action = async (sequence) => {
+  const id = pickId(sequence, rotating)
+  const body = await ask(sequence, 'DisableKeyRotation', { KeyId: id }, sequence.model.unlessRotatable(id))
+  const key = sequence.model.keys.get(id)
+  if (body !== undefined && key !== undefined) key.period = undefined
+}
+
+const rotate: Action = async (sequence) => {
+  const { model } = sequence
+  const id = pickId(sequence, rotating)
+  const body = await ask(sequence, 'RotateKeyOnDemand', { KeyId: id }, model.unlessOnDemand(id))
+  const key = model.keys.get(id)
+  if (body !== undefined && key !== undefined) model.rotate(key, 'ON_DEMAND')
+}
+
+async function rotationStatus(sequence: Sequence, id = pickId(sequence)): Promise<void> {
+  const body = await ask(sequence, 'GetKeyRotationStatus', { KeyId: id }, sequence.model.unlessThere(id))
+  const key = sequence.model.keys.get(id)
+  if (body === undefined || key === undefined) return
+  const on = key.period !== undefined && key.state !== 'PendingDeletion'
+  const dates = on ? { RotationPeriodInDays: key.period, NextRotationDate: key.nextAt / 1000 } : {}
+  same(body, { KeyId: id, KeyRotationEnabled: on, ...dates }, 'rotation status')
+}
+
+async function listRotations(sequence: Sequence, id = pickId(sequence)): Promise<void> {
+  const { model, random } = sequence
+  const key = model.keys.get(id)
+  const all = random.chance(0.5)
+  const input = { KeyId: id, IncludeKeyMaterial: all ? 'ALL_KEY_MATERIAL' : 'ROTATIONS_ONLY', Limit: 1000 }
+  const refused =
+    key === undefined ? unknownKey(id) : key.kind === 'symmetric' ? undefined : 'UnsupportedOperationException'
+  const body = await ask(sequence, 'ListKeyRotations', input, refused)
+  if (body === undefined || key === undefined) return
+  const shown = all ? body.Rotations : [{ RotationDate: undefined, RotationType: undefined }, ...body.Rotations]
+  same(
+    shown.map(({ RotationDate, RotationType }: Record<string, unknown>) => [RotationType, RotationDate]),
+    [[undefined, undefined], ...key.rotations.map(({ type, at }) => [type, at / 1000])],
+    'rotations',
+  )
+  for (const [index, { KeyMaterialId, KeyMaterialState }] of shown.entries()) {
+    if (KeyMaterialId === undefined) continue
+    checkMaterial(key, index, KeyMaterialId)
+    same(KeyMaterialState, index === key.rotations.length ? 'CURRENT' : 'NON_CURRENT', 'state')
+  }
+}
+
+async function lastUsage(sequence: Sequence, id = pickId(sequence)): Promise<void> {
+  const body = await ask(sequence, 'GetKeyLastUsage', { KeyId: id }, sequence.model.unlessThere(id))
+  const key = sequence.model.keys.get(id)
+  if (body === undefined || key === undefined) return
+  const { Operation, Timestamp } = body.KeyLastUsage
+  const expected = key.lastUse && [key.lastUse.operation, key.lastUse.at / 1000]
+  same(Operation === undefined ? undefined : [Operation, Timestamp], expected, 'last use')
+}
+
+/** All that the service says, against all that the model knows. */
+export async function checkEverything(sequence: Sequence): Promise<void> {
+  const { model } = sequence
+  const { Keys } = await ask(sequence, 'ListKeys', { Limit: 1000 })
+  same(Keys.map(({ KeyId }: { KeyId: string }) => KeyId).sort(), [...model.keys.keys()].sort(), 'keys')
+  await listAliases(sequence)
+  for (const key of model.keys.values()) {
+    await describe(sequence, key.id)
+    await listTags(sequence, key.id)
+    await rotationStatus(sequence, key.id)
+    await listRotations(sequence, key.id)
+    await lastUsage(sequence, key.id)
+    if (key.policy === undefined) continue
+    same((await ask(sequence, 'GetKeyPolicy', { KeyId: key.id })).Policy, key.policy, 'policy')
+  }
+}
+
+/** With how often each comes, against the others. */
+export const ACTIONS: readonly (readonly [weight: number, action: Action])[] = [
+  [6, create],
+  [2, describe],
+  [4, setState('EnableKey', 'Enabled')],
+  [2, setState('DisableKey', 'Disabled')],
+  [2, schedule],
+  [2, cancel],
+  [4, clock],
+  [2, createAlias],
+  [2, updateAlias],
+  [1, deleteAlias],
+  [1, listAliases],
+  [8, encrypt],
+  [8, decrypt],
+  [4, sign],
+  [4, verify],
+  [2, tag],
+  [2, untag],
+  [1, listTags],
+  [1, changeDescription],
+  [1, putPolicy],
+  [3, enableRotation],
+  [1, disableRotation],
+  [4, rotate],
+  [1, rotationStatus],
+  [1, listRotations],
+  [1, lastUsage],
+]
