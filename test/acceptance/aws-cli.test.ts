@@ -54,6 +54,41 @@ t.test('the slice, by the AWS CLI', { skip: missing === undefined ? false : `no 
     t.equal((await ok('list-aliases')).Aliases[0].AliasName, 'alias/cli')
   })
 
+  await t.test('a key in the hands of an administrator', async (t) => {
+    const { KeyMetadata } = await ok('create-key')
+    const id: string = KeyMetadata.KeyId
+    const key = ['--key-id', id]
+    await ok('update-key-description', ...key, '--description', 'looked after')
+    await ok('tag-resource', ...key, '--tags', 'TagKey=team,TagValue=one', 'TagKey=stage,TagValue=test')
+    await ok('untag-resource', ...key, '--tag-keys', 'stage')
+    t.same((await ok('list-resource-tags', ...key)).Tags, [{ TagKey: 'team', TagValue: 'one' }])
+    t.same((await ok('list-key-policies', ...key)).PolicyNames, ['default'])
+    const { Policy } = await ok('get-key-policy', ...key)
+    const policy = file('policy.json', Buffer.from(Policy.replace('key-default-1', 'by-the-cli')))
+    await ok('put-key-policy', ...key, '--policy', `file://${policy}`)
+    t.equal(JSON.parse((await ok('get-key-policy', ...key)).Policy).Id, 'by-the-cli')
+    const open = file('open.json', Buffer.from(Policy.replace('kms:*', 'kms:Decrypt')))
+    const locked = await aws('put-key-policy', ...key, '--policy', `file://${open}`)
+    t.match(locked.stderr, '(MalformedPolicyDocumentException) when calling the PutKeyPolicy operation')
+
+    await ok('enable-key-rotation', ...key, '--rotation-period-in-days', '180')
+    t.match(await ok('get-key-rotation-status', ...key), { KeyRotationEnabled: true, RotationPeriodInDays: 180 })
+    for (let i = 0; i < 3; i++) t.same(await ok('rotate-key-on-demand', ...key), { KeyId: id })
+    const rotations = ['list-key-rotations', ...key, '--page-size', '2', '--include-key-material', 'ALL_KEY_MATERIAL']
+    const states = (await ok(...rotations)).Rotations.map(
+      (entry: { KeyMaterialState: string }) => entry.KeyMaterialState,
+    )
+    t.same(states, ['NON_CURRENT', 'NON_CURRENT', 'NON_CURRENT', 'CURRENT'])
+    await ok('disable-key-rotation', ...key)
+    t.equal((await ok('get-key-rotation-status', ...key)).KeyRotationEnabled, false)
+
+    const other: string = (await ok('create-key')).KeyMetadata.KeyId
+    await ok('create-alias', '--alias-name', 'alias/admin', '--target-key-id', id)
+    await ok('update-alias', '--alias-name', 'alias/admin', '--target-key-id', other)
+    t.equal((await ok('describe-key', '--key-id', 'alias/admin')).KeyMetadata.KeyId, other)
+    await ok('delete-alias', '--alias-name', 'alias/admin')
+  })
+
   await t.test('openssl verifies what it signed', async (t) => {
     const key = await ok('create-key', '--key-spec', 'ECC_NIST_P256', '--key-usage', 'SIGN_VERIFY')
     const id: string = key.KeyMetadata.KeyId
