@@ -111,9 +111,9 @@ t.test('what is not there', async (t) => {
   ]
   for (const path of paths)
     t.match(await gcp.raw(path, frame(Buffer.alloc(0))), { status: 200, code: CODES.UNIMPLEMENTED }, path)
-  const { answer } = await gcp.grpc(KeyManagementService.method.macSign, { name: 'anything' })
+  const { answer } = await gcp.grpc(KeyManagementService.method.getImportJob, { name: 'anything' })
   t.equal(answer.code, CODES.UNIMPLEMENTED)
-  t.equal(answer.message, 'google.cloud.kms.v1.KeyManagementService.MacSign is not implemented.')
+  t.equal(answer.message, 'google.cloud.kms.v1.KeyManagementService.GetImportJob is not implemented.')
 })
 
 t.test('errors carry a message, and details that say the same', async (t) => {

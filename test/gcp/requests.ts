@@ -33,6 +33,10 @@ export async function validRequests(world: World): Promise<Record<string, () => 
   const wrapped = publicEncrypt({ key: pem, oaepHash: 'sha256' }, Buffer.from('text'))
   const { ciphertext } = await client.get(kms.encrypt, { name: key, plaintext: Buffer.from('text') })
   const digest = createHash('sha256').update('text').digest()
+  const mac = await newKey(Purpose.MAC, Algorithm.HMAC_SHA256)
+  const macName = `${mac}/cryptoKeyVersions/1`
+  const text = { name: macName, data: Buffer.from('text') }
+  const tag = (await client.get(kms.macSign, text)).mac
   const version = async () => ({ name: `${await symmetric()}/cryptoKeyVersions/1` })
   const restorable = async () => client.get(kms.destroyCryptoKeyVersion, await version())
   const still = (request: object) => async () => request
@@ -70,12 +74,15 @@ export async function validRequests(world: World): Promise<Record<string, () => 
       name: `${signing}/cryptoKeyVersions/1`,
       digest: { digest: { case: 'sha256', value: digest } },
     }),
+    MacSign: still(text),
+    MacVerify: still({ ...text, mac: tag }),
+    GenerateRandomBytes: still({ location: LOCATION, lengthBytes: 32, protectionLevel: 2 }),
     AsymmetricDecrypt: still({ name: `${rsa}/cryptoKeyVersions/1`, ciphertext: wrapped }),
   }
 }
 
 export async function makeWorld(t: Test, make: (gcp: TestGcp) => Client): Promise<World> {
-  const gcp = await makeGcp()
+  const gcp = await makeGcp({}, { token: true })
   t.teardown(gcp.close)
   const client = make(gcp)
   await client.get(kms.createKeyRing, { parent: LOCATION, keyRingId: 'r' })

@@ -18,7 +18,10 @@ import {
   type EncryptRequest,
   type EncryptResponse,
   file_google_cloud_kms_v1_service,
+  type GenerateRandomBytesResponse,
   KeyManagementService,
+  type MacSignRequest,
+  type MacSignResponse,
 } from '../../src/api/gcp/gen/google/cloud/kms/v1/service_pb.js'
 import { file_google_rpc_error_details } from '../../src/api/gcp/gen/google/rpc/error_details_pb.js'
 import type { Status, StatusSchema } from '../../src/api/gcp/gen/google/rpc/status_pb.js'
@@ -61,6 +64,10 @@ const SETTLERS: Readonly<Record<string, Settler>> = {
   AsymmetricSign: settler(async (client, request: AsymmetricSignRequest, answer: AsymmetricSignResponse) => ({
     signature: await signatureHolds(client, request, answer),
   })),
+  MacSign: settler(async (client, { name, data }: MacSignRequest, { mac }: MacSignResponse) => ({
+    mac: (await client.get(kms.macVerify, { name, data, mac })).success,
+  })),
+  GenerateRandomBytes: settler((_client, _request, { data }: GenerateRandomBytesResponse) => ({ data: data.length })),
   GetPublicKey: settler((_client, _request, { pem, publicKey }: PublicKey) => ({
     pem: pem.replace(/[A-Za-z0-9+/=]{24,}/g, ({ length }) => String(length)),
     publicKey: publicKey?.data.length ?? 'none',

@@ -77,7 +77,20 @@ export type KernelOptions = {
   readonly decide?: (request: AccessRequest) => Decision
   readonly provision?: boolean
   readonly wrapBackend?: (backend: CryptoBackend) => CryptoBackend
+  /** Adds a backend that says it is an HSM. */
+  readonly token?: boolean
 }
+
+/** The same backend under another name and level of protection. */
+const posingAsToken = (backend: CryptoBackend): CryptoBackend =>
+  new Proxy(backend, {
+    get(target, name) {
+      if (name === 'name') return 'token'
+      if (name === 'protection') return 'hsm'
+      const member: unknown = Reflect.get(target, name, target)
+      return typeof member === 'function' ? member.bind(target) : member
+    },
+  })
 
 export async function makeKernel(options: KernelOptions = {}) {
   const clock = new ManualClock()
@@ -85,7 +98,8 @@ export async function makeKernel(options: KernelOptions = {}) {
   const audit = options.audit ?? new MemoryAudit()
   const sealer = options.sealer ?? new AesSealer(createSecretKey(randomBytes(32)))
   const software = new SoftwareBackend(new RingKeys(store, sealer))
-  const backends = new Backends([options.wrapBackend?.(software) ?? software], 'software')
+  const token = options.token === true ? [posingAsToken(new SoftwareBackend(new RingKeys(store, sealer)))] : []
+  const backends = new Backends([options.wrapBackend?.(software) ?? software, ...token], 'software')
   const authorizer: Authorizer = { decide: async (request) => options.decide?.(request) ?? { allow: true } }
   const realm = await ensureRealm(store, sealer, {
     aws: { account: '000000000000', region: 'us-east-1' },

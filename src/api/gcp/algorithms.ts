@@ -1,5 +1,6 @@
 /** Google Cloud's algorithms, purposes, protection levels and states, and the core's words for them. One table each. */
 import { type Algorithm, isAsymmetric, type KeySpec, type Purpose } from '../../core/algorithm.ts'
+import { KmsError } from '../../core/error.ts'
 import { effectiveVersionState, type Key, type KeyVersion, type VersionState } from '../../core/key.ts'
 import {
   CryptoKeyVersion_CryptoKeyVersionAlgorithm as GcpAlgorithm,
@@ -83,6 +84,16 @@ export function algorithmOf(purpose: GcpPurpose, chosen: Chosen): AlgorithmRow |
   return ALGORITHM_ROWS.find(
     (candidate) => candidate.purpose === purpose && candidate.spec === spec && allowed(candidate),
   )
+}
+
+/**
+ * The algorithm of a version in use. Asked by the kernel, which knows the core's errors alone.
+ * @throws KmsError algorithm_mismatch
+ */
+export function algorithmInUse(purpose: GcpPurpose, version: KeyVersion): Algorithm {
+  const algorithm = algorithmOf(purpose, version)?.algorithm
+  if (algorithm !== undefined) return algorithm
+  throw new KmsError('algorithm_mismatch', { algorithm: GcpPurpose[purpose] ?? '', spec: version.spec })
 }
 
 /** A key that Google's contract can't describe (P-521, PSS with SHA-384) is not shown to its clients. */

@@ -1,7 +1,7 @@
 /** CRC32C fields: what a request says of its data is checked, and what an answer carries says so. */
-import { KmsError } from '../../core/error.ts'
+import { invalidArgument, KmsError } from '../../core/error.ts'
 import { crc32c } from '../codec/crc32c.ts'
-import { badArgument } from './status.ts'
+import { badField } from './status.ts'
 
 /** Largest plaintext, additional authenticated data and data to sign, bytes. */
 export const MAX_DATA = 65_536
@@ -14,7 +14,16 @@ export function verifyChecksum(field: string, data: Uint8Array, checksum: bigint
 /** @throws RpcError INVALID_ARGUMENT */
 export function checkSize(field: string, data: Uint8Array, limit: number = MAX_DATA): void {
   if (data.length > limit)
-    throw badArgument(`The ${field} field is ${data.length} bytes long; the limit is ${limit} bytes.`)
+    throw badField(field, `The ${field} field is ${data.length} bytes long; the limit is ${limit} bytes.`)
+}
+
+/**
+ * For a field that is required: empty bytes are bytes that were not sent. Google looks at the key first, and so this is
+ * asked by the kernel.
+ * @throws KmsError invalid_argument
+ */
+export function requireBytes(field: string, data: Uint8Array): void {
+  if (data.length === 0) throw invalidArgument(field, 'it is required and must not be empty')
 }
 
 export const checksumOf = (data: Uint8Array): bigint => BigInt(crc32c(data))

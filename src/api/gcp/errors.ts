@@ -6,7 +6,7 @@ import { BadRequestSchema, ErrorInfoSchema } from './gen/google/rpc/error_detail
 import { StatusSchema } from './gen/google/rpc/status_pb.js'
 import { messageToJson } from './json.ts'
 import { nameAt, type ResourceName } from './names.ts'
-import { RpcError, STATUS, type StatusName } from './status.ts'
+import { type FieldViolation, RpcError, STATUS, type StatusName } from './status.ts'
 
 export const DOMAIN = 'cloudkms.googleapis.com'
 
@@ -186,7 +186,14 @@ export function toRpcError(thrown: unknown, context: ErrorContext = {}): RpcErro
   if (resource !== undefined) metadata.resource = nameAt(resource, 'version')
   if (error.code === 'access_denied' && permission !== undefined) metadata.permission = permission
   const text = message({ ...context, params: error.params, subject: error.subject })
-  return new RpcError(status, text, { reason, metadata, cause: error })
+  return new RpcError(status, text, { reason, metadata, violations: violationsOf(status, text, error), cause: error })
+}
+
+/** The field that was wrong, where the core names one; a checksum's is the checksum's own. */
+function violationsOf(status: StatusName, description: string, { code, params }: KmsError): readonly FieldViolation[] {
+  if (status !== 'INVALID_ARGUMENT' || params.field === undefined) return []
+  const field = snake(String(params.field))
+  return [{ field: code === 'checksum_mismatch' ? `${field}_crc32c` : field, description }]
 }
 
 const errorInfoOf = ({ reason = '', metadata }: RpcError): MessageInitShape<typeof ErrorInfoSchema> => ({

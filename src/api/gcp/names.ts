@@ -4,7 +4,7 @@ import type { Key, KeyRing, KeyVersion } from '../../core/key.ts'
 import type { KeyReference, RealmAddress, VersionReference } from '../../core/reference.ts'
 import type { WireContext } from '../surface.ts'
 import type { LocationSchema } from './gen/google/cloud/location/locations_pb.js'
-import { badArgument } from './status.ts'
+import { badField } from './status.ts'
 
 export type ProjectName = { readonly project: string }
 export type LocationName = ProjectName & { readonly location: string }
@@ -41,7 +41,7 @@ const FORMS: Readonly<Record<keyof typeof PATTERNS, string>> = {
 function match(kind: keyof typeof PATTERNS, field: string, text: string): Readonly<Record<string, string>> {
   const groups = PATTERNS[kind].exec(text)?.groups
   if (groups === undefined) {
-    throw badArgument(`Invalid value for field '${field}': a resource name of the form ${FORMS[kind]} is expected.`)
+    throw badField(field, `Invalid value for field '${field}': a resource name of the form ${FORMS[kind]} is expected.`)
   }
   return groups
 }
@@ -62,7 +62,10 @@ export const parseKeyOrVersion = (field: string, text: string): KeyName & { read
 /** The last part of a new resource's name. */
 export function checkId(field: string, id: string): string {
   if (RESOURCE_ID.test(id)) return id
-  throw badArgument(`Invalid value for field '${field}': it must match the regular expression ${RESOURCE_ID.source}.`)
+  throw badField(
+    field,
+    `Invalid value for field '${field}': it must match the regular expression ${RESOURCE_ID.source}.`,
+  )
 }
 
 export const realmOf = ({ project, location }: LocationName): RealmAddress => ({ dialect: 'gcp', project, location })

@@ -1,7 +1,7 @@
 /** page_size, page_token and what else lists may be asked for. */
 import type { Paging } from '../../core/ops/list-keys.ts'
 import { crc32c } from '../codec/crc32c.ts'
-import { badArgument, RpcError } from './status.ts'
+import { badField, RpcError } from './status.ts'
 
 const DEFAULT_SIZE = 100
 const MAX_SIZE = 1000
@@ -25,7 +25,7 @@ function readToken(list: string, token: string): string {
   const bytes = Buffer.from(token, 'base64url')
   const after = bytes.subarray(TAG_BYTES)
   if (bytes.length <= TAG_BYTES || !tagOf(list, after).equals(bytes.subarray(0, TAG_BYTES))) {
-    throw badArgument('Invalid value for field page_token: it is not a token of this list.')
+    throw badField('page_token', 'Invalid value for field page_token: it is not a token of this list.')
   }
   return after.toString('utf8')
 }
@@ -38,7 +38,7 @@ export function readPaging(list: string, request: PageRequest): Paging {
   const { pageSize, pageToken, filter = '', orderBy = '' } = request
   if (filter !== '') throw new RpcError('UNIMPLEMENTED', 'The filter field is not supported.')
   if (orderBy !== '') throw new RpcError('UNIMPLEMENTED', 'The order_by field is not supported.')
-  if (pageSize < 0) throw badArgument('Invalid value for field page_size: it must not be negative.')
+  if (pageSize < 0) throw badField('page_size', 'Invalid value for field page_size: it must not be negative.')
   const limit = Math.min(pageSize === 0 ? DEFAULT_SIZE : pageSize, MAX_SIZE)
   return pageToken === '' ? { limit } : { limit, after: readToken(list, pageToken) }
 }

@@ -55,6 +55,9 @@ export class RpcError extends Error {
 
 export const badArgument = (message: string): RpcError => new RpcError('INVALID_ARGUMENT', message)
 
-/** A request whose JSON does not fit its message. */
+/** A request whose fields are wrong, each as google.rpc.BadRequest names it: in snake_case, from the request's root. */
 export const badRequest = (violations: readonly FieldViolation[]): RpcError =>
   new RpcError('INVALID_ARGUMENT', violations.map((violation) => violation.description).join('\n'), { violations })
+
+/** One field that is wrong. */
+export const badField = (field: string, description: string): RpcError => badRequest([{ field, description }])

@@ -1,17 +1,12 @@
-import { KmsError } from '../../../core/error.ts'
 import type { KeyVersion } from '../../../core/key.ts'
 import { decrypt } from '../../../core/ops/decrypt.ts'
-import { algorithmOf, GcpPurpose, protectionOf } from '../algorithms.ts'
+import { algorithmInUse, GcpPurpose, protectionOf } from '../algorithms.ts'
 import { bind } from '../binding.ts'
 import { checkSize, checksumOf, verifyChecksum } from '../checksums.ts'
 import { KeyManagementService } from '../gen/google/cloud/kms/v1/service_pb.js'
 import { parseVersion, versionTarget } from '../names.ts'
 
-function algorithmFor(version: KeyVersion) {
-  const algorithm = algorithmOf(GcpPurpose.ASYMMETRIC_DECRYPT, version)?.algorithm
-  if (algorithm === undefined) throw new KmsError('algorithm_mismatch', { algorithm: 'rsa_oaep', spec: version.spec })
-  return algorithm
-}
+const algorithmFor = (version: KeyVersion) => algorithmInUse(GcpPurpose.ASYMMETRIC_DECRYPT, version)
 
 export const asymmetricDecryptBinding = bind(KeyManagementService.method.asymmetricDecrypt, {
   operation: decrypt,

@@ -1,44 +1,39 @@
 import { specRow } from '../../../core/algorithm.ts'
 import { digestHash } from '../../../core/checks.ts'
-import { invalidArgument, KmsError } from '../../../core/error.ts'
+import { invalidArgument } from '../../../core/error.ts'
 import type { KeyVersion } from '../../../core/key.ts'
 import { sign } from '../../../core/ops/sign.ts'
 import { rawToDer } from '../../codec/ecdsa-der.ts'
-import { algorithmOf, GcpPurpose, protectionOf } from '../algorithms.ts'
+import { algorithmInUse, GcpPurpose, protectionOf } from '../algorithms.ts'
 import { bind } from '../binding.ts'
 import { checkSize, checksumOf, verifyChecksum } from '../checksums.ts'
 import { type AsymmetricSignRequest, type Digest, KeyManagementService } from '../gen/google/cloud/kms/v1/service_pb.js'
 import { parseVersion, renderVersion, versionTarget } from '../names.ts'
-import { badArgument, RpcError } from '../status.ts'
+import { badField } from '../status.ts'
 
-const DIGEST_BYTES = { sha256: 32, sha384: 48, sha512: 64 } as const
+const DIGEST_BYTES = { sha256: 32, sha384: 48, sha512: 64, externalMu: 64 } as const
 type ReadyDigest = { readonly kind: keyof typeof DIGEST_BYTES; readonly value: Uint8Array }
 
 function readDigest({ digest }: Digest): ReadyDigest {
-  if (digest.case === undefined) throw badArgument('The digest field names no digest.')
-  if (digest.case === 'externalMu') throw new RpcError('UNIMPLEMENTED', 'The external_mu digest is not supported.')
-  if (digest.value.length !== DIGEST_BYTES[digest.case]) {
-    throw badArgument(
-      `The digest.${digest.case} field is ${digest.value.length} bytes long; ${DIGEST_BYTES[digest.case]} are required.`,
-    )
-  }
+  if (digest.case === undefined) throw badField('digest', 'The digest field names no digest.')
+  const expected = DIGEST_BYTES[digest.case]
+  const { length } = digest.value
+  const field = digest.case === 'externalMu' ? 'digest.external_mu' : `digest.${digest.case}`
+  if (length !== expected)
+    throw badField(field, `The ${field} field is ${length} bytes long; ${expected} are required.`)
   return { kind: digest.case, value: digest.value }
 }
 
-/**
- * The version's own algorithm, where the request gives what that algorithm signs. Asked by the kernel, which knows the
- * core's errors alone.
- */
+/** The version's own algorithm, where the request gives what that algorithm signs. */
 const algorithmFor = (request: AsymmetricSignRequest) => (version: KeyVersion) => {
-  const algorithm = algorithmOf(GcpPurpose.ASYMMETRIC_SIGN, version)?.algorithm
-  if (algorithm === undefined) throw new KmsError('algorithm_mismatch', { algorithm: 'sign', spec: version.spec })
+  const algorithm = algorithmInUse(GcpPurpose.ASYMMETRIC_SIGN, version)
   const hash = digestHash(algorithm)
   const given = request.digest?.digest.case
   if (given !== undefined && given !== hash) {
     const reason = hash === undefined ? 'signs data, not digests' : `requires a ${hash} digest`
     throw invalidArgument('digest', `the algorithm of the CryptoKeyVersion ${reason}`)
   }
-  if (given === undefined && hash !== undefined && request.data.length === 0) {
+  if (given === undefined && request.data.length === 0) {
     throw invalidArgument('digest', 'one of the fields digest and data is required')
   }
   return algorithm
@@ -51,7 +46,7 @@ export const asymmetricSignBinding = bind(KeyManagementService.method.asymmetric
   toInput(request) {
     const digest = request.digest && readDigest(request.digest)
     if (digest !== undefined && request.data.length > 0) {
-      throw badArgument('Only one of the fields digest and data may be given.')
+      throw badField('digest', 'Only one of the fields digest and data may be given.')
     }
     checkSize('data', request.data)
     verifyChecksum('digest', digest?.value ?? new Uint8Array(0), request.digestCrc32c)

@@ -8,6 +8,7 @@ import { createKeyRingBinding } from './create-key-ring.ts'
 import { decryptBinding } from './decrypt.ts'
 import { destroyCryptoKeyVersionBinding } from './destroy-crypto-key-version.ts'
 import { encryptBinding } from './encrypt.ts'
+import { generateRandomBytesBinding } from './generate-random-bytes.ts'
 import { getCryptoKeyBinding } from './get-crypto-key.ts'
 import { getCryptoKeyVersionBinding } from './get-crypto-key-version.ts'
 import { getKeyRingBinding } from './get-key-ring.ts'
@@ -17,6 +18,8 @@ import { listCryptoKeyVersionsBinding } from './list-crypto-key-versions.ts'
 import { listCryptoKeysBinding } from './list-crypto-keys.ts'
 import { listKeyRingsBinding } from './list-key-rings.ts'
 import { listLocationsBinding } from './list-locations.ts'
+import { macSignBinding } from './mac-sign.ts'
+import { macVerifyBinding } from './mac-verify.ts'
 import { restoreCryptoKeyVersionBinding } from './restore-crypto-key-version.ts'
 import { updateCryptoKeyVersionBinding } from './update-crypto-key-version.ts'
 
@@ -29,6 +32,7 @@ export const BINDINGS: readonly BoundMethod[] = [
   decryptBinding,
   destroyCryptoKeyVersionBinding,
   encryptBinding,
+  generateRandomBytesBinding,
   getCryptoKeyVersionBinding,
   getCryptoKeyBinding,
   getKeyRingBinding,
@@ -38,6 +42,8 @@ export const BINDINGS: readonly BoundMethod[] = [
   listCryptoKeysBinding,
   listKeyRingsBinding,
   listLocationsBinding,
+  macSignBinding,
+  macVerifyBinding,
   restoreCryptoKeyVersionBinding,
   updateCryptoKeyVersionBinding,
 ]
