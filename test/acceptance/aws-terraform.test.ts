@@ -23,26 +23,14 @@ function findMirror(): string | undefined {
 type Stage = {
   readonly description: string
   readonly team: string
-  readonly rotation: string
-  readonly enabled: boolean
+  readonly period: number
+  /** Turned off and on by turns. */
+  readonly first: boolean
   readonly target: string
 }
-const FIRST: Stage = {
-  description: 'made by terraform',
-  team: 'one',
-  rotation: 'enable_key_rotation = true\n  rotation_period_in_days = 180',
-  enabled: true,
-  target: 'symmetric',
-}
-/** Every change of it is made in place. */
-const SECOND: Stage = {
-  description: 'changed by terraform',
-  team: 'two',
-  rotation: 'enable_key_rotation = true\n  rotation_period_in_days = 90',
-  enabled: false,
-  target: 'other',
-}
-const THIRD: Stage = { ...SECOND, rotation: 'enable_key_rotation = false', enabled: true }
+const FIRST: Stage = { description: 'made by terraform', team: 'one', period: 180, first: true, target: 'symmetric' }
+/** Every change is made in place. */
+const SECOND: Stage = { description: 'changed by terraform', team: 'two', period: 90, first: false, target: 'other' }
 
 const configuration = (endpoint: string, stage: Stage): string => `
 terraform {
@@ -62,7 +50,8 @@ provider "aws" {
 resource "aws_kms_key" "symmetric" {
   description             = "${stage.description}"
   deletion_window_in_days = 7
-  ${stage.rotation}
+  enable_key_rotation     = true
+  rotation_period_in_days = ${stage.period}
   tags                    = { team = "${stage.team}", empty = "" }
   policy = jsonencode({
     Version = "2012-10-17"
@@ -72,11 +61,13 @@ resource "aws_kms_key" "symmetric" {
     ]
   })
 }
-resource "aws_kms_key" "other" {}
+resource "aws_kms_key" "other" {
+  enable_key_rotation = ${stage.first}
+}
 resource "aws_kms_key" "ecc" {
   customer_master_key_spec = "ECC_NIST_P384"
   key_usage                = "SIGN_VERIFY"
-  is_enabled               = ${stage.enabled}
+  is_enabled               = ${stage.first}
 }
 resource "aws_kms_key" "rsa" {
   customer_master_key_spec = "RSA_2048"
@@ -85,6 +76,7 @@ resource "aws_kms_key" "rsa" {
 resource "aws_kms_key" "mac" {
   customer_master_key_spec = "HMAC_256"
   key_usage                = "GENERATE_VERIFY_MAC"
+  is_enabled               = ${!stage.first}
 }
 resource "aws_kms_alias" "symmetric" {
   name          = "alias/by-terraform"
@@ -115,7 +107,6 @@ data "aws_kms_secrets" "box" {
 output "arn" { value = aws_kms_key.symmetric.arn }
 output "found" { value = data.aws_kms_key.symmetric.arn }
 output "description" { value = aws_kms_key.symmetric.description }
-output "state" { value = data.aws_kms_key.symmetric.key_state }
 output "target" { value = data.aws_kms_alias.symmetric.target_key_arn }
 output "pem" { value = data.aws_kms_public_key.rsa.public_key_pem }
 output "opened" {
@@ -155,7 +146,10 @@ t.test(
       return stdout
     }
 
-    const output = (name: string) => ok('output', '-raw', name)
+    const outputs = async (): Promise<Record<string, string>> => {
+      const shown: Record<string, { value: string }> = JSON.parse(await ok('output', '-json'))
+      return Object.fromEntries(Object.entries(shown).map(([name, { value }]) => [name, value]))
+    }
     /** What was applied is what is found: the next plan has nothing to do. */
     const apply = async (stage: Stage, changes: RegExp) => {
       write(stage)
@@ -167,17 +161,15 @@ t.test(
     write(FIRST)
     await ok('init', '-input=false')
     await apply(FIRST, /Resources: 7 added, 0 changed, 0 destroyed/)
-    const arn = await output('arn')
+    const { arn = '', pem = '', ...made } = await outputs()
     t.match(arn, /^arn:aws:kms:us-east-1:\d{12}:key\//)
-    t.equal(await output('found'), arn)
-    t.equal(await output('target'), arn)
-    t.equal(await output('opened'), 'attack at dawn')
-    t.equal(createPublicKey(await output('pem')).asymmetricKeyDetails?.modulusLength, 2048)
+    t.match(made, { found: arn, target: arn, opened: 'attack at dawn' })
+    t.equal(createPublicKey(pem).asymmetricKeyDetails?.modulusLength, 2048)
 
-    await apply(SECOND, /Resources: 0 added, 3 changed, 0 destroyed/)
-    t.equal(await output('description'), SECOND.description)
-    t.not(await output('target'), arn)
-    await apply(THIRD, /Resources: 0 added, 2 changed, 0 destroyed/)
+    await apply(SECOND, /Resources: 0 added, 5 changed, 0 destroyed/)
+    const changed = await outputs()
+    t.match(changed, { arn, description: SECOND.description, opened: 'attack at dawn' })
+    t.not(changed.target, arn)
     await ok('destroy', '-auto-approve', '-input=false')
     const client = new KMSClient({
       endpoint: trefoil.plainUrl,
