@@ -51,6 +51,7 @@ t.test('the form of a document', async (t) => {
     [document({ Principal: { AWS: [] } }), 'Policy contains a statement with no principal.'],
     [document({ Principal: { AWS: 'admin' } }), 'Policy contains a statement with one or more invalid principals.'],
     [document({ Principal: { Robot: '*' } }), 'Policy contains a statement with one or more invalid principals.'],
+    [document({ Principal: { toString: '*' } }), 'Policy contains a statement with one or more invalid principals.'],
     [document({ Principal: { AWS: [ROOT, 5] } }), 'Policy contains a statement with one or more invalid principals.'],
     [document({ NotPrincipal: '*' }), 'Policy contains a statement with both Principal and NotPrincipal'],
     [document({ Action: undefined }), 'Missing required field Action'],

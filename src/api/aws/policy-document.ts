@@ -47,12 +47,12 @@ const STATEMENT_MEMBERS: ReadonlySet<string> = new Set([
 const VERSIONS: ReadonlySet<unknown> = new Set(['2012-10-17', '2008-10-17'])
 
 /** What may stand for a principal of each kind. Whether there is one of that name is not known here. */
-const PRINCIPALS: Readonly<Record<string, RegExp>> = {
-  AWS: /^(?:\*|\d{12}|arn:aws[a-z-]*:(?:iam|sts)::(?:\d{12}|cloudfront):[\w+=,.@/*-]+)$/,
-  Service: /^[a-z0-9.-]+\.amazonaws\.com(?:\.cn)?$/,
-  Federated: /^.+$/,
-  CanonicalUser: /^[0-9a-f]{64}$/,
-}
+const PRINCIPALS: ReadonlyMap<string, RegExp> = new Map([
+  ['AWS', /^(?:\*|\d{12}|arn:aws[a-z-]*:(?:iam|sts)::(?:\d{12}|cloudfront):[\w+=,.@/*-]+)$/],
+  ['Service', /^[a-z0-9.-]+\.amazonaws\.com(?:\.cn)?$/],
+  ['Federated', /^.+$/],
+  ['CanonicalUser', /^[0-9a-f]{64}$/],
+])
 
 /** The messages are those that users report of the service, where they do. */
 function checkPrincipals(value: unknown): void {
@@ -61,7 +61,7 @@ function checkPrincipals(value: unknown): void {
     throw malformed('Policy contains a statement with no principal.')
   }
   for (const [kind, names] of Object.entries(value)) {
-    const valid = listOf(names).every((name) => isText(name) && PRINCIPALS[kind]?.test(name) === true)
+    const valid = listOf(names).every((name) => isText(name) && PRINCIPALS.get(kind)?.test(name) === true)
     if (!valid) throw malformed('Policy contains a statement with one or more invalid principals.')
   }
 }
