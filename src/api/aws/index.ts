@@ -10,6 +10,7 @@ import { routes } from './bindings/index.ts'
 import { coverage } from './coverage.ts'
 import { CONTENT_TYPE, renderError } from './errors.ts'
 import { OPERATIONS } from './gen/operations.ts'
+import { isExpressible } from './names.ts'
 import type { Route } from './route.ts'
 
 const TARGET = 'TrentService.'
@@ -63,6 +64,7 @@ async function answer(
     wire: route.wire,
     principal,
     realm,
+    expresses: isExpressible,
     signal: request.deadline,
     requestId: request.id,
     ...invocationId(request),

@@ -1,6 +1,7 @@
 /** AWS's names: ARNs and what may stand for a key, and its words for the core's specs, algorithms, uses and states. */
 import { ALGORITHM_NAMES, type Algorithm, KEY_SPEC_NAMES, type KeySpec, type Purpose } from '../../core/algorithm.ts'
-import type { KeyState } from '../../core/key.ts'
+import { KmsError } from '../../core/error.ts'
+import type { Key, KeyState } from '../../core/key.ts'
 import { UUID } from '../../core/key.ts'
 import type { KeyReference } from '../../core/reference.ts'
 import { AwsError, validationError } from './aws-error.ts'
@@ -15,6 +16,7 @@ import type {
 
 export type AwsAddress = { readonly account: string; readonly region: string }
 
+/** Undefined: AWS has no word for it, and keys of it are not there for AWS. */
 const SPECS = {
   aes_256: 'SYMMETRIC_DEFAULT',
   rsa_2048: 'RSA_2048',
@@ -31,7 +33,7 @@ const SPECS = {
   ml_dsa_44: 'ML_DSA_44',
   ml_dsa_65: 'ML_DSA_65',
   ml_dsa_87: 'ML_DSA_87',
-} as const satisfies Record<KeySpec, WireSpec>
+} as const satisfies Record<KeySpec, WireSpec | undefined>
 
 type WireAlgorithm = EncryptionAlgorithmSpec | SigningAlgorithmSpec | MacAlgorithmSpec
 /** Undefined: AWS has no name for it, and so no way to ask for it. */
@@ -58,11 +60,12 @@ const ALGORITHM_WORDS = {
   hmac_sha512: 'HMAC_SHA_512',
 } as const satisfies Record<Algorithm, WireAlgorithm | undefined>
 
+/** Undefined as with the specs. */
 const USAGES = {
   encrypt_decrypt: 'ENCRYPT_DECRYPT',
   sign_verify: 'SIGN_VERIFY',
   mac: 'GENERATE_VERIFY_MAC',
-} as const satisfies Record<Purpose, KeyUsageType>
+} as const satisfies Record<Purpose, KeyUsageType | undefined>
 
 const STATES = {
   creating: 'Creating',
@@ -75,19 +78,31 @@ const STATES = {
   unavailable: 'Unavailable',
 } as const satisfies Record<KeyState, WireState>
 
-export const wireSpec = (spec: KeySpec): (typeof SPECS)[KeySpec] => SPECS[spec]
-export const wireUsage = (purpose: Purpose): KeyUsageType => USAGES[purpose]
+const specWord = (spec: KeySpec): WireSpec | undefined => SPECS[spec]
+const usageWord = (purpose: Purpose): KeyUsageType | undefined => USAGES[purpose]
+
+/** Whether AWS has words for a key. It is left out of lists and not found otherwise (design section 1). */
+export const isExpressible = ({ spec, purpose }: Pick<Key, 'spec' | 'purpose'>): boolean =>
+  specWord(spec) !== undefined && usageWord(purpose) !== undefined
+
+/** For keys that are expressible, which the kernel sees to. */
+function expressed<T>(word: T | undefined): T {
+  if (word === undefined) throw new KmsError('internal')
+  return word
+}
+export const wireSpec = (spec: KeySpec): WireSpec => expressed(specWord(spec))
+export const wireUsage = (purpose: Purpose): KeyUsageType => expressed(usageWord(purpose))
 export const wireState = (state: KeyState): WireState => STATES[state]
 export const wireAlgorithm = (algorithm: Algorithm): (typeof ALGORITHM_WORDS)[Algorithm] => ALGORITHM_WORDS[algorithm]
 
-const specsByWire: ReadonlyMap<string, KeySpec> = new Map(KEY_SPEC_NAMES.map((spec) => [SPECS[spec], spec]))
+const specsByWire: ReadonlyMap<string | undefined, KeySpec> = new Map(KEY_SPEC_NAMES.map((spec) => [SPECS[spec], spec]))
 const algorithmsByWire: ReadonlyMap<string, Algorithm> = new Map(
   ALGORITHM_NAMES.flatMap((name) => {
     const word = ALGORITHM_WORDS[name]
     return word === undefined || word === 'SYMMETRIC_DEFAULT' ? [] : [[word, name] as const]
   }),
 )
-const purposesByWire: ReadonlyMap<string, Purpose> = new Map(
+const purposesByWire: ReadonlyMap<string | undefined, Purpose> = new Map(
   (Object.keys(USAGES) as Purpose[]).map((purpose) => [USAGES[purpose], purpose]),
 )
 

@@ -25,7 +25,7 @@ function readSpec(wire: CreateKeyRequest): WireSpec {
   return wire.KeySpec ?? wire.CustomerMasterKeySpec ?? 'SYMMETRIC_DEFAULT'
 }
 
-/** NIST curves have it in AWS, though not here: it must be told from a use that a spec can't have. */
+/** Uses that AWS has: one that is not there must be told from one that a spec can't have. */
 const hasKeyAgreement = (spec: WireSpec): boolean => spec.startsWith('ECC_NIST_P')
 
 function readPurpose(wireSpec: WireSpec, spec: KeySpec, usage: KeyUsageType | undefined): Purpose {
@@ -33,9 +33,9 @@ function readPurpose(wireSpec: WireSpec, spec: KeySpec, usage: KeyUsageType | un
     throw validationError('You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.')
   }
   const wanted = usage ?? 'ENCRYPT_DECRYPT'
-  if (wanted === 'KEY_AGREEMENT' && hasKeyAgreement(wireSpec))
-    throw unsupported('KeyUsage KEY_AGREEMENT is not supported.')
   const purpose = corePurpose(wanted)
+  if (purpose === undefined && wanted === 'KEY_AGREEMENT' && hasKeyAgreement(wireSpec))
+    throw unsupported('KeyUsage KEY_AGREEMENT is not supported.')
   if (purpose === undefined || !purposesOf(spec).includes(purpose)) {
     throw validationError(`KeyUsage ${wanted} is not compatible with KeySpec ${wireSpec}`)
   }

@@ -1,6 +1,6 @@
 import { listRealmKeys } from '../../../core/ops/list-keys.ts'
 import { pageEnd, readLimit, readMarker } from '../marker.ts'
-import { keyArn } from '../names.ts'
+import { isExpressible, keyArn } from '../names.ts'
 import { bind } from '../route.ts'
 
 const LIST = 'keys'
@@ -9,6 +9,7 @@ export const listKeysBinding = bind({
   wire: 'ListKeys',
   operation: listRealmKeys,
   toInput: (wire) => ({
+    include: isExpressible,
     after: readMarker(LIST, wire.Marker),
     limit: readLimit(wire.Limit, { byDefault: 100, max: 1000 }),
   }),
