@@ -1,5 +1,6 @@
 /** When a key was last used: what counts, what it costs, and what is left of it after a stop and a purge. */
 import t from 'tap'
+import { type LastUse, LastUses } from '../../src/core/last-use.ts'
 import { createKey } from '../../src/core/ops/create-key.ts'
 import { encrypt } from '../../src/core/ops/encrypt.ts'
 import { getLastUse } from '../../src/core/ops/get-last-use.ts'
@@ -117,4 +118,44 @@ t.test('since when uses are known', async (t) => {
   core.clock.time += DAY
   await core.kernel.start()
   t.equal(await since(), started, 'for good')
+})
+
+t.test('a minute after the first of them, they are written together', async (t) => {
+  const { store, commits } = counting()
+  const core = await makeKernel({ store })
+  const keys: string[] = []
+  for (let i = 0; i < 3; i++) {
+    keys.push((await core.run('aws', createKey, { ring: { by: 'default' }, spec: 'aes_256' })).key.id)
+  }
+  const alarms: { at: number; fire: () => void }[] = []
+  const schedule = (at: number, fire: () => void) => {
+    alarms.push({ at, fire })
+    return () => {}
+  }
+  const uses = new LastUses(store, { now: () => 1000, schedule })
+  const use = (id: string, at: number): LastUse => ({
+    id,
+    use: 'encrypt',
+    dialect: 'aws',
+    wire: 'Encrypt',
+    at,
+    requestId: 'r',
+    recordId: 'x',
+  })
+  for (const id of keys) for (const at of [1, 2]) uses.note(use(id, at))
+  t.same(
+    alarms.map(({ at }) => at),
+    [61_000],
+  )
+  const before = commits()
+  alarms[0]?.fire()
+  await uses.flush()
+  t.equal(commits(), before + 1)
+  for (const id of keys) t.equal((await store.get('lastUses', id))?.at, 2)
+  uses.note(use(keys[0] ?? '', 3))
+  t.equal(alarms.length, 2, 'the next use has the next alarm')
+  const late = new LastUses(store, { now: () => 1000, schedule })
+  late.note(use(keys[1] ?? '', 1))
+  await late.flush()
+  t.equal((await store.get('lastUses', keys[1] ?? ''))?.at, 2, 'an older use of another process is not written over')
 })
