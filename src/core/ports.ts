@@ -82,6 +82,7 @@ export type Write = {
     | { readonly kind: 'delete'; readonly collection: C; readonly id: string; readonly revision: number }
 }[CollectionName]
 
+export type Order = 'ascending' | 'descending'
 export type Page<T> = { readonly rows: readonly Stored<T>[]; readonly next?: string }
 
 /**
@@ -97,7 +98,8 @@ export interface Store {
     key: readonly string[],
   ): Promise<Stored<Rows[C]> | undefined>
   /**
-   * Rows whose index tuple starts with `prefix`, in tuple order, at most `limit`; `after` is a `next` of an earlier page.
+   * Rows whose index tuple starts with `prefix`, in tuple order unless told otherwise, at most `limit`; `after` is a
+   * `next` of an earlier page in the same order.
    * Stable under writes: a row that neither moved nor went away is returned exactly once.
    */
   page<C extends CollectionName>(
@@ -106,6 +108,7 @@ export interface Store {
     prefix: readonly string[],
     after: string | undefined,
     limit: number,
+    order?: Order,
   ): Promise<Page<Rows[C]>>
   /** How many rows have index tuples that start with `prefix`. */
   count<C extends CollectionName>(collection: C, index: IndexName<C>, prefix: readonly string[]): Promise<number>

@@ -1,5 +1,6 @@
 /** Index entries: how tuples of strings become keys, ranges and cursors that every store orders alike. */
 import { invalidArgument } from '../core/error.ts'
+import type { Order } from '../core/ports.ts'
 import { type CollectionName, type IndexName, indexesOf, SCHEMA } from '../core/schema.ts'
 import type { AnyRow } from './codec.ts'
 
@@ -68,11 +69,18 @@ export function checkLimit(limit: number): void {
   if (!Number.isInteger(limit) || limit < 1) throw invalidArgument('limit', 'not a positive integer')
 }
 
+export type Range = { readonly from: string; readonly to: string; readonly order: Order }
+
 /** Where a page starts and ends: `from` is in, `to` is not. */
-export function pageRange(prefix: readonly string[], after: string | undefined): { from: string; to: string } {
+export function pageRange(prefix: readonly string[], after: string | undefined, order: Order = 'ascending'): Range {
   const start = encodeTuple(prefix)
-  const afterKey = after === undefined ? undefined : nextKey(decodeCursor(after))
-  return { from: afterKey !== undefined && afterKey > start ? afterKey : start, to: endOfPrefix(start) }
+  const end = endOfPrefix(start)
+  if (after === undefined) return { from: start, to: end, order }
+  const last = decodeCursor(after)
+  const before = last < start
+  const behind = last >= end
+  if (order === 'descending') return { from: start, to: behind ? end : last, order }
+  return { from: before ? start : nextKey(last), to: end, order }
 }
 
 /** Changes when an index does, so that a store can tell that its entries are of another make. */

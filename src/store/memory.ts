@@ -1,9 +1,9 @@
 /** A store that forgets: for tests, and the yardstick the durable ones are compared with. */
 import { KmsError } from '../core/error.ts'
-import type { Page, Store, Stored, Write } from '../core/ports.ts'
+import type { Order, Page, Store, Stored, Write } from '../core/ports.ts'
 import { COLLECTION_NAMES, type CollectionName, type IndexName, indexesOf, type Rows } from '../core/schema.ts'
 import { type AnyStored, asStored } from './codec.ts'
-import { checkLimit, encodeCursor, encodeTuple, entriesOf, isUniqueIndex, pageRange } from './entries.ts'
+import { checkLimit, encodeCursor, encodeTuple, entriesOf, isUniqueIndex, pageRange, type Range } from './entries.ts'
 import { planCommit, type Step } from './plan.ts'
 
 /** Keys in order, with the id of the row at each. */
@@ -41,9 +41,11 @@ class SortedIndex {
     return Math.max(0, this.#lowerBound(to) - this.#lowerBound(from))
   }
 
-  range(from: string, to: string, limit: number): readonly string[] {
+  range({ from, to, order }: Range, limit: number): readonly string[] {
     const start = this.#lowerBound(from)
-    return this.#keys.slice(start, Math.max(start, Math.min(this.#lowerBound(to), start + limit)))
+    const end = Math.max(start, this.#lowerBound(to))
+    if (order === 'ascending') return this.#keys.slice(start, Math.min(end, start + limit))
+    return this.#keys.slice(Math.max(start, end - limit), end).reverse()
   }
 }
 
@@ -97,11 +99,11 @@ export class MemoryStore implements Store {
     prefix: readonly string[],
     after: string | undefined,
     limit: number,
+    order?: Order,
   ): Promise<Page<Rows[C]>> {
     checkLimit(limit)
-    const { from, to } = pageRange(prefix, after)
     const sorted = this.#index(collection, index)
-    const keys = sorted.range(from, to, limit + 1)
+    const keys = sorted.range(pageRange(prefix, after, order), limit + 1)
     const shown = keys.slice(0, limit)
     const table = this.#table(collection)
     const rows = shown.map((key) => asStored(collection, table.rows.get(sorted.idOf(key) as string)) as Stored<Rows[C]>)

@@ -2,7 +2,7 @@
 import type Database from 'better-sqlite3'
 import { COLLECTION_NAMES, type CollectionName } from '../core/schema.ts'
 import { type AnyStored, decodeRow } from './codec.ts'
-import { type Entry, entriesOf, indexFingerprint, keyBytes } from './entries.ts'
+import { type Entry, entriesOf, indexFingerprint, keyBytes, type Range } from './entries.ts'
 import type { Step } from './plan.ts'
 
 type BodyRow = { readonly revision: number; readonly body: string }
@@ -21,6 +21,12 @@ const rowStatements = (database: Database.Database, collection: CollectionName) 
   all: database.prepare<[], BodyRow & { readonly id: string }>(`SELECT id, revision, body FROM rows_${collection}`),
 })
 
+const rangeStatement = (database: Database.Database, direction: 'ASC' | 'DESC') =>
+  database.prepare<[string, string, Buffer, Buffer, number], { readonly key: Buffer; readonly id: string }>(
+    `SELECT key, id FROM entries WHERE collection = ? AND name = ? AND key >= ? AND key < ?
+     ORDER BY key ${direction} LIMIT ?`,
+  )
+
 const entryStatements = (database: Database.Database) => ({
   find: database
     .prepare<[string, string, Buffer], string>('SELECT id FROM entries WHERE collection = ? AND name = ? AND key = ?')
@@ -31,9 +37,8 @@ const entryStatements = (database: Database.Database) => ({
   remove: database.prepare<[string, string, Buffer]>(
     'DELETE FROM entries WHERE collection = ? AND name = ? AND key = ?',
   ),
-  range: database.prepare<[string, string, Buffer, Buffer, number], { readonly key: Buffer; readonly id: string }>(
-    'SELECT key, id FROM entries WHERE collection = ? AND name = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?',
-  ),
+  ascending: rangeStatement(database, 'ASC'),
+  descending: rangeStatement(database, 'DESC'),
   count: database
     .prepare<[string, string, Buffer, Buffer], number>(
       'SELECT count(*) FROM entries WHERE collection = ? AND name = ? AND key >= ? AND key < ?',
@@ -80,11 +85,10 @@ export class SqliteTables {
   range(
     collection: CollectionName,
     index: string,
-    from: string,
-    to: string,
+    { from, to, order }: Range,
     limit: number,
   ): readonly { key: string; id: string }[] {
-    const found = this.#entries.range.all(collection, index, keyBytes(from), keyBytes(to), limit)
+    const found = this.#entries[order].all(collection, index, keyBytes(from), keyBytes(to), limit)
     return found.map(({ key, id }) => ({ key: key.swap16().toString('utf16le'), id }))
   }
 

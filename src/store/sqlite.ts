@@ -6,7 +6,7 @@ import { closeSync, fsyncSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { KmsError, StartError } from '../core/error.ts'
-import type { Page, Store, Stored, Write } from '../core/ports.ts'
+import type { Order, Page, Store, Stored, Write } from '../core/ports.ts'
 import { COLLECTION_NAMES, type CollectionName, type IndexName, type Rows } from '../core/schema.ts'
 import { type AnyStored, asStored } from './codec.ts'
 import { checkLimit, encodeCursor, encodeTuple, entriesOf, isUniqueIndex, pageRange } from './entries.ts'
@@ -149,11 +149,12 @@ export class SqliteStore implements Store {
     prefix: readonly string[],
     after: string | undefined,
     limit: number,
+    order?: Order,
   ): Promise<Page<Rows[C]>> {
     checkLimit(limit)
-    const { from, to } = pageRange(prefix, after)
+    const range = pageRange(prefix, after, order)
     return this.#read(() => {
-      const found = this.#tables.range(collection, index, from, to, limit + 1)
+      const found = this.#tables.range(collection, index, range, limit + 1)
       const shown = found.slice(0, limit)
       const rows = shown.map(({ id }) => {
         const row = asStored(collection, this.#load(collection, id))
