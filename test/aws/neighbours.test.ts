@@ -3,9 +3,12 @@ import t from 'tap'
 import { createKey } from '../../src/core/ops/create-key.ts'
 import { createVersion } from '../../src/core/ops/create-version.ts'
 import { encrypt } from '../../src/core/ops/encrypt.ts'
+import { rotateKey } from '../../src/core/ops/rotate-key.ts'
 import { scheduleDeletion } from '../../src/core/ops/schedule-deletion.ts'
+import { setRotation } from '../../src/core/ops/set-rotation.ts'
 import { setVersionEnabled } from '../../src/core/ops/set-version-enabled.ts'
 import { sign } from '../../src/core/ops/sign.ts'
+import { addDuration, days } from '../../src/core/rotation.ts'
 import { arnOf, makeAws } from './support.ts'
 
 const message = Buffer.from('message')
@@ -108,4 +111,51 @@ t.test('old versions open and verify after a rotation elsewhere', async (t) => {
   t.match((await aws.ask('Decrypt', { CiphertextBlob })).body, { Plaintext: 'aGk=', KeyMaterialId: before })
   t.equal(await aws.refusal('Verify', { ...signed, Signature }), 'ok')
   t.not((await aws.ask('Sign', signed)).body.Signature, Signature)
+})
+
+t.test('rotation that another dialect set is AWS rotation, and AWS may end it', async (t) => {
+  const aws = await makeAws()
+  t.teardown(() => aws.close())
+  const KeyId = await aws.createKey()
+  const key = { by: 'id', id: KeyId } as const
+  const status = async () => (await aws.ask('GetKeyRotationStatus', { KeyId })).body
+  const start = aws.clock.now()
+  const rotate = { from: 'creation', duration: { months: 0, ms: 36 * 3_600_000 } } as const
+  await aws.run('gcp', setRotation, { key, kind: 'symmetric', policy: { rotate, anchor: 'schedule' } })
+  t.same(await status(), {
+    KeyId,
+    KeyRotationEnabled: true,
+    RotationPeriodInDays: 2,
+    NextRotationDate: (start + 36 * 3_600_000) / 1000,
+  })
+  const yearly = { from: 'creation', duration: { months: 12, ms: 0 } } as const
+  await aws.run('azure', setRotation, { key, kind: 'any', policy: { rotate: yearly, anchor: 'version' } })
+  t.match(await status(), {
+    RotationPeriodInDays: 365,
+    NextRotationDate: addDuration(start, yearly.duration) / 1000,
+  })
+  const expiring = { from: 'expiry', duration: days(30) } as const
+  await aws.run('azure', setRotation, { key, kind: 'any', policy: { rotate: expiring, anchor: 'version' } })
+  t.same(await status(), { KeyId, KeyRotationEnabled: false }, 'nothing that expires, nothing that rotates')
+  await aws.run('azure', setRotation, { key, kind: 'any', policy: { rotate: yearly, anchor: 'version' } })
+  await aws.ask('DisableKeyRotation', { KeyId })
+  await aws.advance(400 * 86_400_000)
+  t.same((await aws.ask('ListKeyRotations', { KeyId })).body.Rotations, [])
+})
+
+t.test('rotations on demand count in all dialects; a version that never was current is no rotation', async (t) => {
+  const aws = await makeAws()
+  t.teardown(() => aws.close())
+  const KeyId = await aws.createKey()
+  const key = { by: 'id', id: KeyId } as const
+  for (let i = 0; i < 24; i++) await aws.run('azure', rotateKey, { key, kind: 'any' })
+  await aws.run('gcp', createVersion, { key, makeCurrent: false })
+  t.equal(await aws.refusal('RotateKeyOnDemand', { KeyId }), 'ok')
+  t.match(await aws.refusal('RotateKeyOnDemand', { KeyId }), /^LimitExceededException/)
+  const types = async (IncludeKeyMaterial: string) =>
+    (await aws.ask('ListKeyRotations', { KeyId, IncludeKeyMaterial })).body.Rotations.map(
+      ({ RotationType }: { RotationType?: string }) => RotationType,
+    )
+  t.same(await types('ROTATIONS_ONLY'), Array(25).fill('ON_DEMAND'))
+  t.same(await types('ALL_KEY_MATERIAL'), [undefined, ...Array(24).fill('ON_DEMAND'), undefined, 'ON_DEMAND'])
 })
