@@ -33,9 +33,14 @@ export function checkUse(key: Key, version: KeyVersion, use: KeyUse, call: Call,
 }
 
 /** @throws KmsError algorithm_mismatch, unsupported_algorithm */
-export function checkAlgorithm(version: KeyVersion, choice: AlgorithmChoice, backend: CryptoBackend): Algorithm {
+export function checkAlgorithm(
+  key: Key,
+  version: KeyVersion,
+  choice: AlgorithmChoice,
+  backend: CryptoBackend,
+): Algorithm {
   const { spec } = version
-  if (typeof choice === 'function') return checkAlgorithm(version, choice(version), backend)
+  if (typeof choice === 'function') return checkAlgorithm(key, version, choice(version, key), backend)
   if (choice === 'envelope') {
     const algorithm = specRow(spec).algorithms.find((name) => isEnvelope(name) && backend.supports(spec, name))
     if (algorithm === undefined) throw new KmsError('algorithm_mismatch', { algorithm: choice, spec })

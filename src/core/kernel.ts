@@ -229,7 +229,7 @@ export class Kernel {
     checkUse(target.key, version, use, env.call, operation.name, env.now)
     const backend = env.backends.named(version.backend)
     const choice = operation.algorithm(input)
-    const algorithm = choice === undefined ? undefined : checkAlgorithm(version, choice, backend)
+    const algorithm = choice === undefined ? undefined : checkAlgorithm(target.key, version, choice, backend)
     if (algorithm !== undefined) trace.algorithm = algorithm
     const handle = { ringId: target.ring.id, versionId: version.id, spec: version.spec, ref: version.ref }
     return { ...target, version, backend, handle, algorithm }

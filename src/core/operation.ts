@@ -56,7 +56,7 @@ export type UseTarget = VersionTarget & {
  * `envelope`: the first envelope algorithm that the version's backend can do. A function: what the version itself says,
  * where the caller names none (GCP); it may throw a KmsError for a request that does not fit the version.
  */
-export type AlgorithmChoice = Algorithm | 'envelope' | ((version: KeyVersion) => Algorithm)
+export type AlgorithmChoice = Algorithm | 'envelope' | ((version: KeyVersion, key: Key) => Algorithm | 'envelope')
 
 type Common<T, I, O> = {
   /** Name for audit and docs, in PascalCase: `Sign`. */

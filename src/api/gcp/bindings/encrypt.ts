@@ -1,7 +1,7 @@
 import { type EncryptInput, encrypt } from '../../../core/ops/encrypt.ts'
 import { protectionOf } from '../algorithms.ts'
 import { bind } from '../binding.ts'
-import { checkSize, checksumOf, verifyChecksum } from '../checksums.ts'
+import { checkHsmSize, checkSize, checksumOf, verifyChecksum } from '../checksums.ts'
 import { KeyManagementService } from '../gen/google/cloud/kms/v1/service_pb.js'
 import { keyReference, parseKeyOrVersion, renderVersion } from '../names.ts'
 
@@ -19,7 +19,10 @@ export const encryptBinding = bind(KeyManagementService.method.encrypt, {
     return {
       key: keyReference(name),
       ...(name.version !== undefined && { version: { by: 'number', number: name.version } }),
-      algorithm: 'envelope',
+      algorithm: (_version, key) => {
+        checkHsmSize(key, plaintext, aad)
+        return 'envelope'
+      },
       plaintext,
       context: { kind: 'bytes', bytes: aad },
     }
