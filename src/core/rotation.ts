@@ -2,7 +2,12 @@
 import type { Key, KeyVersion } from './key.ts'
 
 /** Calendar months first, then ms: `P1Y` is 12 months, AWS's 365 days are ms. */
-export type Duration = { readonly months: number; readonly ms: number }
+export type Duration = {
+  readonly months: number
+  readonly ms: number
+  /** As its caller wrote it (ISO 8601), where he wants it back. */
+  readonly text?: string
+}
 
 const DAY = 86_400_000
 export const days = (count: number): Duration => ({ months: 0, ms: count * DAY })

@@ -158,7 +158,7 @@ async function refusals(prefix: string) {
   return {
     unknown: await codeOf(client.getKey(`${prefix}-nope`)),
     oct: await codeOf(client.createOctKey(`${prefix}-oct`)),
-    rotate: await codeOf(client.rotateKey(`${prefix}-sign-only`)),
+    release: await codeOf(client.releaseKey(`${prefix}-sign-only`, 'a-token')),
     digest: await codeOf(cryptography(id).sign('RS384', digest)),
   }
 }

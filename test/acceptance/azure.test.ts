@@ -75,7 +75,7 @@ t.test('@azure/keyvault-keys with ClientSecretCredential, challenge verification
   t.same(refusals, {
     unknown: '404 KeyNotFound',
     oct: '400 BadParameter',
-    rotate: '400 BadParameter',
+    release: '400 BadParameter',
     digest: '400 BadParameter',
   })
   t.notMatch(server.log(), /"level":(50|60)/, 'nothing went wrong inside')

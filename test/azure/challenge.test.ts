@@ -50,7 +50,7 @@ t.test('malformed credentials are no credentials', async (t) => {
 
 t.test('what Azure has and this service has not is challenged too, then refused in Azure’s words', async (t) => {
   const { ask } = await makeAzure()
-  const paths = ['/secrets', '/secrets/s', '/certificates/c/create', '/keys/k/rotate', '/keys/k/v/release', '/rng']
+  const paths = ['/secrets', '/secrets/s', '/certificates/c/create', '/keys/k/v/securewrapkey', '/keys/k/v/release']
   for (const path of paths) {
     t.equal((await ask('POST', path, undefined, { token: null })).status, 401, path)
     const { status, body } = await ask('POST', path)

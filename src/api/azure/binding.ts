@@ -41,13 +41,14 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 
 /** Clients that serialise absent members as null mean nothing by it. */
 function withoutNulls(value: unknown, depth: number): unknown {
+  if (Array.isArray(value)) return value.map((member) => withoutNulls(member, depth))
   if (!isRecord(value) || depth === 0) return value
   const kept = Object.entries(value).filter(([, member]) => member !== null)
   return Object.fromEntries(kept.map(([name, member]) => [name, withoutNulls(member, depth - 1)]))
 }
 
 function checkBody<B extends TSchema>(check: TypeCheck<B>, body: unknown): Static<B> {
-  const given = withoutNulls(body, 2)
+  const given = withoutNulls(body, 3)
   if (check.Check(given)) return given
   if (!isRecord(given)) throw invalidArgument('request', 'Bad JSON content found in the request.')
   // The checker's own words describe the schema; nothing of the value gets into them.

@@ -15,25 +15,76 @@ const Bytes = Type.String({ maxLength: 65_536 })
 export const MAX_TAGS = 15
 export const MAX_TAG_LENGTH = 256
 
+const KeyOps = Type.Array(Type.String({ maxLength: 16 }), { maxItems: 16 })
+const Attributes = Type.Object({
+  enabled: Type.Optional(Type.Boolean()),
+  nbf: Type.Optional(Seconds),
+  exp: Type.Optional(Seconds),
+  exportable: Type.Optional(Type.Boolean()),
+})
+const Tags = Type.Record(Type.String(), Type.String({ maxLength: MAX_TAG_LENGTH }), { maxProperties: MAX_TAGS })
+const ReleasePolicy = Type.Object({})
+
 export const CreateKeyBody = Type.Object({
   kty: Type.String({ minLength: 1, maxLength: 16 }),
   key_size: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_536 })),
   public_exponent: Type.Optional(Type.Integer({ minimum: 0, maximum: 0xffff_ffff })),
   crv: Type.Optional(Type.String({ maxLength: 16 })),
-  key_ops: Type.Optional(Type.Array(Type.String({ maxLength: 16 }), { maxItems: 16 })),
-  attributes: Type.Optional(
-    Type.Object({
-      enabled: Type.Optional(Type.Boolean()),
-      nbf: Type.Optional(Seconds),
-      exp: Type.Optional(Seconds),
-      exportable: Type.Optional(Type.Boolean()),
-    }),
-  ),
-  tags: Type.Optional(
-    Type.Record(Type.String(), Type.String({ maxLength: MAX_TAG_LENGTH }), { maxProperties: MAX_TAGS }),
-  ),
-  release_policy: Type.Optional(Type.Object({})),
+  key_ops: Type.Optional(KeyOps),
+  attributes: Type.Optional(Attributes),
+  tags: Type.Optional(Tags),
+  release_policy: Type.Optional(ReleasePolicy),
 })
+
+export const UpdateKeyBody = Type.Object({
+  key_ops: Type.Optional(KeyOps),
+  attributes: Type.Optional(Attributes),
+  tags: Type.Optional(Tags),
+  release_policy: Type.Optional(ReleasePolicy),
+})
+
+/** Private numbers are text here, so that no message of the checker's can name more than the member. */
+const Number64 = Type.Optional(Type.String({ maxLength: 2048 }))
+export const JsonWebKeyBody = Type.Object({
+  kty: Type.String({ minLength: 1, maxLength: 16 }),
+  key_ops: Type.Optional(KeyOps),
+  crv: Type.Optional(Type.String({ maxLength: 16 })),
+  n: Number64,
+  e: Number64,
+  d: Number64,
+  p: Number64,
+  q: Number64,
+  dp: Number64,
+  dq: Number64,
+  qi: Number64,
+  x: Number64,
+  y: Number64,
+  k: Number64,
+  key_hsm: Type.Optional(Type.String()),
+})
+export const ImportKeyBody = Type.Object({
+  Hsm: Type.Optional(Type.Boolean()),
+  key: JsonWebKeyBody,
+  attributes: Type.Optional(Attributes),
+  tags: Type.Optional(Tags),
+  release_policy: Type.Optional(ReleasePolicy),
+})
+
+const Period = Type.Optional(Type.String({ maxLength: 32 }))
+export const RotationPolicyBody = Type.Object({
+  lifetimeActions: Type.Optional(
+    Type.Array(
+      Type.Object({
+        trigger: Type.Object({ timeAfterCreate: Period, timeBeforeExpiry: Period }),
+        action: Type.Object({ type: Type.String({ maxLength: 16 }) }),
+      }),
+      { maxItems: 8 },
+    ),
+  ),
+  attributes: Type.Optional(Type.Object({ expiryTime: Period })),
+})
+
+export const RandomBody = Type.Object({ count: Type.Integer({ minimum: 1, maximum: 128 }) })
 
 /** encrypt, decrypt, wrapkey, unwrapkey, and sign, whose value is a digest. */
 export const ValueBody = Type.Object({ alg: Alg, value: Bytes })

@@ -1,4 +1,4 @@
-import type { KeyUse } from '../algorithm.ts'
+import { type KeyUse, purposesOf, usesOf } from '../algorithm.ts'
 import { invalidArgument, KmsError } from '../error.ts'
 import type { Key } from '../key.ts'
 import { type Env, type KeyTarget, type RingTarget, ringOperation } from '../operation.ts'
@@ -20,7 +20,14 @@ function checkSameKind(env: Env, key: Key, input: PutKeyInput): void {
   if (input.protection !== undefined && key.protection !== input.protection) {
     throw invalidArgument('kty', `key ${key.name} is protected by ${key.protection}`)
   }
-  const added = input.uses?.some((use) => !key.uses.includes(use)) === true
+  if (input.uses !== undefined) checkUsesOf(env, key, input.uses)
+}
+
+/** @throws KmsError invalid_argument for a use that the spec can't have, or that the key was not made with elsewhere */
+export function checkUsesOf(env: Env, key: Key, uses: readonly KeyUse[]): void {
+  const able = purposesOf(key.spec).flatMap((purpose) => usesOf(purpose, key.spec))
+  if (uses.some((use) => !able.includes(use))) throw invalidArgument('key_ops', `not all are operations of ${key.spec}`)
+  const added = uses.some((use) => !key.uses.includes(use))
   if (added && key.createdBy !== env.call.dialect)
     throw invalidArgument('key_ops', `key ${key.name} has other operations`)
 }

@@ -1,14 +1,14 @@
 import type { Static } from '@sinclair/typebox'
-import type { KeySpec, KeyUse } from '../../../core/algorithm.ts'
+import type { KeySpec } from '../../../core/algorithm.ts'
 import { invalidArgument, KmsError } from '../../../core/error.ts'
-import { type PutKeyInput, putKey } from '../../../core/ops/put-key.ts'
+import { putKey } from '../../../core/ops/put-key.ts'
 import { bindBody } from '../binding.ts'
 import { keyBundle } from '../bundle.ts'
+import { checkTags, namedUses, refuseRelease, versionOptions } from '../key-input.ts'
 import {
   CURVES,
   defaultKeyOps,
   isCurve,
-  isKeyOp,
   isKeyType,
   isReservedName,
   isRsaSize,
@@ -17,7 +17,7 @@ import {
   parseKeyName,
   RSA_SIZES,
 } from '../names.ts'
-import { CreateKeyBody, MAX_TAG_LENGTH } from '../schemas.ts'
+import { CreateKeyBody } from '../schemas.ts'
 
 type Body = Static<typeof CreateKeyBody>
 
@@ -43,35 +43,6 @@ function specOf(kty: KeyType, body: Body): KeySpec {
   return RSA_SIZES[bits]
 }
 
-function usesOf(kty: KeyType, ops: readonly string[] | undefined): readonly KeyUse[] | undefined {
-  if (ops === undefined || ops.length === 0) return undefined
-  const possible: readonly string[] = defaultKeyOps(kty)
-  const uses = ops.map((op) => {
-    if (!isKeyOp(op) || !possible.includes(op)) throw invalidArgument('key_ops', `not an operation of ${kty} keys`)
-    return KEY_OPS[op]
-  })
-  if (new Set(uses).size !== uses.length) throw invalidArgument('key_ops', 'an operation is named twice')
-  return uses
-}
-
-function versionOf(attributes: Body['attributes']): NonNullable<PutKeyInput['version']> {
-  const { enabled, nbf, exp, exportable } = attributes ?? {}
-  if (exportable === true) throw invalidArgument('attributes.exportable', 'exportable keys are not supported')
-  if (nbf !== undefined && exp !== undefined && exp <= nbf)
-    throw invalidArgument('attributes.exp', 'must be later than nbf')
-  return {
-    enabled,
-    ...(nbf !== undefined && { notBefore: nbf * 1000 }),
-    ...(exp !== undefined && { expiresAt: exp * 1000 }),
-  }
-}
-
-function checkTags(tags: Body['tags']): Body['tags'] {
-  const tooLong = Object.keys(tags ?? {}).some((name) => name.length > MAX_TAG_LENGTH)
-  if (tooLong) throw invalidArgument('tags', `names have at most ${MAX_TAG_LENGTH} characters`)
-  return tags
-}
-
 export const createKey = bindBody(
   putKey,
   CreateKeyBody,
@@ -81,17 +52,17 @@ export const createKey = bindBody(
   paths: ['/keys/:name/create'],
   toInput({ name, body }) {
     const kty = keyType(body.kty)
-    if (body.release_policy !== undefined) throw invalidArgument('release_policy', 'exportable keys are not supported')
+    refuseRelease(body)
     if (isReservedName(name)) throw new KmsError('name_reserved', { reference: name })
     return {
       ring: { by: 'default' },
       name: parseKeyName(name),
       spec: specOf(kty, body),
       protection: kty.endsWith('-HSM') ? 'hsm' : 'software',
-      uses: usesOf(kty, body.key_ops),
+      uses: namedUses(body.key_ops, kty),
       defaultUses: defaultKeyOps(kty).map((op) => KEY_OPS[op]),
       tags: checkTags(body.tags),
-      version: versionOf(body.attributes),
+      version: versionOptions(body.attributes),
     }
   },
   toOutput({ key, current }, { base }) {

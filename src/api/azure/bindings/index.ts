@@ -5,13 +5,18 @@ import { deleteKey } from './delete-key.ts'
 import { encrypt } from './encrypt.ts'
 import { getDeletedKey } from './get-deleted-key.ts'
 import { getKey } from './get-key.ts'
+import { getRandomBytes } from './get-random-bytes.ts'
+import { getRotationPolicy } from './get-rotation-policy.ts'
 import { listDeletedKeys } from './list-deleted-keys.ts'
 import { listKeyVersions } from './list-key-versions.ts'
 import { listKeys } from './list-keys.ts'
 import { purgeKey } from './purge-key.ts'
 import { recoverKey } from './recover-key.ts'
+import { rotateKey } from './rotate-key.ts'
 import { sign } from './sign.ts'
 import { unwrapKey } from './unwrap-key.ts'
+import { updateKey } from './update-key.ts'
+import { updateRotationPolicy } from './update-rotation-policy.ts'
 import { verify } from './verify.ts'
 import { wrapKey } from './wrap-key.ts'
 
@@ -21,6 +26,11 @@ export const BINDINGS: readonly BoundOperation[] = [
   getKey,
   listKeys,
   listKeyVersions,
+  updateKey,
+  rotateKey,
+  getRotationPolicy,
+  updateRotationPolicy,
+  getRandomBytes,
   deleteKey,
   getDeletedKey,
   listDeletedKeys,

@@ -1,0 +1,16 @@
+import { setRotation } from '../../../core/ops/set-rotation.ts'
+import { bindBody } from '../binding.ts'
+import { keyReference } from '../names.ts'
+import { parseRotationPolicy, rotationPolicy } from '../rotation-policy.ts'
+import { RotationPolicyBody } from '../schemas.ts'
+
+export const updateRotationPolicy = bindBody(
+  setRotation,
+  RotationPolicyBody,
+)({
+  wire: 'updateKeyRotationPolicy',
+  method: 'PUT',
+  paths: ['/keys/:name/rotationpolicy'],
+  toInput: ({ name, body }) => ({ key: keyReference(name), kind: 'any', policy: parseRotationPolicy(body) }),
+  toOutput: ({ key }, { base }) => rotationPolicy(base, key),
+})
