@@ -100,9 +100,23 @@ export type CustomKeyStoresListEntry = {
 
 export type CustomerMasterKeySpec = 'RSA_2048' | 'RSA_3072' | 'RSA_4096' | 'ECC_NIST_P256' | 'ECC_NIST_P384' | 'ECC_NIST_P521' | 'ECC_SECG_P256K1' | 'SYMMETRIC_DEFAULT' | 'HMAC_224' | 'HMAC_256' | 'HMAC_384' | 'HMAC_512' | 'SM2'
 
-export type DataKeyPairSpec = 'RSA_2048' | 'RSA_3072' | 'RSA_4096' | 'ECC_NIST_P256' | 'ECC_NIST_P384' | 'ECC_NIST_P521' | 'ECC_SECG_P256K1' | 'SM2' | 'ECC_NIST_EDWARDS25519'
+export type DataKeyPairSpec = 'RSA_2048' | 'RSA_3072' | 'RSA_4096' | 'ECC_NIST_P256' | 'ECC_NIST_P384' | 'ECC_NIST_P521' | 'ECC_SECG_P256K1' | 'SM2' | 'ECC_NIST_EDWARDS25519' | 'ML_KEM_1024' | 'ML_KEM_512' | 'ML_KEM_768'
 
 export type DataKeySpec = 'AES_256' | 'AES_128'
+
+export type DecapsulateRequest = {
+  readonly KeyId: string
+  readonly SharedSecretCiphertextBlob: Uint8Array
+  readonly EncapsulationAlgorithm: EncapsulationAlgorithmSpec
+  readonly GrantTokens?: readonly string[] | undefined
+  readonly DryRun?: boolean | undefined
+}
+
+export type DecapsulateResponse = {
+  readonly KeyId?: string | undefined
+  readonly SharedSecret?: Uint8Array | undefined
+  readonly EncapsulationAlgorithm?: EncapsulationAlgorithmSpec | undefined
+}
 
 export type DecryptRequest = {
   readonly CiphertextBlob?: Uint8Array | undefined
@@ -206,6 +220,22 @@ export type EnableKeyRotationRequest = {
   readonly KeyId: string
   readonly RotationPeriodInDays?: number | undefined
 }
+
+export type EncapsulateRequest = {
+  readonly KeyId: string
+  readonly EncapsulationAlgorithm: EncapsulationAlgorithmSpec
+  readonly GrantTokens?: readonly string[] | undefined
+  readonly DryRun?: boolean | undefined
+}
+
+export type EncapsulateResponse = {
+  readonly KeyId?: string | undefined
+  readonly SharedSecret?: Uint8Array | undefined
+  readonly SharedSecretCiphertextBlob?: Uint8Array | undefined
+  readonly EncapsulationAlgorithm?: EncapsulationAlgorithmSpec | undefined
+}
+
+export type EncapsulationAlgorithmSpec = 'ML_KEM'
 
 export type EncryptRequest = {
   readonly KeyId: string
@@ -379,6 +409,7 @@ export type GetPublicKeyResponse = {
   readonly EncryptionAlgorithms?: readonly EncryptionAlgorithmSpec[] | undefined
   readonly SigningAlgorithms?: readonly SigningAlgorithmSpec[] | undefined
   readonly KeyAgreementAlgorithms?: readonly KeyAgreementAlgorithmSpec[] | undefined
+  readonly EncapsulationAlgorithms?: readonly EncapsulationAlgorithmSpec[] | undefined
 }
 
 export type GrantConstraints = {
@@ -398,7 +429,7 @@ export type GrantListEntry = {
   readonly Constraints?: GrantConstraints | undefined
 }
 
-export type GrantOperation = 'Decrypt' | 'Encrypt' | 'GenerateDataKey' | 'GenerateDataKeyWithoutPlaintext' | 'ReEncryptFrom' | 'ReEncryptTo' | 'Sign' | 'Verify' | 'GetPublicKey' | 'CreateGrant' | 'RetireGrant' | 'DescribeKey' | 'GenerateDataKeyPair' | 'GenerateDataKeyPairWithoutPlaintext' | 'GenerateMac' | 'VerifyMac' | 'DeriveSharedSecret'
+export type GrantOperation = 'Decrypt' | 'Encrypt' | 'GenerateDataKey' | 'GenerateDataKeyWithoutPlaintext' | 'ReEncryptFrom' | 'ReEncryptTo' | 'Sign' | 'Verify' | 'GetPublicKey' | 'CreateGrant' | 'RetireGrant' | 'DescribeKey' | 'GenerateDataKeyPair' | 'GenerateDataKeyPairWithoutPlaintext' | 'GenerateMac' | 'VerifyMac' | 'DeriveSharedSecret' | 'Decapsulate' | 'Encapsulate'
 
 export type ImportKeyMaterialRequest = {
   readonly KeyId: string
@@ -433,7 +464,7 @@ export type KeyLastUsageData = {
   readonly KmsRequestId?: string | undefined
 }
 
-export type KeyLastUsageTrackingOperation = 'Decrypt' | 'DeriveSharedSecret' | 'Encrypt' | 'GenerateDataKey' | 'GenerateDataKeyPair' | 'GenerateDataKeyPairWithoutPlaintext' | 'GenerateDataKeyWithoutPlaintext' | 'GenerateMac' | 'ReEncrypt' | 'Sign' | 'Verify' | 'VerifyMac'
+export type KeyLastUsageTrackingOperation = 'Decrypt' | 'DeriveSharedSecret' | 'Encrypt' | 'GenerateDataKey' | 'GenerateDataKeyPair' | 'GenerateDataKeyPairWithoutPlaintext' | 'GenerateDataKeyWithoutPlaintext' | 'GenerateMac' | 'ReEncrypt' | 'Sign' | 'Verify' | 'VerifyMac' | 'Decapsulate' | 'Encapsulate'
 
 export type KeyListEntry = {
   readonly KeyId?: string | undefined
@@ -471,13 +502,14 @@ export type KeyMetadata = {
   readonly MacAlgorithms?: readonly MacAlgorithmSpec[] | undefined
   readonly XksKeyConfiguration?: XksKeyConfigurationType | undefined
   readonly CurrentKeyMaterialId?: string | undefined
+  readonly EncapsulationAlgorithms?: readonly EncapsulationAlgorithmSpec[] | undefined
 }
 
-export type KeySpec = 'RSA_2048' | 'RSA_3072' | 'RSA_4096' | 'ECC_NIST_P256' | 'ECC_NIST_P384' | 'ECC_NIST_P521' | 'ECC_SECG_P256K1' | 'SYMMETRIC_DEFAULT' | 'HMAC_224' | 'HMAC_256' | 'HMAC_384' | 'HMAC_512' | 'SM2' | 'ML_DSA_44' | 'ML_DSA_65' | 'ML_DSA_87' | 'ECC_NIST_EDWARDS25519'
+export type KeySpec = 'RSA_2048' | 'RSA_3072' | 'RSA_4096' | 'ECC_NIST_P256' | 'ECC_NIST_P384' | 'ECC_NIST_P521' | 'ECC_SECG_P256K1' | 'SYMMETRIC_DEFAULT' | 'HMAC_224' | 'HMAC_256' | 'HMAC_384' | 'HMAC_512' | 'SM2' | 'ML_DSA_44' | 'ML_DSA_65' | 'ML_DSA_87' | 'ECC_NIST_EDWARDS25519' | 'ML_KEM_1024' | 'ML_KEM_512' | 'ML_KEM_768'
 
 export type KeyState = 'Creating' | 'Enabled' | 'Disabled' | 'PendingDeletion' | 'PendingImport' | 'PendingReplicaDeletion' | 'Unavailable' | 'Updating'
 
-export type KeyUsageType = 'SIGN_VERIFY' | 'ENCRYPT_DECRYPT' | 'GENERATE_VERIFY_MAC' | 'KEY_AGREEMENT'
+export type KeyUsageType = 'SIGN_VERIFY' | 'ENCRYPT_DECRYPT' | 'GENERATE_VERIFY_MAC' | 'KEY_AGREEMENT' | 'ENCAPSULATE_DECAPSULATE'
 
 export type ListAliasesRequest = {
   readonly KeyId?: string | undefined
@@ -797,6 +829,7 @@ export type Inputs = {
   CreateCustomKeyStore: CreateCustomKeyStoreRequest
   CreateGrant: CreateGrantRequest
   CreateKey: CreateKeyRequest
+  Decapsulate: DecapsulateRequest
   Decrypt: DecryptRequest
   DeleteAlias: DeleteAliasRequest
   DeleteCustomKeyStore: DeleteCustomKeyStoreRequest
@@ -809,6 +842,7 @@ export type Inputs = {
   DisconnectCustomKeyStore: DisconnectCustomKeyStoreRequest
   EnableKey: EnableKeyRequest
   EnableKeyRotation: EnableKeyRotationRequest
+  Encapsulate: EncapsulateRequest
   Encrypt: EncryptRequest
   GenerateDataKey: GenerateDataKeyRequest
   GenerateDataKeyPair: GenerateDataKeyPairRequest
@@ -854,6 +888,7 @@ export type Outputs = {
   CreateCustomKeyStore: CreateCustomKeyStoreResponse
   CreateGrant: CreateGrantResponse
   CreateKey: CreateKeyResponse
+  Decapsulate: DecapsulateResponse
   Decrypt: DecryptResponse
   DeleteAlias: Readonly<Record<never, never>>
   DeleteCustomKeyStore: DeleteCustomKeyStoreResponse
@@ -866,6 +901,7 @@ export type Outputs = {
   DisconnectCustomKeyStore: DisconnectCustomKeyStoreResponse
   EnableKey: Readonly<Record<never, never>>
   EnableKeyRotation: Readonly<Record<never, never>>
+  Encapsulate: EncapsulateResponse
   Encrypt: EncryptResponse
   GenerateDataKey: GenerateDataKeyResponse
   GenerateDataKeyPair: GenerateDataKeyPairResponse
