@@ -4,7 +4,7 @@ import type { EncryptionContext } from '../../core/envelope.ts'
 import { NO_CONTEXT } from '../../core/envelope.ts'
 import type { AlgorithmChoice } from '../../core/operation.ts'
 import { AwsError, unsupported, validationError } from './aws-error.ts'
-import type { EncryptionAlgorithmSpec, RecipientInfo } from './gen/types.ts'
+import type { EncryptionAlgorithmSpec, MacAlgorithmSpec, RecipientInfo } from './gen/types.ts'
 import { coreAlgorithm } from './names.ts'
 
 const GRANT_TOKEN = /^[A-Za-z0-9+/=_-]+$/
@@ -24,6 +24,13 @@ export function encryptionAlgorithm(wire: EncryptionAlgorithmSpec | undefined): 
   if (wire === undefined || wire === 'SYMMETRIC_DEFAULT') return 'envelope'
   const algorithm: Algorithm | undefined = coreAlgorithm(wire)
   if (algorithm === undefined) throw unsupported(`EncryptionAlgorithm ${wire} is not supported.`)
+  return algorithm
+}
+
+/** @throws AwsError for an algorithm of AWS's that is not there */
+export function macAlgorithm(wire: MacAlgorithmSpec): Algorithm {
+  const algorithm = coreAlgorithm(wire)
+  if (algorithm === undefined) throw unsupported(`MacAlgorithm ${wire} is not supported.`)
   return algorithm
 }
 

@@ -12,6 +12,9 @@ import { enableKeyBinding } from './enable-key.ts'
 import { enableKeyRotationBinding } from './enable-key-rotation.ts'
 import { encryptBinding } from './encrypt.ts'
 import { generateDataKeyBinding } from './generate-data-key.ts'
+import { generateDataKeyWithoutPlaintextBinding } from './generate-data-key-without-plaintext.ts'
+import { generateMacBinding } from './generate-mac.ts'
+import { generateRandomBinding } from './generate-random.ts'
 import { getKeyLastUsageBinding } from './get-key-last-usage.ts'
 import { getKeyPolicyBinding } from './get-key-policy.ts'
 import { getKeyRotationStatusBinding } from './get-key-rotation-status.ts'
@@ -30,6 +33,7 @@ import { untagResourceBinding } from './untag-resource.ts'
 import { updateAliasBinding } from './update-alias.ts'
 import { updateKeyDescriptionBinding } from './update-key-description.ts'
 import { verifyBinding } from './verify.ts'
+import { verifyMacBinding } from './verify-mac.ts'
 
 export const routes: readonly Route[] = [
   route(cancelKeyDeletionBinding),
@@ -44,6 +48,9 @@ export const routes: readonly Route[] = [
   route(enableKeyRotationBinding),
   route(encryptBinding),
   route(generateDataKeyBinding),
+  route(generateDataKeyWithoutPlaintextBinding),
+  route(generateMacBinding),
+  route(generateRandomBinding),
   route(getKeyLastUsageBinding),
   route(getKeyPolicyBinding),
   route(getKeyRotationStatusBinding),
@@ -62,4 +69,5 @@ export const routes: readonly Route[] = [
   route(updateAliasBinding),
   route(updateKeyDescriptionBinding),
   route(verifyBinding),
+  route(verifyMacBinding),
 ]

@@ -1,0 +1,22 @@
+import { generateMac } from '../../../core/ops/generate-mac.ts'
+import { checkGrantTokens, macAlgorithm } from '../crypto-input.ts'
+import { keyArn, parseKeyReference } from '../names.ts'
+import { bind, checkDryRun } from '../route.ts'
+
+export const generateMacBinding = bind({
+  wire: 'GenerateMac',
+  operation: generateMac,
+  toInput(wire, ctx) {
+    checkGrantTokens(wire.GrantTokens)
+    return {
+      key: parseKeyReference(wire.KeyId, ctx.realm),
+      algorithm: macAlgorithm(wire.MacAlgorithm),
+      message: wire.Message,
+      dryRun: wire.DryRun,
+    }
+  },
+  toOutput({ key, mac }, wire, ctx) {
+    checkDryRun(wire)
+    return { KeyId: keyArn(ctx.realm, key.id), Mac: mac, MacAlgorithm: wire.MacAlgorithm }
+  },
+})
