@@ -67,7 +67,7 @@ t.test('a recorded enumeration is named in its recorded order, with newer values
   )
   t.match(
     refusal('CreateKey', { KeyUsage: 'RANDOM' })[1],
-    '[ENCRYPT_DECRYPT, SIGN_VERIFY, GENERATE_VERIFY_MAC, KEY_AGREEMENT]',
+    '[ENCRYPT_DECRYPT, SIGN_VERIFY, GENERATE_VERIFY_MAC, KEY_AGREEMENT, ENCAPSULATE_DECAPSULATE]',
   )
 })
 
