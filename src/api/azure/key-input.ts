@@ -1,14 +1,20 @@
 /** What create, import and update have in common: operations, attributes, tags. */
 import type { Static } from '@sinclair/typebox'
 import type { KeyUse } from '../../core/algorithm.ts'
-import { invalidArgument } from '../../core/error.ts'
+import { invalidArgument, KmsError } from '../../core/error.ts'
 import type { VersionOptions } from '../../core/ops/material.ts'
-import { defaultKeyOps, isKeyOp, KEY_OPS, type KeyType } from './names.ts'
+import { defaultKeyOps, isKeyOp, isKeyType, KEY_OPS, type KeyType } from './names.ts'
 import { MAX_TAG_LENGTH, type UpdateKeyBody } from './schemas.ts'
 
 type Body = Static<typeof UpdateKeyBody>
 type Attributes = Body['attributes']
 type Tags = Body['tags']
+
+/** @throws KmsError unsupported_spec */
+export function keyType(kty: string): KeyType {
+  if (!isKeyType(kty)) throw new KmsError('unsupported_spec', { kty })
+  return kty
+}
 
 /** @throws KmsError invalid_argument: what a release policy is for is not there */
 export function refuseRelease({ release_policy }: Pick<Body, 'release_policy'>): void {

@@ -6,7 +6,7 @@ import { type Env, type Outcome, type RingInput, type RingTarget, ringOperation 
 import type { CryptoBackend, Stored, Write } from '../ports.ts'
 import { foldName } from '../schema.ts'
 import type { KeyView } from '../view.ts'
-import { checkSpec, dialectOf, generateVersion, type NewVersion, type VersionOptions } from './material.ts'
+import { checkSpec, dialectOf, makeVersion, type NewVersion, type VersionOptions } from './material.ts'
 
 const DAY = 86_400_000
 /** Google's default waiting time of a version's destruction. */
@@ -90,7 +90,7 @@ async function planKey(env: Env, target: RingTarget, input: CreateKeyInput): Pro
     ...(input.version?.algorithms && { algorithms: input.version.algorithms }),
     backend: backend.name,
     protection: backend.protection,
-    origin: 'generated',
+    origin: input.version?.material === undefined ? 'generated' : 'imported',
     createdBy: dialect,
     createdAt: env.now,
     updatedAt: env.now,
@@ -115,7 +115,7 @@ export async function createKeyIn(env: Env, target: RingTarget, input: CreateKey
   }
   let made: NewVersion | undefined
   if (key.current !== 0) {
-    made = await generateVersion(env, target.ring, key, key.current, input.version ?? {})
+    made = await makeVersion(env, target.ring, key, key.current, input.version ?? {})
     writes.push({ kind: 'insert', collection: 'versions', row: made.version })
   }
   const current: KeyVersion | undefined = made?.version

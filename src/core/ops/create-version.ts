@@ -3,7 +3,7 @@ import type { Key, KeyVersion, RotationKind } from '../key.ts'
 import { type Env, type KeyInput, type KeyTarget, keyOperation, type Outcome } from '../operation.ts'
 import { addDuration, nextRotation } from '../rotation.ts'
 import type { VersionView } from '../view.ts'
-import { generateVersion, type VersionOptions } from './material.ts'
+import { makeVersion, type VersionOptions } from './material.ts'
 
 export type CreateVersionInput = KeyInput & {
   /** Whether the new version signs and encrypts from now on. GCP leaves its primary where it is. */
@@ -22,14 +22,14 @@ export async function createVersionOf(
 ): Promise<Outcome<VersionView>> {
   const { revision, ...old } = target.key
   // No rotation in any dialect generates material for an imported key (design section 1).
-  if (old.origin !== 'generated')
+  if (old.origin !== 'generated' && input.version?.material === undefined)
     throw new KmsError('usage_mismatch', { usage: old.origin, operation: 'CreateVersion' })
   const number = old.versionCounter + 1
   // An asymmetric key has no primary in GCP: its first version is the only one the other dialects could use.
   const first = old.current === 0 && old.purpose !== 'encrypt_decrypt'
   const current = input.makeCurrent || first ? number : old.current
   const changed: Key = { ...old, ...patch, versionCounter: number, current, updatedAt: env.now }
-  const { version: made, undo } = await generateVersion(
+  const { version: made, undo } = await makeVersion(
     env,
     target.ring,
     changed,

@@ -1,10 +1,11 @@
-/** Making a version's key material: shared by create-key, create-version and put-key. */
+/** Making a version's key material: shared by create-key, create-version, put-key and import-key. */
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { ALGORITHM_NAMES, type Algorithm, type KeySpec, specHas } from '../algorithm.ts'
 import { KmsError } from '../error.ts'
 import type { Dialect, Key, KeyRing, KeyVersion } from '../key.ts'
 import type { Env } from '../operation.ts'
 import type { CallContext, CryptoBackend } from '../ports.ts'
+import type { Secret } from '../secret.ts'
 
 /** What a caller may set on a new version. */
 export type VersionOptions = {
@@ -13,6 +14,8 @@ export type VersionOptions = {
   readonly algorithms?: readonly Algorithm[] | undefined
   readonly notBefore?: number | undefined
   readonly expiresAt?: number | undefined
+  /** Imported instead of generated: raw for symmetric keys, PKCS#8 DER for asymmetric ones. */
+  readonly material?: Secret | undefined
 }
 
 /** @throws KmsError unsupported_spec where the backend can do nothing with the spec */
@@ -29,8 +32,18 @@ export function dialectOf(env: Env): Dialect {
 
 export type NewVersion = { readonly version: KeyVersion; readonly undo: () => Promise<void> }
 
-/** Generates material for version `number` of a key. `undo` destroys it again. */
-export async function generateVersion(
+/**
+ * Public halves are enough to tell asymmetric material apart. Symmetric material that was imported goes by its own bytes,
+ * so that the same bytes have the same id; generated material never leaves its backend, so that its id is drawn.
+ */
+function materialIdOf(spec: KeySpec, spki: Uint8Array | undefined, material: Secret | undefined): string {
+  if (spki !== undefined) return createHash('sha256').update(spki).digest('hex')
+  if (material === undefined) return randomBytes(32).toString('hex')
+  return material.use((bytes) => createHash('sha256').update(`trefoil material ${spec}\0`).update(bytes).digest('hex'))
+}
+
+/** Generates or imports material for version `number` of a key. `undo` destroys it again. */
+export async function makeVersion(
   env: Env,
   ring: KeyRing,
   key: Pick<Key, 'id' | 'spec' | 'backend' | 'algorithms'>,
@@ -39,7 +52,10 @@ export async function generateVersion(
 ): Promise<NewVersion> {
   const backend = env.backends.named(key.backend)
   const home = { ringId: ring.id, versionId: randomUUID() }
-  const { ref, spki } = await backend.generateKey(key.spec, home, env.call)
+  const { material } = options
+  const { ref, spki } = await (material === undefined
+    ? backend.generateKey(key.spec, home, env.call)
+    : backend.importKey(key.spec, material, home, env.call))
   const enabled = options.enabled !== false
   const algorithms = options.algorithms ?? key.algorithms
   const version: KeyVersion = {
@@ -47,9 +63,7 @@ export async function generateVersion(
     keyId: key.id,
     number,
     hexId: randomBytes(16).toString('hex'),
-    // Public halves are enough to tell asymmetric material apart; symmetric material never leaves its backend, so its
-    // id is drawn. Imported material gets an id of its own bytes instead.
-    materialId: spki === undefined ? randomBytes(32).toString('hex') : createHash('sha256').update(spki).digest('hex'),
+    materialId: materialIdOf(key.spec, spki, material),
     spec: key.spec,
     state: enabled ? 'enabled' : 'disabled',
     ...(!enabled && { disabledBy: dialectOf(env) }),

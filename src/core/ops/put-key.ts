@@ -1,7 +1,7 @@
 import { type KeyUse, purposesOf, usesOf } from '../algorithm.ts'
 import { invalidArgument, KmsError } from '../error.ts'
 import type { Key } from '../key.ts'
-import { type Env, type KeyTarget, type RingTarget, ringOperation } from '../operation.ts'
+import { type Env, type KeyTarget, type Outcome, type RingTarget, ringOperation } from '../operation.ts'
 import { foldName } from '../schema.ts'
 import type { KeyView } from '../view.ts'
 import { type CreateKeyInput, createKeyIn } from './create-key.ts'
@@ -32,15 +32,35 @@ export function checkUsesOf(env: Env, key: Key, uses: readonly KeyUse[]): void {
     throw invalidArgument('key_ops', `key ${key.name} has other operations`)
 }
 
+/**
+ * Material may be imported into a key of one's own dialect that was generated, which is an imported key from then on;
+ * another dialect fixes the origin at creation.
+ */
+function withOrigin(env: Env, key: Key, { version }: PutKeyInput): Partial<Key> {
+  if (version?.material === undefined || key.origin === 'imported') return {}
+  if (key.createdBy !== env.call.dialect || key.origin === 'external') {
+    throw invalidArgument('key', `key ${key.name} takes no imported material`)
+  }
+  return { origin: 'imported' }
+}
+
 async function newVersion(env: Env, target: RingTarget, key: KeyTarget['key'], input: PutKeyInput) {
   if (key.state === 'pending_deletion') throw new KmsError('key_deleted', { reference: key.name })
   checkSameKind(env, key, input)
   const patch: Partial<Key> = {
+    ...withOrigin(env, key, input),
     ...(input.uses !== undefined && { uses: input.uses }),
     ...(input.tags !== undefined && { tags: { ...key.tags, [dialectOf(env)]: input.tags } }),
   }
   const keyTarget: KeyTarget = { ...target, key, current: undefined }
   return createVersionOf(env, keyTarget, { makeCurrent: true, version: input.version }, patch)
+}
+
+/** A new key, or a new current version of the key that has the name: for import-key as well. */
+export async function putKeyIn(env: Env, target: RingTarget, input: PutKeyInput): Promise<Outcome<KeyView>> {
+  const key = await env.store.find('keys', 'name', [target.ring.id, foldName(input.name)])
+  if (key !== undefined) return newVersion(env, target, key, input)
+  return createKeyIn(env, target, { ...input, uses: input.uses ?? input.defaultUses })
 }
 
 /**
@@ -50,9 +70,5 @@ async function newVersion(env: Env, target: RingTarget, key: KeyTarget['key'], i
 export const putKey = ringOperation<PutKeyInput, KeyView>({
   name: 'PutKey',
   action: 'create-key',
-  async run(env, target, input) {
-    const key = await env.store.find('keys', 'name', [target.ring.id, foldName(input.name)])
-    if (key !== undefined) return newVersion(env, target, key, input)
-    return createKeyIn(env, target, { ...input, uses: input.uses ?? input.defaultUses })
-  },
+  run: putKeyIn,
 })

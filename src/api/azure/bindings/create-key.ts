@@ -4,12 +4,11 @@ import { invalidArgument, KmsError } from '../../../core/error.ts'
 import { putKey } from '../../../core/ops/put-key.ts'
 import { bindBody } from '../binding.ts'
 import { keyBundle } from '../bundle.ts'
-import { checkTags, namedUses, refuseRelease, versionOptions } from '../key-input.ts'
+import { checkTags, keyType, namedUses, refuseRelease, versionOptions } from '../key-input.ts'
 import {
   CURVES,
   defaultKeyOps,
   isCurve,
-  isKeyType,
   isReservedName,
   isRsaSize,
   KEY_OPS,
@@ -23,11 +22,6 @@ type Body = Static<typeof CreateKeyBody>
 
 const DEFAULT_RSA_SIZE = 2048
 const PUBLIC_EXPONENT = 65_537
-
-function keyType(kty: string): KeyType {
-  if (!isKeyType(kty)) throw new KmsError('unsupported_spec', { kty })
-  return kty
-}
 
 function specOf(kty: KeyType, body: Body): KeySpec {
   if (kty === 'EC' || kty === 'EC-HSM') {

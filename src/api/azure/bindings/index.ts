@@ -7,6 +7,7 @@ import { getDeletedKey } from './get-deleted-key.ts'
 import { getKey } from './get-key.ts'
 import { getRandomBytes } from './get-random-bytes.ts'
 import { getRotationPolicy } from './get-rotation-policy.ts'
+import { importKey } from './import-key.ts'
 import { listDeletedKeys } from './list-deleted-keys.ts'
 import { listKeyVersions } from './list-key-versions.ts'
 import { listKeys } from './list-keys.ts'
@@ -23,6 +24,7 @@ import { wrapKey } from './wrap-key.ts'
 /** The single source of routes, validation and the coverage table. */
 export const BINDINGS: readonly BoundOperation[] = [
   createKey,
+  importKey,
   getKey,
   listKeys,
   listKeyVersions,

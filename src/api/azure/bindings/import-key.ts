@@ -1,0 +1,36 @@
+import { KmsError } from '../../../core/error.ts'
+import { importKey as operation } from '../../../core/ops/import-key.ts'
+import { bindBody } from '../binding.ts'
+import { keyBundle } from '../bundle.ts'
+import { importedMaterial } from '../jwk.ts'
+import { checkTags, keyType, namedUses, refuseRelease, versionOptions } from '../key-input.ts'
+import { defaultKeyOps, isReservedName, KEY_OPS, parseKeyName } from '../names.ts'
+import { ImportKeyBody } from '../schemas.ts'
+
+export const importKey = bindBody(
+  operation,
+  ImportKeyBody,
+)({
+  wire: 'importKey',
+  method: 'PUT',
+  paths: ['/keys/:name', '/keys/:name/'],
+  toInput({ name, body }) {
+    const kty = keyType(body.key.kty)
+    refuseRelease(body)
+    if (isReservedName(name)) throw new KmsError('name_reserved', { reference: name })
+    return {
+      ring: { by: 'default' },
+      name: parseKeyName(name),
+      ...importedMaterial(kty, body.key),
+      protection: body.Hsm === true || kty.endsWith('-HSM') ? 'hsm' : 'software',
+      uses: namedUses(body.key.key_ops, kty),
+      defaultUses: defaultKeyOps(kty).map((op) => KEY_OPS[op]),
+      tags: checkTags(body.tags),
+      version: versionOptions(body.attributes),
+    }
+  },
+  toOutput({ key, current }, { base }) {
+    if (current === undefined) throw new KmsError('internal')
+    return keyBundle(base, key, current)
+  },
+})
