@@ -95,6 +95,8 @@ export type Key = {
   readonly destroyDelay: number
   /** Azure: days a deleted key stays recoverable. */
   readonly recoverableDays: number
+  /** What new versions are made of where that differs from the current one's kind; absent: the key's own. */
+  readonly template?: Pick<Key, 'spec' | 'algorithms'>
   readonly rotation?: RotationPolicy
   /** When the clock makes the next current version; absent: never. */
   readonly nextRotationAt?: number

@@ -65,3 +65,22 @@ export function nextRotation(key: Key, version: KeyVersion, scheduled: boolean, 
   if (!scheduled || key.nextRotationAt === undefined || policy.rotate === undefined) return key.nextRotationAt
   return nextOfSchedule(key.nextRotationAt, policy.rotate.duration, now)
 }
+
+/** A rotation by the calendar alone (GCP): at `nextAt`, and every `period` ms from then on; once without a period. */
+export type Schedule = { readonly period?: number | undefined; readonly nextAt?: number | undefined }
+
+/** The schedule that a key has; of a policy in other terms, its next date. */
+export function scheduleOf({ rotation, nextRotationAt: nextAt }: Pick<Key, 'rotation' | 'nextRotationAt'>): Schedule {
+  const rotate = rotation?.rotate
+  const period = rotate?.from === 'creation' && rotate.duration.months === 0 ? rotate.duration.ms : undefined
+  return { period, nextAt }
+}
+
+/** A key's fields for a schedule. */
+export function scheduled({ period, nextAt }: Schedule, now: number): Pick<Key, 'rotation' | 'nextRotationAt'> {
+  const rotate = period === undefined ? undefined : ({ from: 'creation', duration: { months: 0, ms: period } } as const)
+  return {
+    ...(rotate && { rotation: { rotate, anchor: 'schedule', createdAt: now, updatedAt: now } }),
+    ...(nextAt !== undefined && { nextRotationAt: nextAt }),
+  }
+}

@@ -139,10 +139,6 @@ both('keys that can not be', async (t, client) => {
     await create({ purpose: Purpose.RAW_ENCRYPT_DECRYPT, versionTemplate: { algorithm: Algorithm.AES_256_GCM } }),
     'UNIMPLEMENTED',
   )
-  t.equal(
-    await create({ ...encrypt, rotationSchedule: { case: 'rotationPeriod', value: { seconds: 2592000n } } }),
-    'UNIMPLEMENTED',
-  )
   t.equal(await create({ ...encrypt, importOnly: true }), 'UNIMPLEMENTED')
   t.equal(await create({ ...encrypt, labels: { 'Not A Label': 'x' } }), 'INVALID_ARGUMENT')
   t.equal(await create({ ...encrypt, destroyScheduledDuration: { seconds: 60n } }), 'INVALID_ARGUMENT')

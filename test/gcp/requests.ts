@@ -65,6 +65,16 @@ export async function validRequests(world: World): Promise<Record<string, () => 
       cryptoKeyVersion: { ...(await version()), state: 2 },
       updateMask: { paths: ['state'] },
     }),
+    UpdateCryptoKey: async () => ({
+      cryptoKey: {
+        name: await symmetric(),
+        labels: { team: 'alpha' },
+        nextRotationTime: { seconds: 4_000_000_000n },
+        rotationSchedule: { case: 'rotationPeriod', value: { seconds: 86_400n } },
+      },
+      updateMask: { paths: ['labels', 'rotation_period', 'next_rotation_time'] },
+    }),
+    UpdateCryptoKeyPrimaryVersion: async () => ({ name: await symmetric(), cryptoKeyVersionId: '1' }),
     DestroyCryptoKeyVersion: version,
     RestoreCryptoKeyVersion: async () => ({ name: (await restorable()).name }),
     GetPublicKey: still({ name: `${signing}/cryptoKeyVersions/1`, publicKeyFormat: 1 }),

@@ -66,7 +66,7 @@ const ERRORS = {
   invalid_argument: [
     'INVALID_ARGUMENT',
     'INVALID_ARGUMENT',
-    ({ params }) => `Invalid ${params.field}: ${params.reason}.`,
+    ({ params }) => `Invalid ${snake(String(params.field))}: ${params.reason}.`,
   ],
   malformed_reference: ['INVALID_ARGUMENT', 'INVALID_RESOURCE_NAME', () => 'The resource name is malformed.'],
   payload_too_large: [

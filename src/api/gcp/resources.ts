@@ -14,6 +14,7 @@ import {
   KeyRingSchema,
 } from './gen/google/cloud/kms/v1/resources_pb.js'
 import { renderKey, renderRing, renderVersion } from './names.ts'
+import { scheduleFields } from './schedule.ts'
 
 /** Keys that Google's contract has no words for are not shown; a single version of another key may be one. */
 export const algorithmNumber = (key: Key, chosen: Pick<KeyVersion, 'spec' | 'algorithms'>): GcpAlgorithm =>
@@ -60,8 +61,9 @@ export function keyMessage(view: KeyView, ctx: WireContext): CryptoKey {
     ...primaryOf(view, ctx),
     purpose: purposeOf(key),
     createTime: timestampFromMs(key.createdAt),
-    versionTemplate: { protectionLevel: protectionOf(key), algorithm: algorithmNumber(key, key) },
+    versionTemplate: { protectionLevel: protectionOf(key), algorithm: algorithmNumber(key, key.template ?? key) },
     labels: { ...key.tags.gcp },
+    ...scheduleFields(key),
     importOnly: key.origin === 'imported',
     destroyScheduledDuration: {
       seconds: BigInt(Math.floor(key.destroyDelay / 1000)),

@@ -4,6 +4,7 @@ import { invalidArgument, KmsError } from '../error.ts'
 import { DIALECTS, type Dialect, type Key, type KeyVersion, UUID } from '../key.ts'
 import { type Env, type Outcome, type RingInput, type RingTarget, ringOperation } from '../operation.ts'
 import type { CryptoBackend, Stored, Write } from '../ports.ts'
+import { type Schedule, scheduled } from '../rotation.ts'
 import { foldName } from '../schema.ts'
 import type { KeyView } from '../view.ts'
 import { checkSpec, dialectOf, makeVersion, type NewVersion, type VersionOptions } from './material.ts'
@@ -33,6 +34,7 @@ export type CreateKeyInput = RingInput & {
   /** GCP skip_initial_version_creation. Default false. */
   readonly withoutVersion?: boolean | undefined
   readonly version?: VersionOptions | undefined
+  readonly schedule?: Schedule | undefined
 }
 
 type KeyPlan = { readonly key: Key; readonly tombstone: Stored<{ id: string }> | undefined }
@@ -102,6 +104,7 @@ async function planKey(env: Env, target: RingTarget, input: CreateKeyInput): Pro
     ...(input.awsPolicy !== undefined && { awsPolicy: input.awsPolicy }),
     destroyDelay: input.destroyDelay ?? DESTROY_DELAY,
     recoverableDays: input.recoverableDays ?? RECOVERABLE_DAYS,
+    ...(input.schedule && scheduled(input.schedule, env.now)),
   }
   return { key, tombstone }
 }

@@ -28,11 +28,17 @@ export async function createVersionOf(
   // An asymmetric key has no primary in GCP: its first version is the only one the other dialects could use.
   const first = old.current === 0 && old.purpose !== 'encrypt_decrypt'
   const current = input.makeCurrent || first ? number : old.current
-  const changed: Key = { ...old, ...patch, versionCounter: number, current, updatedAt: env.now }
+  const changed: Key = {
+    ...(current === number ? ownTemplate(old) : old),
+    ...patch,
+    versionCounter: number,
+    current,
+    updatedAt: env.now,
+  }
   const { version: made, undo } = await makeVersion(
     env,
     target.ring,
-    changed,
+    { ...changed, ...changed.template },
     number,
     withLifetime(env, changed, input),
   )
@@ -49,6 +55,13 @@ export async function createVersionOf(
     undo,
     subject: { key, version },
   }
+}
+
+/** The key of a version that is made by its template and becomes the current one. */
+function ownTemplate({ template, ...key }: Key): Key {
+  if (template === undefined) return key
+  const { algorithms: _, ...rest } = key
+  return { ...rest, ...template }
 }
 
 /** The policy's lifetime ends a new version where the caller gave no date. */

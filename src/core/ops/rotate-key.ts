@@ -5,7 +5,7 @@ import type { KeyView, VersionView } from '../view.ts'
 import { createVersionOf } from './create-version.ts'
 
 /** Rotation for encryption alone: AWS and GCP rotate no other key. @throws KmsError unsupported_operation */
-export function checkKind({ key }: KeyTarget, kind: RotatableKeys): void {
+export function checkKind({ key }: Pick<KeyView, 'key'>, kind: RotatableKeys): void {
   if (kind === 'symmetric' && key.purpose !== 'encrypt_decrypt') {
     throw new KmsError('unsupported_operation', { spec: key.spec, usage: key.purpose })
   }
@@ -13,7 +13,7 @@ export function checkKind({ key }: KeyTarget, kind: RotatableKeys): void {
 }
 
 /** @throws KmsError unsupported_operation */
-export function checkRotatable(target: KeyTarget, kind: RotatableKeys): void {
+export function checkRotatable(target: Pick<KeyView, 'key'>, kind: RotatableKeys): void {
   checkKind(target, kind)
   const { key } = target
   if (key.origin !== 'generated') throw new KmsError('unsupported_operation', { origin: key.origin })

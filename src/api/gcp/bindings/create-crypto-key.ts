@@ -1,5 +1,6 @@
 import type { Duration } from '@bufbuild/protobuf/wkt'
 import { type CreateKeyInput, createKey } from '../../../core/ops/create-key.ts'
+import type { WireContext } from '../../surface.ts'
 import {
   type AlgorithmRow,
   CORE_PURPOSES,
@@ -15,6 +16,7 @@ import { type CreateCryptoKeyRequest, KeyManagementService } from '../gen/google
 import { checkLabels } from '../labels.ts'
 import { checkId, parseRing, ringReference } from '../names.ts'
 import { keyMessage } from '../resources.ts'
+import { readSchedule } from '../schedule.ts'
 import { badArgument, RpcError } from '../status.ts'
 
 const DAY_SECONDS = 86_400
@@ -43,12 +45,7 @@ function readDestroyDelay(duration: Duration | undefined): number | undefined {
 
 /** What Google has and this server does not is refused, never accepted and forgotten. */
 function refuseUnsupported(request: CreateCryptoKeyRequest, key: CryptoKey): void {
-  const scheduled = key.rotationSchedule.case !== undefined || key.nextRotationTime !== undefined
-  if (scheduled && key.purpose !== GcpPurpose.ENCRYPT_DECRYPT) {
-    throw badArgument('Only a CryptoKey with purpose ENCRYPT_DECRYPT can have a rotation schedule.')
-  }
   const unsupported = {
-    rotation_period: scheduled,
     import_only: key.importOnly,
     crypto_key_backend: key.cryptoKeyBackend !== '',
     key_access_justifications_policy: key.keyAccessJustificationsPolicy !== undefined,
@@ -64,7 +61,7 @@ function checkProtection(row: AlgorithmRow, level: ProtectionLevel): void {
   }
 }
 
-function toInput(request: CreateCryptoKeyRequest): CreateKeyInput {
+function toInput(request: CreateCryptoKeyRequest, { now }: WireContext): CreateKeyInput {
   const key = request.cryptoKey
   if (key === undefined) throw badArgument('The crypto_key field is required.')
   const purpose = readPurpose(key.purpose)
@@ -82,6 +79,7 @@ function toInput(request: CreateCryptoKeyRequest): CreateKeyInput {
     tags: checkLabels(key.labels),
     destroyDelay: readDestroyDelay(key.destroyScheduledDuration),
     withoutVersion: request.skipInitialVersionCreation,
+    schedule: readSchedule(key, now),
     version: row.algorithm === undefined ? {} : { algorithms: [row.algorithm] },
   }
 }

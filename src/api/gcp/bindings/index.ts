@@ -21,6 +21,8 @@ import { listLocationsBinding } from './list-locations.ts'
 import { macSignBinding } from './mac-sign.ts'
 import { macVerifyBinding } from './mac-verify.ts'
 import { restoreCryptoKeyVersionBinding } from './restore-crypto-key-version.ts'
+import { updateCryptoKeyBinding } from './update-crypto-key.ts'
+import { updateCryptoKeyPrimaryVersionBinding } from './update-crypto-key-primary-version.ts'
 import { updateCryptoKeyVersionBinding } from './update-crypto-key-version.ts'
 
 export const BINDINGS: readonly BoundMethod[] = [
@@ -45,5 +47,7 @@ export const BINDINGS: readonly BoundMethod[] = [
   macSignBinding,
   macVerifyBinding,
   restoreCryptoKeyVersionBinding,
+  updateCryptoKeyPrimaryVersionBinding,
   updateCryptoKeyVersionBinding,
+  updateCryptoKeyBinding,
 ]
