@@ -44,6 +44,7 @@ export const ERROR_CODES = [
   'invalid_ciphertext',
   'incorrect_key',
   'invalid_signature',
+  'invalid_backup',
   // who asks
   'unauthenticated', // params: reason
   'access_denied', // params: action

@@ -28,6 +28,12 @@ export type EncryptParams = {
   readonly aad: Uint8Array
 }
 
+/** Moving material between homes, for backups that the core seals. Its bytes are in the backend's own form. */
+export type PortableKeys = {
+  exportKey(key: KeyHandle, ctx: CallContext): Promise<Secret>
+  adoptKey(spec: KeySpec, exported: Secret, home: KeyHome, ctx: CallContext): Promise<KeyRef>
+}
+
 /**
  * A place where keys live and are used. Outputs are canonical: ECDSA is raw r‖s, an envelope encryption is ciphertext
  * followed by its 16-byte tag. Verification needs no backend (core/verify.ts does it from the public key).
@@ -38,6 +44,8 @@ export type EncryptParams = {
  */
 export interface CryptoBackend {
   readonly name: string
+  /** Undefined where material never leaves, so that its keys can't be backed up (a token). */
+  readonly portable: PortableKeys | undefined
   readonly protection: 'software' | 'hsm'
   supports(spec: KeySpec, algorithm: Algorithm): boolean
   generateKey(spec: KeySpec, home: KeyHome, ctx: CallContext): Promise<{ ref: KeyRef; spki?: Uint8Array }>

@@ -3,8 +3,17 @@ import { createHmac, type KeyObject, sign } from 'node:crypto'
 import { promisify } from 'node:util'
 import { type Algorithm, type AlgorithmRow, algorithmRow, type KeySpec, specHas, specRow } from '../core/algorithm.ts'
 import { KmsError } from '../core/error.ts'
-import type { CallContext, CryptoBackend, EncryptParams, KeyHandle, KeyHome, KeyRef, SignInput } from '../core/ports.ts'
-import type { Secret } from '../core/secret.ts'
+import type {
+  CallContext,
+  CryptoBackend,
+  EncryptParams,
+  KeyHandle,
+  KeyHome,
+  KeyRef,
+  PortableKeys,
+  SignInput,
+} from '../core/ports.ts'
+import { Secret } from '../core/secret.ts'
 import { requireDigestLength, requireMessage } from '../core/sign-input.ts'
 import * as ecdsa from './ecdsa.ts'
 import * as envelope from './envelope.ts'
@@ -25,6 +34,10 @@ export interface RingKeySource {
 export class SoftwareBackend implements CryptoBackend {
   readonly name = 'software'
   readonly protection = 'software'
+  readonly portable: PortableKeys = {
+    exportKey: (handle, ctx) => asKmsErrors(() => this.#export(handle, ctx)),
+    adoptKey: (spec, exported, home, ctx) => asKmsErrors(() => this.#adopt(spec, exported, home, ctx)),
+  }
   readonly #ringKeys: RingKeySource
   readonly #cache = new KeyCache(CACHED_KEYS)
   readonly #random = new RandomPool()
@@ -151,6 +164,18 @@ export class SoftwareBackend implements CryptoBackend {
     } finally {
       material.bytes.fill(0)
     }
+  }
+
+  async #export(handle: KeyHandle, ctx: CallContext): Promise<Secret> {
+    requireLive(ctx)
+    const ringKey = await this.#ringKeys.get(handle.ringId)
+    return new Secret(openKey(ringKey, handle, handle.spec, handle.ref))
+  }
+
+  async #adopt(spec: KeySpec, exported: Secret, home: KeyHome, ctx: CallContext): Promise<KeyRef> {
+    requireLive(ctx)
+    const ringKey = await this.#ringKeys.get(home.ringId)
+    return exported.use((bytes) => sealKey(ringKey, home, spec, bytes))
   }
 
   async #open(handle: KeyHandle, ctx: CallContext): Promise<KeyObject> {

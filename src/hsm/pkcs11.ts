@@ -25,6 +25,7 @@ const refName = (ref: KeyRef): string => Buffer.from(ref.buffer, ref.byteOffset,
 export class Pkcs11Backend implements CryptoBackend {
   readonly name: string
   readonly protection = 'hsm'
+  readonly portable = undefined
   readonly client: TokenClient
   readonly #publicKeys = new Lru<KeyObject>(CACHED_PUBLIC_KEYS)
 

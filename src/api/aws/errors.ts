@@ -108,6 +108,7 @@ const AWS_ERRORS = {
     () => 'The key ID in the request does not identify a CMK that can perform this operation.',
   ],
   invalid_signature: [400, 'KMSInvalidSignatureException', silent],
+  invalid_backup: [400, 'ValidationException', silent],
   unauthenticated: [400, 'MissingAuthenticationTokenException', () => 'Missing Authentication Token'],
   access_denied: [
     400,

@@ -25,6 +25,8 @@ type Route = {
   /** All the forms clients use; the first one is the documented one. */
   readonly paths: readonly [string, ...string[]]
   readonly status?: 200 | 204
+  /** Where it is not the server's, bytes. */
+  readonly bodyLimit?: number
 }
 
 /** A binding with its types closed over, as routes and tables need it. */
@@ -95,4 +97,5 @@ const routeOf = (binding: Route & { readonly wire: string }, operation: { readon
   method: binding.method,
   paths: binding.paths,
   status: binding.status ?? 200,
+  ...(binding.bodyLimit !== undefined && { bodyLimit: binding.bodyLimit }),
 })

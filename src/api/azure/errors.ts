@@ -123,6 +123,7 @@ const AZURE_ERRORS = {
   invalid_ciphertext: wrongBytes,
   incorrect_key: wrongBytes,
   invalid_signature: wrongBytes,
+  invalid_backup: bad(() => 'Backup blob contains invalid or corrupt version.'),
   unauthenticated: {
     status: 401,
     code: 'Unauthorized',

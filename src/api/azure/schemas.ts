@@ -84,6 +84,10 @@ export const RotationPolicyBody = Type.Object({
   attributes: Type.Optional(Type.Object({ expiryTime: Period })),
 })
 
+/** What a backup of 500 versions takes. */
+export const MAX_BACKUP_BYTES = 8 * 1024 * 1024
+export const RestoreBody = Type.Object({ value: Type.String({ minLength: 1, maxLength: MAX_BACKUP_BYTES }) })
+
 export const RandomBody = Type.Object({ count: Type.Integer({ minimum: 1, maximum: 128 }) })
 
 /** encrypt, decrypt, wrapkey, unwrapkey, and sign, whose value is a digest. */

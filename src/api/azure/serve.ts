@@ -61,7 +61,10 @@ function addBinding(app: FastifyInstance, { kernel, clock, settings }: SurfaceSe
     const output = await binding.serve(kernel, readRequest(request, origin), ctx, call)
     return reply.code(binding.status ?? 200).send(output)
   }
-  for (const url of binding.paths) app.route({ method: binding.method, url, exposeHeadRoute: false, handler })
+  const { method, bodyLimit } = binding
+  for (const url of binding.paths) {
+    app.route({ method, url, exposeHeadRoute: false, handler, ...(bodyLimit !== undefined && { bodyLimit }) })
+  }
 }
 
 /** What Azure has and this dialect doesn't, below its own roots. The challenge comes first there too. */

@@ -151,6 +151,7 @@ const ERRORS = {
   invalid_ciphertext: undecryptable('the ciphertext is invalid.'),
   incorrect_key: undecryptable("verify that 'name' refers to the correct CryptoKey."),
   invalid_signature: ['INVALID_ARGUMENT', 'INVALID_SIGNATURE', () => 'The signature is invalid.'],
+  invalid_backup: ['INVALID_ARGUMENT', 'INVALID_BACKUP', () => 'The backup is invalid.'],
   unauthenticated: [
     'UNAUTHENTICATED',
     'CREDENTIALS_MISSING',

@@ -1,4 +1,5 @@
 import type { BoundOperation } from '../binding.ts'
+import { backupKey } from './backup-key.ts'
 import { createKey } from './create-key.ts'
 import { decrypt } from './decrypt.ts'
 import { deleteKey } from './delete-key.ts'
@@ -13,6 +14,7 @@ import { listKeyVersions } from './list-key-versions.ts'
 import { listKeys } from './list-keys.ts'
 import { purgeKey } from './purge-key.ts'
 import { recoverKey } from './recover-key.ts'
+import { restoreKey } from './restore-key.ts'
 import { rotateKey } from './rotate-key.ts'
 import { sign } from './sign.ts'
 import { unwrapKey } from './unwrap-key.ts'
@@ -30,6 +32,8 @@ export const BINDINGS: readonly BoundOperation[] = [
   listKeyVersions,
   updateKey,
   rotateKey,
+  backupKey,
+  restoreKey,
   getRotationPolicy,
   updateRotationPolicy,
   getRandomBytes,
