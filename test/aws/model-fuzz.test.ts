@@ -29,6 +29,8 @@ async function world(aws: TestAws): Promise<Known> {
   return {
     KeyId,
     TargetKeyId: KeyId,
+    SourceKeyId: KeyId,
+    DestinationKeyId: KeyId,
     AliasName: ['alias/one', 'alias/two', 'alias/x/y'],
     CiphertextBlob: [CiphertextBlob],
     // RSA generation is slow; the larger sizes add nothing here.

@@ -304,7 +304,7 @@ t.test('what AWS has and Trefoil does not is refused, never ignored', async (t) 
     ['Decrypt', { KeyId: id, CiphertextBlob: 'aGk=', DryRun: true, DryRunModifiers: ['IGNORE_CIPHERTEXT'] }],
     ['Sign', { KeyId: signing, Message: 'aGk=', SigningAlgorithm: 'ML_DSA_SHAKE_256', MessageType: 'EXTERNAL_MU' }],
     ['Sign', { KeyId: signing, Message: 'aGk=', SigningAlgorithm: 'SM2DSA' }],
-    ['ReEncrypt', {}],
+    ['ReplicateKey', {}],
     ['Encapsulate', {}],
   ]
   for (const [operation, body] of cases) {

@@ -54,7 +54,7 @@ t.test('bodies that are none, and requests for nothing', async (t) => {
 t.test('answers carry a request id and AWS’s content type', async (t) => {
   const aws = await makeAws()
   t.teardown(() => aws.close())
-  for (const operation of ['ListKeys', 'DescribeKey', 'Nonsense', 'ReEncrypt']) {
+  for (const operation of ['ListKeys', 'DescribeKey', 'Nonsense', 'ReplicateKey']) {
     const { headers, status } = await aws.ask(operation)
     t.match(headers['x-amzn-requestid'], /^[0-9a-f-]{36}$/)
     t.equal(headers['content-type'], 'application/x-amz-json-1.1')
@@ -98,7 +98,7 @@ t.test('who asked is recorded; enforce lets nobody in', async (t) => {
 
   const closed = await makeAws('enforce')
   t.teardown(() => closed.close())
-  for (const operation of ['ListKeys', 'CreateKey', 'ReEncrypt']) {
+  for (const operation of ['ListKeys', 'CreateKey', 'ReplicateKey']) {
     t.equal(await closed.refusal(operation), 'MissingAuthenticationTokenException: Missing Authentication Token')
   }
 })

@@ -12,7 +12,7 @@ const files = execFileSync('git', ['ls-files', 'src', 'test'], { cwd: ROOT, enco
 const sources = files.filter((name) => name.startsWith('src/'))
 const read = (name: string): string => readFileSync(join(ROOT, name), 'utf8')
 const importsOf = (name: string): readonly string[] =>
-  [...read(name).matchAll(/(?:from|import\()\s*'([^']+)'/g)].map(([, target = '']) => target)
+  [...read(name).matchAll(/(?:from\s+|import\(\s*)'([^']+)'/g)].map(([, target = '']) => target)
 
 /** What each folder may import besides itself, packages and Node's own modules. */
 const DIRECTION: Readonly<Record<string, readonly string[]>> = {

@@ -59,7 +59,8 @@ function serialize(output: Readonly<Record<string, unknown>>): string {
   return JSON.stringify(wire)
 }
 
-function routeOf<N extends InputName>(wire: N, operations: readonly string[], handle: Handle<N>): Route {
+/** For a wire operation that no binding can be: `operations` names those of the core that `handle` runs. */
+export function routeOf<N extends InputName>(wire: N, operations: readonly string[], handle: Handle<N>): Route {
   const validate: Validator<N> = validatorOf(wire)
   return {
     wire,

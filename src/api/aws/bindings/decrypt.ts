@@ -1,7 +1,7 @@
 import { decrypt } from '../../../core/ops/decrypt.ts'
-import { unsupported, validationError } from '../aws-error.ts'
+import { materialIdFor, readCiphertext, refuseDryRunModifiers, sourceKey } from '../ciphertext.ts'
 import { checkGrantTokens, encryptionAlgorithm, encryptionContext, refuseRecipient } from '../crypto-input.ts'
-import { keyArn, parseKeyReference } from '../names.ts'
+import { keyArn } from '../names.ts'
 import { bind, checkDryRun } from '../route.ts'
 
 export const decryptBinding = bind({
@@ -10,22 +10,12 @@ export const decryptBinding = bind({
   toInput(wire, ctx) {
     checkGrantTokens(wire.GrantTokens)
     refuseRecipient(wire.Recipient)
-    if (wire.DryRunModifiers !== undefined && wire.DryRunModifiers.length > 0) {
-      throw unsupported('DryRunModifiers is not supported.')
-    }
+    refuseDryRunModifiers(wire.DryRunModifiers)
     const algorithm = encryptionAlgorithm(wire.EncryptionAlgorithm)
-    if (wire.CiphertextBlob === undefined) {
-      throw validationError(
-        "1 validation error detected: Value null at 'ciphertextBlob' failed to satisfy constraint: Member must not be null",
-      )
-    }
-    if (wire.KeyId === undefined && algorithm !== 'envelope') {
-      throw validationError('KeyId is required to decrypt with an asymmetric KMS key.')
-    }
     return {
-      key: wire.KeyId === undefined ? undefined : parseKeyReference(wire.KeyId, ctx.realm),
+      ciphertext: readCiphertext(wire.CiphertextBlob),
+      key: sourceKey(wire.KeyId, 'KeyId', algorithm, ctx.realm),
       algorithm,
-      ciphertext: wire.CiphertextBlob,
       context: encryptionContext(wire.EncryptionContext, algorithm),
       dryRun: wire.DryRun,
     }
@@ -37,7 +27,7 @@ export const decryptBinding = bind({
       KeyId: keyArn(ctx.realm, key.id),
       Plaintext: plaintext,
       EncryptionAlgorithm: algorithm,
-      ...(algorithm === 'SYMMETRIC_DEFAULT' && { KeyMaterialId: version.materialId }),
+      KeyMaterialId: materialIdFor(algorithm, version),
     }
   },
 })

@@ -25,6 +25,7 @@ import { listKeyRotationsBinding } from './list-key-rotations.ts'
 import { listKeysBinding } from './list-keys.ts'
 import { listResourceTagsBinding } from './list-resource-tags.ts'
 import { putKeyPolicyBinding } from './put-key-policy.ts'
+import { reEncryptRoute } from './re-encrypt.ts'
 import { rotateKeyOnDemandBinding } from './rotate-key-on-demand.ts'
 import { scheduleKeyDeletionBinding } from './schedule-key-deletion.ts'
 import { signBinding } from './sign.ts'
@@ -61,6 +62,7 @@ export const routes: readonly Route[] = [
   route(listKeysBinding),
   route(listResourceTagsBinding),
   route(putKeyPolicyBinding),
+  reEncryptRoute,
   route(rotateKeyOnDemandBinding),
   route(scheduleKeyDeletionBinding),
   route(signBinding),
