@@ -1,7 +1,7 @@
 /** Requests made from the service model: legal ones, and the same with one thing wrong. */
 import { SHAPES } from '../../src/api/aws/gen/shapes.ts'
 import type { Shape, StringShape } from '../../src/api/aws/shape.ts'
-import type { Random } from './random.ts'
+import type { Random } from '../support/random.ts'
 
 const shapeOf = (name: string): Shape => (SHAPES as Readonly<Record<string, Shape>>)[name] as Shape
 
