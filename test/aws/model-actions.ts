@@ -1,6 +1,6 @@
 /** The steps of the random sequences: each asks the service and the reference model, and compares. */
 import { deepStrictEqual } from 'node:assert/strict'
-import type { Random } from './random.ts'
+import type { Random } from '../support/random.ts'
 import { DAY, type Kind, type Model, type ModelKey, unknownAlias, unknownKey } from './reference-model.ts'
 import { ACCOUNT, arnOf, REGION, type TestAws, UNKNOWN_ID } from './support.ts'
 

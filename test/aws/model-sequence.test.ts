@@ -4,7 +4,7 @@
  */
 import t from 'tap'
 import { ACTIONS, checkEverything, type Sequence } from './model-actions.ts'
-import { Random, seedOf } from './random.ts'
+import { Random, seedOf } from '../support/random.ts'
 import { Model } from './reference-model.ts'
 import { makeAws } from './support.ts'
 
