@@ -132,8 +132,14 @@ async function auditKeys({ store, sealer }: Vault): Promise<{ key: KeyObject; si
   return { key, signer: createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }) }
 }
 
-/** Needs the data directory to itself, as a server does. */
+/** Needs the data directory to itself, as a server does. @throws Problem where there is no installation: looking makes none */
 export async function verifyInstallation(config: Config): Promise<AuditVerdict> {
+  if (!isInstalled(config)) {
+    throw new Problem(
+      `there is no installation in ${config.dataDir}, and so no audit log to verify`,
+      'point TREFOIL_DATA_DIR, or dataDir in the configuration file, at the data directory of the server',
+    )
+  }
   const closers = new Closers()
   try {
     const { key, signer } = await auditKeys(await openVault(config, createLogger(config.log), closers))
@@ -150,7 +156,7 @@ export type Trefoil = {
   readonly store: Store
   readonly realm: Realm
   readonly log: Logger
-  /** Opens the listeners. */
+  /** Does what fell due since the last stop, then opens the listeners. Whoever only looks (doctor) does not start. */
   start(): Promise<readonly BoundListener[]>
   /** Finishes what is in flight, then closes everything. */
   stop(): Promise<void>
@@ -206,9 +212,12 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
     }),
   })
   closers.add(async () => void (await server.stop()))
-  await kernel.start()
-  await due.settle()
-  return { server, kernel, store, realm, log, start: () => server.start(), stop: () => closers.run() }
+  const start = async (): Promise<readonly BoundListener[]> => {
+    await kernel.start()
+    await due.settle()
+    return server.start()
+  }
+  return { server, kernel, store, realm, log, start, stop: () => closers.run() }
 }
 
 function readiness(

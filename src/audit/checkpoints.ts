@@ -52,7 +52,7 @@ export class CheckpointSink {
     for (const { checkpoint, complete, offset } of readCheckpoints(file, publicKey)) {
       // Unfinished when the process died: the record it stood for is in the log.
       if (!complete) break
-      if (checkpoint === undefined || checkpoint.seq < (this.#last?.seq ?? 0)) {
+      if (checkpoint === undefined || checkpoint.seq <= (this.#last?.seq ?? 0)) {
         throw new StartError(
           `${this.#path} has a line at byte ${offset} that this installation did not write: it was tampered with or belongs to another installation; restore it, or move it and the audit log away`,
         )

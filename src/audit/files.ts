@@ -11,6 +11,7 @@ import {
   readdirSync,
   readSync,
   statSync,
+  unlinkSync,
   write,
 } from 'node:fs'
 import { dirname } from 'node:path'
@@ -103,7 +104,13 @@ export const NODE_FILES: AuditFiles = {
   open: (path) => new NodeFile(openSync(path, 'r+')),
   create: (path) => {
     const fd = openSync(path, 'wx+', 0o600)
-    syncDirectoryOf(path)
+    try {
+      syncDirectoryOf(path)
+    } catch (error) {
+      closeSync(fd)
+      unlinkSync(path)
+      throw error
+    }
     return new NodeFile(fd)
   },
   identify: (path) => {

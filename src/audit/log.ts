@@ -139,14 +139,14 @@ export class ChainedAuditLog implements AuditLog {
       text += `${encoded.line}\n`
       head = encoded.head
     }
-    await this.#withDeadline(this.#writer.append(Buffer.from(text)))
+    const bytes = Buffer.from(text)
+    await this.#withDeadline(this.#writer.append(bytes))
+    this.#writer.accept(bytes)
     this.#head = head
   }
 
   async #nextSegment(): Promise<void> {
-    const next = SegmentWriter.create(this.#files, this.#options.directory, this.#head)
-    this.#writer.close()
-    this.#writer = next
+    this.#replaceWriter(SegmentWriter.create(this.#files, this.#options.directory, this.#head))
   }
 
   /** A disk that hangs fails the batch; what it may still do to the file is waited for before the file is trusted again. */
@@ -184,9 +184,9 @@ export class ChainedAuditLog implements AuditLog {
   async #recover(): Promise<void> {
     try {
       await this.#pendingWrite
-      const writer = (await this.#writer.reopen(this.#head)) ?? (await this.#continueElsewhere())
-      this.#writer.close()
-      this.#writer = writer
+      const reopened = await this.#writer.reopen(this.#head)
+      if (reopened === undefined) await this.#continueElsewhere()
+      else this.#replaceWriter(reopened)
       this.#failure = undefined
       this.#options.warn('the audit log can be written again')
     } catch {
@@ -194,11 +194,16 @@ export class ChainedAuditLog implements AuditLog {
     }
   }
 
-  async #continueElsewhere(): Promise<SegmentWriter> {
+  /** The new file is ours before it is proven: what fails now is tried again on it, since its name is taken. */
+  async #continueElsewhere(): Promise<void> {
     this.#files.makeDirectory(this.#options.directory)
-    const writer = SegmentWriter.create(this.#files, this.#options.directory, this.#head)
-    await writer.prove()
-    return writer
+    this.#replaceWriter(SegmentWriter.create(this.#files, this.#options.directory, this.#head))
+    await this.#writer.prove()
+  }
+
+  #replaceWriter(writer: SegmentWriter): void {
+    this.#writer.close()
+    this.#writer = writer
   }
 
   #scheduleCheckpoint(): void {

@@ -32,13 +32,20 @@ export class SegmentWriter {
     return this.#length
   }
 
-  /** Resolves when the bytes are durable in the file that has our name. */
+  /**
+   * Resolves when the bytes are durable in the file that has our name. They are part of the chain once `accept` says so:
+   * a write that outlives its deadline must not move the end behind which the next attempt begins.
+   */
   async append(bytes: Uint8Array): Promise<void> {
     await this.#file.write(bytes, this.#length)
     await this.#file.sync()
     const found = this.#files.identify(this.#path)
     if (found === undefined || found.inode !== this.#inode) throw new Error('the audit file is gone')
     if (found.size !== this.#length + bytes.length) throw new Error('the audit file was changed by somebody else')
+  }
+
+  /** The bytes appended last are acknowledged. */
+  accept(bytes: Uint8Array): void {
     this.#length += bytes.length
   }
 

@@ -28,11 +28,17 @@ function loadCheckpoints(
   const signed = new Map<number, Checkpoint>()
   if (files.identify(checkpoints) === undefined) return signed
   const file = files.open(checkpoints)
+  let last = 0
   try {
     for (const { checkpoint, complete, offset } of readCheckpoints(file, publicKey)) {
       if (!complete) break
       if (checkpoint === undefined)
         throw new Broken(`the checkpoint at byte ${offset} of ${checkpoints} is not signed by this installation`)
+      if (checkpoint.seq <= last)
+        throw new Broken(
+          `the checkpoint at byte ${offset} of ${checkpoints} is out of its order: it follows that of record ${last}`,
+        )
+      last = checkpoint.seq
       signed.set(checkpoint.seq, checkpoint)
     }
   } finally {
@@ -44,7 +50,7 @@ function loadCheckpoints(
 function checkLine(key: KeyObject, head: Head, line: Line, segment: Segment): Head {
   const where = `in ${segment.path} at byte ${line.offset}`
   const parsed = parseLine(line.bytes)
-  if (parsed === undefined) throw new Broken(`record ${head.seq + 1} ${where} is damaged`)
+  if (parsed === undefined || !line.complete) throw new Broken(`record ${head.seq + 1} ${where} is damaged`)
   if (parsed.seq > head.seq + 1)
     throw new Broken(`record ${head.seq + 1} is missing ${where}: record ${parsed.seq} follows record ${head.seq}`)
   if (parsed.seq <= head.seq)

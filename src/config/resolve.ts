@@ -121,7 +121,8 @@ function declaredListener(
   const common = {
     address,
     port: declared.port,
-    loopback: isLoopback(address),
+    // Whoever reaches the proxy reaches a listener behind it.
+    loopback: isLoopback(address) && declared.behindProxy !== true,
     dialects: declared.dialects ?? DIALECTS,
   }
   if (declared.tls !== undefined) {
@@ -158,11 +159,11 @@ function checkPorts(listeners: readonly ListenerConfig[]): void {
 function checkExposure(listeners: readonly ListenerConfig[], auth: Config['auth']): void {
   for (const listener of listeners) {
     if (listener.loopback) continue
-    const open = listener.dialects.find((dialect) => auth[dialect] === 'off')
+    const open = listener.dialects.find((dialect) => auth[dialect] !== 'enforce')
     if (open === undefined) continue
     throw new Problem(
-      `auth.${open} is off, but other machines can reach the listener ${authority(listener.address, listener.port)}`,
-      `bind it to 127.0.0.1, leave ${open} out of its dialects, or set auth.${open} to permissive or enforce`,
+      `auth.${open} is ${auth[open]}, but other machines can reach the listener ${authority(listener.address, listener.port)}`,
+      `bind it to 127.0.0.1 without behindProxy, leave ${open} out of its dialects, or set auth.${open} to enforce`,
     )
   }
 }

@@ -2,8 +2,8 @@
 import t, { type Test } from 'tap'
 import { routes } from '../../src/api/aws/bindings/index.ts'
 import { OPERATIONS } from '../../src/api/aws/gen/operations.ts'
-import { broken, type Json, type Known, structure } from './model-requests.ts'
 import { Random, seedOf } from '../support/random.ts'
+import { broken, type Json, type Known, structure } from './model-requests.ts'
 import { type Answer, arnOf, makeAws, type TestAws, UNKNOWN_ID } from './support.ts'
 
 const LEGAL_ROUNDS = 12

@@ -3,8 +3,8 @@
  * word by word. TREFOIL_TEST_SEED repeats a run, TEST_LONG makes it a long one.
  */
 import t from 'tap'
-import { ACTIONS, checkEverything, type Sequence } from './model-actions.ts'
 import { Random, seedOf } from '../support/random.ts'
+import { ACTIONS, checkEverything, type Sequence } from './model-actions.ts'
 import { Model } from './reference-model.ts'
 import { makeAws } from './support.ts'
 

@@ -151,7 +151,18 @@ t.test('what contradicts itself is refused', async (t) => {
       'auth.aws is off, but other machines can reach the listener 0.0.0.0:7400',
       '127.0.0.1',
     ],
-    [{ TREFOIL_HOST: '::' }, '[::]:7400', 'permissive'],
+    [{ TREFOIL_HOST: '::' }, '[::]:7400', 'set auth.aws to enforce'],
+    [
+      {
+        TREFOIL_HOST: '::',
+        TREFOIL_AUTH_AWS: 'permissive',
+        TREFOIL_AUTH_AZURE: 'enforce',
+        TREFOIL_AUTH_GCP: 'enforce',
+      },
+      'auth.aws is permissive',
+      'set auth.aws to enforce',
+    ],
+    [{ TREFOIL_LISTENERS: '[{ port: 7400, behindProxy: true }]' }, '127.0.0.1:7400', 'behindProxy'],
     [
       { TREFOIL_HOST: '0.0.0.0', TREFOIL_AUTH_AWS: 'enforce', TREFOIL_AUTH_GCP: 'enforce' },
       'auth.azure is off',

@@ -375,7 +375,7 @@ t.test('the developer’s endpoints are absent where others can reach them', asy
 const address = outside()
 const alone = address === undefined && 'this machine has no address but loopback'
 t.test('nor on listeners of the dev profile that others can reach', { skip: alone }, async (t) => {
-  const modes = { TREFOIL_AUTH_AWS: 'permissive', TREFOIL_AUTH_AZURE: 'permissive', TREFOIL_AUTH_GCP: 'permissive' }
+  const modes = { TREFOIL_AUTH_AWS: 'enforce', TREFOIL_AUTH_AZURE: 'enforce', TREFOIL_AUTH_GCP: 'enforce' }
   const { plain } = await startServer(t, { env: { ...modes, TREFOIL_HOST: address ?? '' } })
   t.equal((await ask(plain.url, '/_/clock')).status, 404)
   t.equal((await ask(plain.url, '/_/reset', {}, '')).status, 404)

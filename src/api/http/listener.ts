@@ -50,8 +50,10 @@ function createHttp2(options: ListenerOptions): http2.Http2Server {
   })
   server.on('request', options.handler)
   server.on('stream', (stream) => {
-    // Twice the limit, so that a request that ran into its deadline is answered and not cut off.
-    stream.setTimeout(2 * limits.requestTimeoutMs, () => stream.close(http2.constants.NGHTTP2_CANCEL))
+    // Twice the limit, so that a request that ran into its deadline is answered and not cut off. A timer of its own: the
+    // stream's would begin anew with every byte that a slow client sends.
+    const timer = setTimeout(() => stream.close(http2.constants.NGHTTP2_CANCEL), 2 * limits.requestTimeoutMs).unref()
+    stream.once('close', () => clearTimeout(timer))
   })
   // Node destroys the session itself; without a listener the error would end the process.
   server.on('sessionError', () => {})
