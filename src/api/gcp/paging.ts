@@ -1,11 +1,13 @@
-/** page_size, page_token and what else lists may be asked for. */
+/** page_size, page_token, filter and order_by of lists. */
+import { createHash } from 'node:crypto'
+import type { DescMessage } from '@bufbuild/protobuf'
 import type { Paging } from '../../core/ops/list-keys.ts'
-import { crc32c } from '../codec/crc32c.ts'
-import { badField, RpcError } from './status.ts'
+import { type Matches, readFilter } from './filter.ts'
+import { badField } from './status.ts'
 
 const DEFAULT_SIZE = 100
 const MAX_SIZE = 1000
-const TAG_BYTES = 4
+const TAG_BYTES = 8
 
 export type PageRequest = {
   readonly pageSize: number
@@ -14,38 +16,59 @@ export type PageRequest = {
   readonly orderBy?: string
 }
 
-/** Four bytes that tie a token to its list, so that a token of another one is refused and not misread. */
-function tagOf(list: string, after: Buffer): Buffer {
-  const tag = Buffer.alloc(TAG_BYTES)
-  tag.writeUInt32BE(crc32c(Buffer.concat([Buffer.from(`${list}\n`), after])))
-  return tag
+/** Ties a token to its list, filter and order: one of another request is refused and not misread. */
+function tagOf(list: string, { filter = '', orderBy = '' }: PageRequest, after: string): Buffer {
+  const bound = JSON.stringify([list, filter, orderBy, after])
+  return createHash('sha256').update(bound).digest().subarray(0, TAG_BYTES)
 }
 
-function readToken(list: string, token: string): string {
-  const bytes = Buffer.from(token, 'base64url')
-  const after = bytes.subarray(TAG_BYTES)
-  if (bytes.length <= TAG_BYTES || !tagOf(list, after).equals(bytes.subarray(0, TAG_BYTES))) {
-    throw badField('page_token', 'Invalid value for field page_token: it is not a token of this list.')
+function readToken(list: string, request: PageRequest): string {
+  const bytes = Buffer.from(request.pageToken, 'base64url')
+  const after = bytes.subarray(TAG_BYTES).toString('utf8')
+  if (after === '' || !tagOf(list, request, after).equals(bytes.subarray(0, TAG_BYTES))) {
+    throw badField('page_token', 'Invalid value for field page_token: it is not a token of this list and filter.')
   }
-  return after.toString('utf8')
+  return after
+}
+
+function readOrder(orderBy: string): Paging['order'] {
+  const [field = '', direction = 'asc', ...rest] = orderBy.trim().split(/\s+/, 4)
+  if (field === '') return 'ascending'
+  const known = direction === 'asc' || direction === 'desc'
+  if (field === 'name' && known && rest.length === 0) return direction === 'asc' ? 'ascending' : 'descending'
+  throw badField('order_by', 'Invalid value for field order_by: it must be "name" or "name desc".')
 }
 
 /**
  * @param list the list's own name, the parent's and the collection's
- * @throws RpcError INVALID_ARGUMENT; UNIMPLEMENTED for a filter or an order
+ * @throws RpcError INVALID_ARGUMENT
  */
 export function readPaging(list: string, request: PageRequest): Paging {
-  const { pageSize, pageToken, filter = '', orderBy = '' } = request
-  if (filter !== '') throw new RpcError('UNIMPLEMENTED', 'The filter field is not supported.')
-  if (orderBy !== '') throw new RpcError('UNIMPLEMENTED', 'The order_by field is not supported.')
+  const { pageSize, pageToken, orderBy = '' } = request
   if (pageSize < 0) throw badField('page_size', 'Invalid value for field page_size: it must not be negative.')
-  const limit = Math.min(pageSize === 0 ? DEFAULT_SIZE : pageSize, MAX_SIZE)
-  return pageToken === '' ? { limit } : { limit, after: readToken(list, pageToken) }
+  const paging = { limit: Math.min(pageSize === 0 ? DEFAULT_SIZE : pageSize, MAX_SIZE), order: readOrder(orderBy) }
+  return pageToken === '' ? paging : { ...paging, after: readToken(list, request) }
+}
+
+/** A list's filter over what its rows are shown as. @throws RpcError INVALID_ARGUMENT */
+export function readMatches<T>(
+  { filter = '' }: PageRequest,
+  desc: DescMessage,
+  render: (row: T) => Parameters<Matches>[0],
+): { readonly matches?: (row: T) => boolean } {
+  const matches = readFilter(filter, desc)
+  return matches === undefined ? {} : { matches: (row) => matches(render(row)) }
+}
+
+/** The fields that end every page; the total is of the whole list, and not said of a filtered one. */
+export function pageEnd(list: string, request: PageRequest, page: { next?: string; total: number }) {
+  const { next, total } = page
+  const filtered = (request.filter ?? '').trim() !== ''
+  return { nextPageToken: writeToken(list, request, next), totalSize: filtered ? 0 : total }
 }
 
 /** The field next_page_token: empty on the last page. */
-export function writeToken(list: string, next: string | undefined): string {
+export function writeToken(list: string, request: PageRequest, next: string | undefined): string {
   if (next === undefined) return ''
-  const after = Buffer.from(next)
-  return Buffer.concat([tagOf(list, after), after]).toString('base64url')
+  return Buffer.concat([tagOf(list, request, next), Buffer.from(next)]).toString('base64url')
 }

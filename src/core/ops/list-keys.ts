@@ -7,7 +7,7 @@ import {
   realmOperation,
   ringOperation,
 } from '../operation.ts'
-import type { Stored } from '../ports.ts'
+import type { Order, Stored } from '../ports.ts'
 import { sortable } from '../schema.ts'
 import type { KeyView } from '../view.ts'
 
@@ -15,10 +15,17 @@ export type Paging = {
   /** `next` of an earlier page. */
   readonly after?: string | undefined
   readonly limit: number
+  /** Of names and numbers; ascending unless said. */
+  readonly order?: Order | undefined
 }
+/** Rows that one page of a filtered list looks at; a page that found less than it may hold goes on with the next. */
+export const MAX_SCAN = 2000
+
 export type ListKeysOptions = Paging & {
   /** Rows that the dialect can't express are left out here, so that pages stay full. */
   readonly include?: (key: Key) => boolean
+  /** Which of the keys that are shown the caller asks for. */
+  readonly matches?: (view: KeyView) => boolean
 }
 export type KeyList = { readonly keys: readonly KeyView[]; readonly next?: string; readonly total: number }
 
@@ -27,14 +34,16 @@ type Scan = (after: string | undefined, limit: number) => Promise<{ rows: readon
 async function collect(env: Env, target: RealmTarget, options: ListKeysOptions, scan: Scan) {
   const keys: KeyView[] = []
   let after = options.after
+  let scanned = 0
   do {
     const page = await scan(after, options.limit - keys.length)
+    scanned += page.rows.length
     for (const key of page.rows) {
       const view = options.include?.(key) === false ? undefined : await viewOf(env, target, key)
-      if (view !== undefined) keys.push(view)
+      if (view !== undefined && options.matches?.(view) !== false) keys.push(view)
     }
     after = page.next
-  } while (after !== undefined && keys.length < options.limit)
+  } while (after !== undefined && keys.length < options.limit && scanned < MAX_SCAN)
   return { keys, ...(after !== undefined && { next: after }) }
 }
 
@@ -66,7 +75,9 @@ export const listRingKeys = ringOperation<RingInput & ListKeysOptions, KeyList>(
   async run(env, target, input): Promise<Outcome<KeyList>> {
     const { store } = env
     const prefix = [target.ring.id]
-    const page = await collect(env, target, input, (after, limit) => store.page('keys', 'name', prefix, after, limit))
+    const page = await collect(env, target, input, (after, limit) =>
+      store.page('keys', 'name', prefix, after, limit, input.order),
+    )
     return { output: { ...page, total: await store.count('keys', 'name', prefix) } }
   },
 })

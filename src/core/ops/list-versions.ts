@@ -1,13 +1,15 @@
 import type { KeyVersion } from '../key.ts'
 import { type KeyInput, keyOperation } from '../operation.ts'
-import type { KeyView } from '../view.ts'
+import type { KeyView, VersionView } from '../view.ts'
 import { checkExpected, type GetKeyInput } from './get-key.ts'
-import type { Paging } from './list-keys.ts'
+import { MAX_SCAN, type Paging } from './list-keys.ts'
 
 export type ListVersionsInput = KeyInput &
   Paging &
   Pick<GetKeyInput, 'expect'> & {
     readonly include?: (version: KeyVersion) => boolean
+    /** Which of those the caller asks for. */
+    readonly matches?: (view: VersionView) => boolean
   }
 export type VersionList = KeyView & {
   readonly versions: readonly KeyVersion[]
@@ -22,12 +24,17 @@ export const listVersions = keyOperation<ListVersionsInput, VersionList>({
   async run(env, target, input) {
     checkExpected(target, input.expect)
     const versions: KeyVersion[] = []
+    const wanted = (version: KeyVersion): boolean =>
+      input.include?.(version) !== false && input.matches?.({ ...target, version }) !== false
     let after = input.after
+    let scanned = 0
     do {
-      const page = await env.store.page('versions', 'number', [target.key.id], after, input.limit - versions.length)
-      versions.push(...page.rows.filter((version) => input.include?.(version) !== false))
+      const limit = input.limit - versions.length
+      const page = await env.store.page('versions', 'number', [target.key.id], after, limit, input.order)
+      scanned += page.rows.length
+      versions.push(...page.rows.filter(wanted))
       after = page.next
-    } while (after !== undefined && versions.length < input.limit)
+    } while (after !== undefined && versions.length < input.limit && scanned < MAX_SCAN)
     const total = await env.store.count('versions', 'number', [target.key.id])
     return { output: { ...target, versions, total, ...(after !== undefined && { next: after }) } }
   },

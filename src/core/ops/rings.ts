@@ -3,10 +3,14 @@ import type { KeyRing, Realm } from '../key.ts'
 import { DIALECTS } from '../key.ts'
 import { type RingInput, type RingTarget, realmOperation, ringOperation } from '../operation.ts'
 import { newRing } from '../provision.ts'
-import type { Paging } from './list-keys.ts'
+import { MAX_SCAN, type Paging } from './list-keys.ts'
 import { dialectOf } from './material.ts'
 
 export type RingView = { readonly realm: Realm; readonly ring: KeyRing }
+export type ListRingsInput = Paging & {
+  /** Which of the rings that are shown the caller asks for. */
+  readonly matches?: (ring: KeyRing) => boolean
+}
 export type RingList = {
   readonly realm: Realm
   readonly rings: readonly KeyRing[]
@@ -36,14 +40,23 @@ export const getRing = ringOperation<RingInput, RingTarget>({
 })
 
 /** The realm's rings that the caller's dialect may see, by name. */
-export const listRings = realmOperation<Paging, RingList>({
+export const listRings = realmOperation<ListRingsInput, RingList>({
   name: 'ListRings',
   action: 'list-rings',
-  async run(env, { realm }, { after, limit }) {
+  async run(env, { realm }, { after: start, limit, order, matches }) {
     const { dialect } = env.call
-    const page = await env.store.page('rings', 'name', [realm.id], after, limit)
-    const rings = page.rows.filter((ring) => dialect === 'system' || ring.dialects.includes(dialect))
+    const wanted = (ring: KeyRing): boolean =>
+      (dialect === 'system' || ring.dialects.includes(dialect)) && matches?.(ring) !== false
+    const rings: KeyRing[] = []
+    let after = start
+    let scanned = 0
+    do {
+      const page = await env.store.page('rings', 'name', [realm.id], after, limit - rings.length, order)
+      scanned += page.rows.length
+      rings.push(...page.rows.filter(wanted))
+      after = page.next
+    } while (after !== undefined && rings.length < limit && scanned < MAX_SCAN)
     const total = await env.store.count('rings', 'name', [realm.id])
-    return { output: { realm, rings, total, ...(page.next !== undefined && { next: page.next }) } }
+    return { output: { realm, rings, total, ...(after !== undefined && { next: after }) } }
   },
 })

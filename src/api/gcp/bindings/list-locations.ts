@@ -12,8 +12,8 @@ export const listLocationsBinding = bind(Locations.method.listLocations, {
   permission: 'cloudkms.locations.list',
   resource: ({ name }) => ({ ...parseProject('name', name), location: HOME }),
   toInput: (request) => ({ project: parseProject('name', request.name).project, ...readPaging(request.name, request) }),
-  toOutput: ({ realms, next }, { name }) => ({
+  toOutput: ({ realms, next }, request) => ({
     locations: realms.flatMap(({ gcp }) => (gcp === undefined ? [] : [locationMessage(gcp)])),
-    nextPageToken: writeToken(name, next),
+    nextPageToken: writeToken(request.name, request, next),
   }),
 })
