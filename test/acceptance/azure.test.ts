@@ -5,30 +5,13 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { type RunningTrefoil, startTrefoil } from '../support/process.ts'
 import { softHsmMissing, startSoftHsm } from '../support/softhsm.ts'
+import { runAzureClient } from './azure-tools.ts'
 
-const TENANT = '00000000-0000-0000-0000-000000000001'
 const run = promisify(execFile)
 const ROOT = join(import.meta.dirname, '../..')
 
-type Report = Readonly<Record<string, Readonly<Record<string, unknown>>>>
-
-/** The unmodified client, in a process that trusts the server's CA and goes through its plain port as a proxy. */
-async function report(server: RunningTrefoil, env: Record<string, string> = {}): Promise<Report> {
-  const tlsPort = new URL(server.tlsUrl).port
-  const { stdout } = await run(process.execPath, [join(import.meta.dirname, 'azure-client.ts')], {
-    cwd: ROOT,
-    env: {
-      PATH: process.env.PATH,
-      NODE_EXTRA_CA_CERTS: server.caFile,
-      AUTHORITY: `https://localhost:${tlsPort}`,
-      TENANT,
-      VAULT_URL: `https://default.vault.localhost:${tlsPort}`,
-      PROXY_PORT: new URL(server.plainUrl).port,
-      ...env,
-    },
-  })
-  return JSON.parse(stdout)
-}
+const report = (server: RunningTrefoil, env: Record<string, string> = {}) =>
+  runAzureClient('azure-client.ts', server, env)
 
 const ALGORITHMS = ['ES256', 'ES384', 'ES512', 'ES256K', 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512']
 const ENCRYPTIONS = { RSA1_5: true, 'RSA-OAEP': true, 'RSA-OAEP-256': true }
