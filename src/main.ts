@@ -188,6 +188,7 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
     store,
     backends,
     sealer,
+    ringKeys,
     audit,
     authorizer,
     clock,

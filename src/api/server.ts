@@ -234,7 +234,7 @@ class HttpServer implements Server {
 
   #fail(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const failure = toKmsError(error, this.#parts.config.limits.bodyBytes)
-    if (failure.code === 'internal') request.log.error({ err: failure, req: request.raw }, 'request failed')
+    if (failure.code === 'internal') request.log.error({ err: failure, req: request }, 'request failed')
     return this.#render(failure, request, reply)
   }
 

@@ -32,6 +32,7 @@ const FIELDS = [
   'realm',
   'ring',
   'key',
+  'secret',
   'version',
   'algorithm',
   'decision',

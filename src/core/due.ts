@@ -5,9 +5,10 @@
 import { randomUUID } from 'node:crypto'
 import type { Kernel } from './kernel.ts'
 import type { Key, KeyVersion } from './key.ts'
-import type { Call, KeyInput, Operation, VersionInput } from './operation.ts'
+import type { Call, KeyInput, Operation, SecretInput, VersionInput } from './operation.ts'
 import { destroyDueVersion } from './ops/destroy-version.ts'
 import { purgeDueKey } from './ops/purge-key.ts'
+import { purgeDueSecret } from './ops/purge-secret.ts'
 import { rotateDueKey } from './ops/rotate-key.ts'
 import type { Clock, Store, Stored, Write } from './ports.ts'
 import type { CollectionName, IndexName, Rows } from './schema.ts'
@@ -91,6 +92,14 @@ const SOURCES: readonly Source[] = [
     operation: destroyDueVersion,
     input: versionOf,
     realm: async (row, store) => (await store.get('keys', row.keyId))?.realmId,
+  }),
+  source({
+    collection: 'secrets',
+    index: 'due',
+    at: (row) => row.deletion?.dueAt,
+    operation: purgeDueSecret,
+    input: ({ id }): SecretInput => ({ secret: { by: 'id', id } }),
+    realm: async (row) => row.realmId,
   }),
   source({
     collection: 'keys',

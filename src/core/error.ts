@@ -22,6 +22,10 @@ export const ERROR_CODES = [
   'key_exists', // params: reference
   'key_deleted', // params: reference — the name belongs to a key that waits for its deletion
   'alias_exists', // params: reference
+  'secret_not_found', // params: reference
+  'secret_exists', // params: reference
+  'secret_deleted', // params: reference — the name belongs to a secret that waits to be purged
+  'secret_not_deleted', // params: reference
   'name_reserved', // params: reference — UUID-shaped, or retired
   // its state
   'key_disabled',
@@ -34,6 +38,7 @@ export const ERROR_CODES = [
   'version_disabled', // params: state
   'version_state', // params: state — the version's state does not allow the operation
   'version_destroyed',
+  'secret_disabled',
   // what it can do
   'usage_mismatch', // params: usage, operation
   'unsupported_operation', // params: spec, usage or origin — keys of its kind don't have the operation

@@ -55,6 +55,8 @@ export async function emptyStore(
   await empty(store, 'keys', 'name')
   await empty(store, 'tombstones', 'name')
   await empty(store, 'lastUses', 'all')
+  await empty(store, 'secretVersions', 'number')
+  await empty(store, 'secrets', 'name')
   await empty(store, 'rings', 'all')
   await empty(store, 'realms', 'all')
   const home = await store.get('meta', BUILT_IN_REALM)

@@ -16,6 +16,9 @@ import type {
   KeyTarget,
   Operation,
   Outcome,
+  SecretInput,
+  SecretOperation,
+  SecretTarget,
   UseOperation,
   UseTarget,
   VersionOperation,
@@ -25,11 +28,13 @@ import { Outbox } from './outbox.ts'
 import type { AuditLog, AuditRecord, Authorizer, Clock, Sealer, Store, Write } from './ports.ts'
 import type { KeyReference } from './reference.ts'
 import { Resolver } from './resolver.ts'
+import type { RingKeys } from './ring-keys.ts'
 
 export type KernelDeps = {
   readonly store: Store
   readonly backends: Backends
   readonly sealer: Sealer
+  readonly ringKeys: Pick<RingKeys, 'get'>
   readonly audit: AuditLog
   readonly authorizer: Authorizer
   readonly clock: Clock
@@ -48,6 +53,7 @@ const NOT_FOUND: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'key_not_found',
   'version_not_found',
   'alias_not_found',
+  'secret_not_found',
 ])
 
 /** What one request has come to know, for its audit record and its error. */
@@ -57,7 +63,7 @@ type Trace = {
   readonly ticks: number
   decision: AuditRecord['decision']
   realm?: string
-  target?: Partial<VersionTarget>
+  target?: Partial<VersionTarget & SecretTarget>
   algorithm?: string
   use?: KeyUse
 }
@@ -126,8 +132,7 @@ export class Kernel {
   async #attempt<I, O>(operation: Operation<I, O>, input: I, call: Call, trace: Trace): Promise<Outcome<O>> {
     for (let attempt = 1; ; attempt++) {
       const outcome = await this.#run(operation, input, call, trace)
-      if (outcome.subject !== undefined)
-        trace.target = { ...trace.target, ...(outcome.subject as Partial<VersionTarget>) }
+      if (outcome.subject !== undefined) trace.target = { ...trace.target, ...(outcome.subject as Trace['target']) }
       if (outcome.writes === undefined || outcome.writes.length === 0) return outcome
       try {
         await this.#outbox.commit(outcome.writes, record(operation, call, trace, 'ok'))
@@ -141,8 +146,8 @@ export class Kernel {
   }
 
   async #run<I, O>(operation: Operation<I, O>, input: I, call: Call, trace: Trace): Promise<Outcome<O>> {
-    const { store, backends, sealer, clock } = this.#deps
-    const env: Env = { store, backends, sealer, clock, lastUses: this.#lastUses, call, now: clock.now() }
+    const { store, backends, sealer, ringKeys, clock } = this.#deps
+    const env: Env = { store, backends, sealer, ringKeys, clock, lastUses: this.#lastUses, call, now: clock.now() }
     switch (operation.target) {
       case 'realm': {
         const { realm } = await this.#found(() => this.#resolver.scope(call), operation.action, call, trace)
@@ -161,6 +166,8 @@ export class Kernel {
         return operation.run(env, await this.#keyTarget(operation, input as never, call, trace), input as never)
       case 'version':
         return operation.run(env, await this.#versionTarget(operation, input as never, call, trace), input as never)
+      case 'secret':
+        return operation.run(env, await this.#secretTarget(operation, input as never, call, trace), input as never)
       case 'use':
         return operation.run(env, await this.#useTarget(operation, input, env, trace), input)
     }
@@ -215,6 +222,27 @@ export class Kernel {
     return { ...target, version }
   }
 
+  async #secretTarget(
+    operation: SecretOperation<never, unknown>,
+    input: SecretInput,
+    call: Call,
+    trace: Trace,
+  ): Promise<SecretTarget> {
+    const resolve = async () => {
+      const scope = await this.#resolver.scope(call)
+      trace.realm = scope.realm.id
+      return this.#resolver.secret(scope, input.secret, call)
+    }
+    const target = await this.#found(resolve, operation.action, call, trace)
+    trace.target = target
+    await this.#decide(operation.action, call, trace)
+    checkSecretLife(target, operation)
+    const secretVersion = await this.#resolver.secretVersion(target.secret, input.version)
+    trace.target = { ...target, secretVersion }
+    if (operation.enabledOnly === true && !secretVersion.enabled) throw new KmsError('secret_disabled')
+    return { ...target, secretVersion }
+  }
+
   async #useTarget<I, O>(operation: UseOperation<I, O>, input: I, env: Env, trace: Trace): Promise<UseTarget> {
     const located = operation.locate(input)
     // The key that the caller named answers first: whether it is there, and whether he may.
@@ -236,7 +264,7 @@ export class Kernel {
   }
 
   async #decide(action: string, call: Call, trace: Trace): Promise<void> {
-    const { ring, key } = trace.target ?? {}
+    const { ring, key, secret } = trace.target ?? {}
     const decision = await this.#deps.authorizer.decide({
       principal: call.principal,
       dialect: call.dialect,
@@ -244,6 +272,7 @@ export class Kernel {
       realmId: trace.realm ?? '',
       ...(ring && { ringId: ring.id }),
       ...(key && { keyId: key.id }),
+      ...(secret && { secretId: secret.id }),
     })
     trace.decision = decision.allow ? 'allow' : 'deny'
     if (!decision.allow) throw new KmsError('access_denied', { action }, { cause: new Error(decision.reason) })
@@ -280,8 +309,19 @@ function checkKeyState(target: KeyTarget, states: KeyOperation<never, unknown>['
   throw state === 'enabled' ? new KmsError('key_not_pending_deletion') : keyStateError(state)
 }
 
+/** A deleted secret has left: only what asks for deleted ones finds it. */
+function checkSecretLife(
+  { secret }: Omit<SecretTarget, 'secretVersion'>,
+  { expect }: SecretOperation<never, unknown>,
+): void {
+  const reference = secret.name
+  if (expect === 'live' && secret.deletion !== undefined) throw new KmsError('secret_not_found', { reference })
+  if (expect === 'deleted' && secret.deletion === undefined) throw new KmsError('secret_not_deleted', { reference })
+}
+
 function record(operation: Operation, call: Call, trace: Trace, outcome: string): AuditRecord {
-  const { ring, key, version } = trace.target ?? {}
+  const { ring, key, version, secret, secretVersion } = trace.target ?? {}
+  const number = version?.number ?? secretVersion?.number
   return {
     id: trace.id,
     time: trace.startedAt,
@@ -296,7 +336,8 @@ function record(operation: Operation, call: Call, trace: Trace, outcome: string)
     ...(trace.realm !== undefined && { realm: trace.realm }),
     ...(ring && { ring: ring.id }),
     ...(key && { key: key.id }),
-    ...(version && { version: version.number }),
+    ...(secret && { secret: secret.id }),
+    ...(number !== undefined && { version: number }),
     ...(trace.algorithm !== undefined && { algorithm: trace.algorithm }),
     decision: trace.decision,
     outcome,

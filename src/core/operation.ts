@@ -4,7 +4,9 @@ import type { Backends } from './backends.ts'
 import type { Dialect, Key, KeyRing, KeyState, KeyVersion, Realm, VersionState } from './key.ts'
 import type { LastUses } from './last-use.ts'
 import type { CallContext, Clock, CryptoBackend, KeyHandle, Principal, Sealer, Store, Stored, Write } from './ports.ts'
-import type { KeyReference, RealmAddress, RingReference, VersionReference } from './reference.ts'
+import type { KeyReference, RealmAddress, RingReference, SecretReference, VersionReference } from './reference.ts'
+import type { RingKeys } from './ring-keys.ts'
+import type { SecretVersion, StoredSecret } from './stored-secret.ts'
 
 /** One request, as its surface hands it to the kernel. */
 export type Call = CallContext & {
@@ -23,6 +25,7 @@ export type Env = {
   readonly store: Store
   readonly backends: Backends
   readonly sealer: Sealer
+  readonly ringKeys: Pick<RingKeys, 'get'>
   readonly clock: Clock
   readonly lastUses: LastUses
   readonly call: Call
@@ -36,14 +39,23 @@ export type Outcome<O> = {
   readonly writes?: readonly Write[]
   /** Runs when `writes` could not be committed: destroys key material made for them. */
   readonly undo?: () => Promise<void>
-  /** Key and version for the audit record where the operation made them. */
-  readonly subject?: { readonly key?: Key; readonly version?: KeyVersion }
+  /** What the operation made, for the audit record. */
+  readonly subject?: {
+    readonly key?: Key
+    readonly version?: KeyVersion
+    readonly secret?: StoredSecret
+    readonly secretVersion?: SecretVersion
+  }
 }
 
 export type RealmTarget = { readonly realm: Stored<Realm> }
 export type RingTarget = RealmTarget & { readonly ring: Stored<KeyRing> }
 export type KeyTarget = RingTarget & { readonly key: Stored<Key>; readonly current: Stored<KeyVersion> | undefined }
 export type VersionTarget = KeyTarget & { readonly version: Stored<KeyVersion> }
+export type SecretTarget = RingTarget & {
+  readonly secret: Stored<StoredSecret>
+  readonly secretVersion: Stored<SecretVersion>
+}
 /** A version that passed every check for the operation's use, with the backend that holds it. */
 export type UseTarget = VersionTarget & {
   readonly backend: CryptoBackend
@@ -97,6 +109,15 @@ export type UseOperation<I, O> = Common<UseTarget, I, O> & {
   algorithm(input: I): AlgorithmChoice | undefined
 }
 
+export type SecretInput = { readonly secret: SecretReference; readonly version?: VersionReference | undefined }
+export type SecretOperation<I extends SecretInput, O> = Common<SecretTarget, I, O> & {
+  readonly target: 'secret'
+  /** Deleted secrets are kept apart: `live` refuses them, `deleted` refuses the others. Absent: any. */
+  readonly expect?: 'live' | 'deleted'
+  /** Refused while the version is disabled. */
+  readonly enabledOnly?: boolean
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: variance only; inputs are typed where an operation is executed
 type AnyInput = any
 export type Operation<I = AnyInput, O = unknown> =
@@ -104,6 +125,7 @@ export type Operation<I = AnyInput, O = unknown> =
   | (I extends RingInput ? RingOperation<I, O> : never)
   | (I extends KeyInput ? KeyOperation<I, O> : never)
   | (I extends VersionInput ? VersionOperation<I, O> : never)
+  | (I extends SecretInput ? SecretOperation<I, O> : never)
   | UseOperation<I, O>
 
 export const realmOperation = <I, O>(op: Omit<RealmOperation<I, O>, 'target'>): RealmOperation<I, O> => ({
@@ -127,3 +149,6 @@ export const useOperation = <I, O>(op: Omit<UseOperation<I, O>, 'target'>): UseO
   ...op,
   target: 'use',
 })
+export const secretOperation = <I extends SecretInput, O>(
+  op: Omit<SecretOperation<I, O>, 'target'>,
+): SecretOperation<I, O> => ({ ...op, target: 'secret' })

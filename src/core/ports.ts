@@ -149,6 +149,7 @@ export type AuditRecord = {
   readonly realm?: string
   readonly ring?: string
   readonly key?: string
+  readonly secret?: string
   readonly version?: number
   readonly algorithm?: string
   readonly decision: 'allow' | 'deny' | 'none'
@@ -180,6 +181,7 @@ export type AccessRequest = {
   readonly realmId: string
   readonly ringId?: string
   readonly keyId?: string
+  readonly secretId?: string
 }
 export interface Authorizer {
   decide(request: AccessRequest): Promise<Decision>

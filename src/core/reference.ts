@@ -20,6 +20,11 @@ export type KeyReference =
   /** The key that owns a version, as a ciphertext names it. */
   | { readonly by: 'version'; readonly versionId: string }
 
+/** Secrets and keys are named apart. */
+export type SecretReference =
+  | { readonly by: 'id'; readonly id: string }
+  | { readonly by: 'name'; readonly ring: RingReference; readonly name: string }
+
 /** Absent: the current version. */
 export type VersionReference =
   | { readonly by: 'number'; readonly number: number }

@@ -1,7 +1,7 @@
 /** From references to rows: realm, ring, key, version. A ring that the calling dialect may not see is not there. */
 import { KmsError } from './error.ts'
 import { DIALECTS, type Key, type KeyRing, type KeyVersion, type Realm, UUID } from './key.ts'
-import type { Call, KeyTarget, RealmTarget, RingTarget } from './operation.ts'
+import type { Call, KeyTarget, RealmTarget, RingTarget, SecretTarget } from './operation.ts'
 import type { Clock, Sealer, Store, Stored } from './ports.ts'
 import { addressPlan, newRealm, newRing } from './provision.ts'
 import {
@@ -9,9 +9,11 @@ import {
   type KeyReference,
   type RealmAddress,
   type RingReference,
+  type SecretReference,
   type VersionReference,
 } from './reference.ts'
 import { foldName, sortable } from './schema.ts'
+import type { SecretVersion, StoredSecret } from './stored-secret.ts'
 
 type Scope = RealmTarget & { /** The ring an Azure address names. */ readonly addressed: Stored<KeyRing> | undefined }
 
@@ -89,6 +91,41 @@ export class Resolver {
     const text =
       reference.by === 'number' ? String(reference.number) : reference.by === 'hex' ? reference.hex : reference.id
     throw new KmsError('version_not_found', { reference: text })
+  }
+
+  async secret(scope: Scope, reference: SecretReference, call: Call): Promise<Omit<SecretTarget, 'secretVersion'>> {
+    const secret = await this.#findSecret(scope, reference, call)
+    const ring = secret?.realmId === scope.realm.id ? await this.#store.get('rings', secret.ringId) : undefined
+    if (secret === undefined || ring === undefined || !exposed(ring, call)) {
+      throw new KmsError('secret_not_found', { reference: reference.by === 'name' ? reference.name : reference.id })
+    }
+    return { realm: scope.realm, ring, secret }
+  }
+
+  /** @throws KmsError secret_not_found */
+  async secretVersion(
+    secret: StoredSecret,
+    reference: VersionReference = { by: 'number', number: secret.current },
+  ): Promise<Stored<SecretVersion>> {
+    const version = await this.#findSecretVersion(secret, reference)
+    if (version !== undefined) return version
+    const named = reference.by === 'hex' ? `${secret.name}/${reference.hex}` : secret.name
+    throw new KmsError('secret_not_found', { reference: named })
+  }
+
+  async #findSecret(scope: Scope, reference: SecretReference, call: Call): Promise<Stored<StoredSecret> | undefined> {
+    if (reference.by === 'id') return this.#store.get('secrets', reference.id)
+    const { ring } = await this.ring(scope, reference.ring, call)
+    return this.#store.find('secrets', 'name', [ring.id, foldName(reference.name)])
+  }
+
+  async #findSecretVersion(secret: StoredSecret, reference: VersionReference) {
+    if (reference.by === 'hex') return this.#store.find('secretVersions', 'hex', [secret.id, reference.hex])
+    if (reference.by === 'number') {
+      return this.#store.find('secretVersions', 'number', [secret.id, sortable(reference.number)])
+    }
+    const version = await this.#store.get('secretVersions', reference.id)
+    return version?.secretId === secret.id ? version : undefined
   }
 
   async #version(key: Key, reference: VersionReference): Promise<Stored<KeyVersion> | undefined> {

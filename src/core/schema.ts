@@ -6,6 +6,7 @@
 import type { Alias, Key, KeyRing, KeyVersion, Realm, Tombstone } from './key.ts'
 import type { LastUse } from './last-use.ts'
 import type { AuditRecord } from './ports.ts'
+import type { SecretVersion, StoredSecret } from './stored-secret.ts'
 
 /** A mutation's audit record, committed with the mutation and drained into the chain (design section 3). */
 export type OutboxRow = { readonly id: string; readonly record: AuditRecord }
@@ -20,6 +21,8 @@ export type Rows = {
   aliases: Alias
   tombstones: Tombstone
   lastUses: LastUse
+  secrets: StoredSecret
+  secretVersions: SecretVersion
   outbox: OutboxRow
   meta: MetaRow
 }
@@ -78,6 +81,15 @@ export const SCHEMA = {
   },
   lastUses: {
     all: { unique: false, key: () => [] },
+  },
+  secrets: {
+    name: { unique: true, key: (row) => [row.ringId, foldName(row.name)] },
+    /** Deleted secrets whose purge falls due, soonest first. */
+    due: { unique: false, key: (row) => row.deletion && [sortable(row.deletion.dueAt)] },
+  },
+  secretVersions: {
+    number: { unique: true, key: (row) => [row.secretId, sortable(row.number)] },
+    hex: { unique: true, key: (row) => [row.secretId, row.hexId] },
   },
   outbox: {
     all: { unique: false, key: () => [] },

@@ -1,5 +1,6 @@
 /** What operations hand back about keys; dialects render their own shapes from it. */
 import type { Key, KeyRing, KeyVersion, Realm } from './key.ts'
+import type { SecretVersion, StoredSecret } from './stored-secret.ts'
 
 export type KeyView = {
   readonly realm: Realm
@@ -9,3 +10,10 @@ export type KeyView = {
   readonly current: KeyVersion | undefined
 }
 export type VersionView = KeyView & { readonly version: KeyVersion }
+
+export type SecretView = {
+  readonly realm: Realm
+  readonly ring: KeyRing
+  readonly secret: StoredSecret
+  readonly secretVersion: SecretVersion
+}

@@ -25,6 +25,9 @@ export const MIGRATIONS: readonly Migration[] = [
     `)
   },
   (database) => database.exec(rowsTable('lastUses')),
+  (database) => {
+    for (const collection of ['secrets', 'secretVersions']) database.exec(rowsTable(collection))
+  },
 ]
 
 const numberPragma = (database: Database.Database, name: string): number =>

@@ -97,7 +97,8 @@ export async function makeKernel(options: KernelOptions = {}) {
   const store = options.store ?? new MemoryStore()
   const audit = options.audit ?? new MemoryAudit()
   const sealer = options.sealer ?? new AesSealer(createSecretKey(randomBytes(32)))
-  const software = new SoftwareBackend(new RingKeys(store, sealer))
+  const ringKeys = new RingKeys(store, sealer)
+  const software = new SoftwareBackend(ringKeys)
   const token = options.token === true ? [posingAsToken(new SoftwareBackend(new RingKeys(store, sealer)))] : []
   const backends = new Backends([options.wrapBackend?.(software) ?? software, ...token], 'software')
   const authorizer: Authorizer = { decide: async (request) => options.decide?.(request) ?? { allow: true } }
@@ -112,6 +113,7 @@ export async function makeKernel(options: KernelOptions = {}) {
     store,
     backends,
     sealer,
+    ringKeys,
     audit,
     authorizer,
     clock,

@@ -66,6 +66,12 @@ const AWS_ERRORS = {
     'AlreadyExistsException',
     (context) => `An alias with the name ${context.prefix}${referenceOf(context)} already exists`,
   ],
+  // No operation of AWS's names a secret or a backup.
+  secret_not_found: [400, 'NotFoundException', silent],
+  secret_exists: [400, 'AlreadyExistsException', silent],
+  secret_deleted: [400, 'AlreadyExistsException', silent],
+  secret_not_deleted: [400, 'NotFoundException', silent],
+  secret_disabled: [400, 'DisabledException', silent],
   name_reserved: [400, 'AlreadyExistsException', silent],
   key_disabled: [400, 'DisabledException', ({ arn }) => `${arn} is disabled.`],
   key_pending_deletion: invalidState('pending deletion'),

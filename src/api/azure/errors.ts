@@ -52,6 +52,12 @@ const nameTaken = conflict(
   ({ name }) =>
     `Key ${name} is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the key can only be recovered or purged.`,
 )
+const secretNotFound: Row = {
+  status: 404,
+  code: 'SecretNotFound',
+  message: ({ params, name }) =>
+    `A secret with (name/id) ${params.reference ?? name} was not found in this key vault. If you recently deleted this secret you may be able to recover it using the correct recovery command. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125182`,
+}
 const noVault: Row = {
   status: 404,
   code: 'VaultNotFound',
@@ -91,6 +97,22 @@ const AZURE_ERRORS = {
   key_exists: conflict(undefined, ({ name }) => `Key ${name} exists already.`),
   key_deleted: nameTaken,
   alias_exists: conflict(undefined, () => 'The name exists already.'),
+  secret_not_found: secretNotFound,
+  secret_exists: conflict(undefined, ({ params }) => `Secret ${params.reference ?? ''} exists already.`),
+  secret_deleted: conflict(
+    'ObjectIsDeletedButRecoverable',
+    ({ params }) =>
+      `Secret ${params.reference ?? ''} is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the secret can only be recovered or purged.`,
+  ),
+  secret_not_deleted: {
+    status: 404,
+    code: 'SecretNotFound',
+    message: ({ params }) => `Deleted Secret not found: ${params.reference ?? ''}`,
+  },
+  secret_disabled: forbidden(
+    'SecretDisabled',
+    ({ operation }) => `Operation ${operation} is not allowed on a disabled secret.`,
+  ),
   name_reserved: conflict(undefined, ({ name }) => `The name ${name} is reserved.`),
   key_disabled: keyDisabled,
   // A deleted key has left /keys: everything there but its creation answers as for a key that never was.

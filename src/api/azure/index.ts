@@ -3,6 +3,7 @@ import type { Surface } from '../surface.ts'
 import { COVERAGE, PATH_ROOTS } from './coverage.ts'
 import { renderError } from './errors.ts'
 import { hostOf } from './http.ts'
+import { IDENTITY_PATH, serveIdentity } from './identity.ts'
 import { serveLogin } from './login.ts'
 import { isVaultHost } from './names.ts'
 import { serveBindings } from './serve.ts'
@@ -18,11 +19,20 @@ export const azureSurface: Surface = {
   coverage: COVERAGE,
   owns({ url, headers }) {
     const root = /^\/([a-z]+)(?=[/?]|$)/.exec(url)?.[1] ?? ''
-    return ROOTS.has(root) || isVaultHost(hostOf(headers)) || API_VERSION.test(url) || LOGIN.test(url)
+    return (
+      ROOTS.has(root) ||
+      isVaultHost(hostOf(headers)) ||
+      API_VERSION.test(url) ||
+      LOGIN.test(url) ||
+      IDENTITY_PATH.test(url)
+    )
   },
   async register(app, services) {
     const standIn = services.settings.profile === 'dev' ? new TokenStandIn() : undefined
-    if (standIn !== undefined) await app.register(async (scope) => serveLogin(scope, services, standIn))
+    if (standIn !== undefined) {
+      await app.register(async (scope) => serveLogin(scope, services, standIn))
+      await app.register(async (scope) => serveIdentity(scope, services, standIn))
+    }
     await app.register(async (scope) => serveBindings(scope, services, standIn))
   },
   render: renderError,

@@ -67,6 +67,9 @@ function addBinding(app: FastifyInstance, { kernel, clock, settings }: SurfaceSe
   }
 }
 
+/** Their paths end with an operation's name; those of the others begin with it. */
+const SERVED_ROOTS: ReadonlySet<string> = new Set(['keys', 'deletedkeys', 'secrets', 'deletedsecrets'])
+
 /** What Azure has and this dialect doesn't, below its own roots. The challenge comes first there too. */
 function addUnsupported(app: FastifyInstance): void {
   const handler = (request: FastifyRequest): never => {
@@ -76,7 +79,7 @@ function addUnsupported(app: FastifyInstance): void {
         .split('?', 1)[0]
         ?.split('/')
         .filter((segment) => segment !== '') ?? []
-    const operation = segments[0] === 'keys' || segments[0] === 'deletedkeys' ? segments.at(-1) : segments[0]
+    const operation = SERVED_ROOTS.has(segments[0] ?? '') ? segments.at(-1) : segments[0]
     throw new KmsError('unimplemented', { operation: (operation ?? '').slice(0, 64) })
   }
   const all = ['DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT'] as const

@@ -104,6 +104,12 @@ const ERRORS = {
   key_exists: exists('CryptoKey', 'key'),
   key_deleted: exists('CryptoKey', 'key'),
   alias_exists: exists('CryptoKey', 'key'),
+  // No method of Google's names a secret or a backup.
+  secret_not_found: ['NOT_FOUND', 'RESOURCE_NOT_FOUND', () => 'The secret is not found.'],
+  secret_exists: ['ALREADY_EXISTS', 'RESOURCE_ALREADY_EXISTS', () => 'The secret already exists.'],
+  secret_deleted: ['ALREADY_EXISTS', 'RESOURCE_ALREADY_EXISTS', () => 'The secret waits for its deletion.'],
+  secret_not_deleted: ['NOT_FOUND', 'RESOURCE_NOT_FOUND', () => 'The secret is not deleted.'],
+  secret_disabled: ['FAILED_PRECONDITION', 'SECRET_DISABLED', () => 'The secret is disabled.'],
   name_reserved: [
     'INVALID_ARGUMENT',
     'NAME_RESERVED',

@@ -15,17 +15,15 @@ function serializeError(error: unknown): unknown {
   return { type, message, stack }
 }
 
-const path = (url: unknown): unknown => (typeof url === 'string' ? url.replace(/\?.*$/s, '') : undefined)
-
 type Head = {
   readonly method?: unknown
-  readonly url?: unknown
-  readonly originalUrl?: unknown
+  readonly routeOptions?: { readonly url?: unknown }
   readonly statusCode?: unknown
 }
 const serializers = {
   err: serializeError,
-  req: (request: Head) => ({ method: request.method, path: path(request.originalUrl ?? request.url) }),
+  // The route, never the path: a client may have put anything there.
+  req: (request: Head) => ({ method: request.method, route: request.routeOptions?.url }),
   res: (reply: Head) => ({ status: reply.statusCode }),
 }
 

@@ -1,0 +1,58 @@
+import { type Env, type Outcome, type SecretInput, type SecretTarget, secretOperation } from '../operation.ts'
+import type { Stored, Write } from '../ports.ts'
+import type { SecretVersion } from '../stored-secret.ts'
+
+export type PurgeSecretOutput = { readonly purged: boolean }
+
+const PAGE = 500
+
+/** Every version of a secret, oldest first. */
+export async function allSecretVersions(
+  env: Pick<Env, 'store'>,
+  secretId: string,
+): Promise<readonly Stored<SecretVersion>[]> {
+  const versions: Stored<SecretVersion>[] = []
+  let after: string | undefined
+  do {
+    const page = await env.store.page('secretVersions', 'number', [secretId], after, PAGE)
+    versions.push(...page.rows)
+    after = page.next
+  } while (after !== undefined)
+  return versions
+}
+
+async function purge(env: Env, { secret }: SecretTarget): Promise<Outcome<PurgeSecretOutput>> {
+  const versions = await allSecretVersions(env, secret.id)
+  const remove = ({ id, revision }: Stored<SecretVersion>): Write => ({
+    kind: 'delete',
+    collection: 'secretVersions',
+    id,
+    revision,
+  })
+  return {
+    output: { purged: true },
+    writes: [
+      { kind: 'delete', collection: 'secrets', id: secret.id, revision: secret.revision },
+      ...versions.map(remove),
+    ],
+  }
+}
+
+/** @throws KmsError secret_not_deleted */
+export const purgeSecret = secretOperation<SecretInput, PurgeSecretOutput>({
+  name: 'PurgeSecret',
+  action: 'purge-secret',
+  expect: 'deleted',
+  run: purge,
+})
+
+/** The clock's own purge, when a deletion has fallen due. */
+export const purgeDueSecret = secretOperation<SecretInput, PurgeSecretOutput>({
+  name: 'PurgeDueSecret',
+  action: 'purge-secret',
+  async run(env, target) {
+    const { deletion } = target.secret
+    if (deletion === undefined || deletion.dueAt > env.now) return { output: { purged: false } }
+    return purge(env, target)
+  },
+})
