@@ -35,6 +35,21 @@ data_key = kms.generate_data_key(KeyId=key_id, KeySpec='AES_256')
 assert len(data_key['Plaintext']) == 32
 assert kms.decrypt(CiphertextBlob=data_key['CiphertextBlob'])['Plaintext'] == data_key['Plaintext']
 
+other = kms.create_key()['KeyMetadata']
+moved = kms.re_encrypt(CiphertextBlob=sealed['CiphertextBlob'], SourceEncryptionContext={'a': 'b'}, DestinationKeyId=other['KeyId'])
+assert moved['SourceKeyId'] == arn and moved['KeyId'] == other['Arn']
+assert moved['DestinationKeyMaterialId'] == other['CurrentKeyMaterialId']
+assert kms.decrypt(CiphertextBlob=moved['CiphertextBlob'])['Plaintext'] == b'attack at dawn'
+refused('IncorrectKeyException', kms.re_encrypt, CiphertextBlob=moved['CiphertextBlob'], SourceKeyId=arn, DestinationKeyId=arn)
+
+mac_key = kms.create_key(KeySpec='HMAC_512', KeyUsage='GENERATE_VERIFY_MAC')['KeyMetadata']
+assert mac_key['MacAlgorithms'] == ['HMAC_SHA_512']
+maced = kms.generate_mac(KeyId=mac_key['KeyId'], Message=b'message', MacAlgorithm='HMAC_SHA_512')
+assert len(maced['Mac']) == 64
+assert kms.verify_mac(KeyId=mac_key['Arn'], Message=b'message', Mac=maced['Mac'], MacAlgorithm='HMAC_SHA_512')['MacValid'] is True
+refused('KMSInvalidMacException', kms.verify_mac, KeyId=mac_key['Arn'], Message=b'other', Mac=maced['Mac'], MacAlgorithm='HMAC_SHA_512')
+assert len(kms.generate_random(NumberOfBytes=33)['Plaintext']) == 33
+
 signer = kms.create_key(KeySpec='RSA_2048', KeyUsage='SIGN_VERIFY')['KeyMetadata']['KeyId']
 for algorithm in kms.get_public_key(KeyId=signer)['SigningAlgorithms']:
     signed = kms.sign(KeyId=signer, Message=b'message', SigningAlgorithm=algorithm)
@@ -45,7 +60,7 @@ for algorithm in kms.get_public_key(KeyId=signer)['SigningAlgorithms']:
 kms.create_alias(AliasName='alias/boto3', TargetKeyId=key_id)
 assert kms.describe_key(KeyId='alias/boto3')['KeyMetadata']['Arn'] == arn
 assert [alias['AliasName'] for page in kms.get_paginator('list_aliases').paginate() for alias in page['Aliases']] == ['alias/boto3']
-assert {row['KeyId'] for page in kms.get_paginator('list_keys').paginate(PaginationConfig={'PageSize': 1}) for row in page['Keys']} == {key_id, signer}
+assert {row['KeyId'] for page in kms.get_paginator('list_keys').paginate(PaginationConfig={'PageSize': 1}) for row in page['Keys']} == {key_id, signer, other['KeyId'], mac_key['KeyId']}
 kms.delete_alias(AliasName='alias/boto3')
 refused('NotFoundException', kms.describe_key, KeyId='alias/boto3')
 
@@ -56,5 +71,7 @@ assert refused('KMSInvalidStateException', kms.enable_key, KeyId=key_id) == f'{a
 kms.cancel_key_deletion(KeyId=key_id)
 kms.enable_key(KeyId=key_id)
 assert kms.decrypt(CiphertextBlob=sealed['CiphertextBlob'], EncryptionContext={'a': 'b'})['Plaintext'] == b'attack at dawn'
-refused('UnsupportedOperationException', kms.enable_key_rotation, KeyId=key_id)
+kms.enable_key_rotation(KeyId=key_id, RotationPeriodInDays=90)
+assert kms.get_key_rotation_status(KeyId=key_id)['KeyRotationEnabled'] is True
+refused('UnsupportedOperationException', kms.enable_key_rotation, KeyId=signer)
 print('done')
