@@ -1,18 +1,19 @@
-/** What every store must do. Stores differ in what survives, which is their own tests' subject, and in nothing else. */
-import { randomUUID } from 'node:crypto'
+/** What every store must do. A store differs from another by what outlives it only. */
+import { randomBytes, randomUUID } from 'node:crypto'
 import type { Test } from 'tap'
+import type { ErrorCode } from '../../src/core/error.ts'
 import { KmsError } from '../../src/core/error.ts'
-import type { Alias } from '../../src/core/key.ts'
-import type { Store, Stored, Write } from '../../src/core/ports.ts'
+import type { Alias, Tombstone } from '../../src/core/key.ts'
+import type { Store, Write } from '../../src/core/ports.ts'
 
+/** Closed and removed by whoever makes it. */
 export type MakeStore = (t: Test) => Promise<Store>
 
-const REALM = 'realm-1'
-export const alias = (name: string, more: Partial<Alias> = {}): Alias => ({
+export const aliasOf = (name: string, more: Partial<Alias> = {}): Alias => ({
   id: randomUUID(),
-  realmId: REALM,
+  realmId: 'r',
   name,
-  keyId: 'key-1',
+  keyId: 'k',
   createdAt: 1,
   updatedAt: 1,
   ...more,
@@ -25,217 +26,265 @@ export const update = (row: Alias, revision: number): Write => ({
   revision,
 })
 export const remove = (id: string, revision: number): Write => ({ kind: 'delete', collection: 'aliases', id, revision })
+const meta = (id: string, value: string | Uint8Array): Write => ({
+  kind: 'insert',
+  collection: 'meta',
+  row: { id, value },
+})
 
-/** The code a call is refused with; `none` when it is not. */
-export async function storeRefusal(call: Promise<unknown>): Promise<string> {
+/** The code that work is refused with, `ok` where it isn't. */
+export async function codeOf(work: Promise<unknown>): Promise<ErrorCode | 'ok' | string> {
   try {
-    await call
-    return 'none'
+    await work
+    return 'ok'
   } catch (error) {
     return error instanceof KmsError ? error.code : `not a KmsError: ${String(error)}`
   }
 }
 
-const named = (store: Store, name: string): Promise<Stored<Alias> | undefined> =>
-  store.find('aliases', 'name', [REALM, name])
-
-async function allNames(store: Store, limit: number, between?: (seen: number) => Promise<void>): Promise<string[]> {
+async function allNames(store: Store, prefix: readonly string[], limit: number): Promise<string[]> {
   const names: string[] = []
   let after: string | undefined
   do {
-    const page = await store.page('aliases', 'name', [REALM], after, limit)
+    const page = await store.page('aliases', 'name', prefix, after, limit)
     names.push(...page.rows.map((row) => row.name))
     after = page.next
-    await between?.(names.length)
   } while (after !== undefined)
   return names
 }
 
-function rows(t: Test, make: MakeStore): void {
-  t.test('rows come back as they were written, frozen, with their revision', async (t) => {
+function rowSuite(t: Test, make: MakeStore): void {
+  t.test('a row comes, changes, goes and comes again', async (t) => {
     const store = await make(t)
-    const row = alias('a')
+    const row = aliasOf('a')
     t.equal(await store.get('aliases', row.id), undefined)
     await store.commit([insert(row)])
     t.same(await store.get('aliases', row.id), { ...row, revision: 1 })
-    await store.commit([update({ ...row, updatedAt: 2 }, 1)])
-    const found = await named(store, 'a')
-    t.same(found, { ...row, updatedAt: 2, revision: 2 })
-    t.throws(() => Object.assign(found as object, { name: 'b' }), TypeError)
+    await store.commit([update({ ...row, keyId: 'other' }, 1)])
+    t.same(await store.get('aliases', row.id), { ...row, keyId: 'other', revision: 2 })
     await store.commit([remove(row.id, 2)])
     t.equal(await store.get('aliases', row.id), undefined)
-    t.equal(await named(store, 'a'), undefined)
+    t.equal(await store.count('aliases', 'name', []), 0)
     await store.commit([insert(row)])
-    t.equal((await store.get('aliases', row.id))?.revision, 1, 'a row that comes again begins again')
-  })
-
-  t.test('what a caller does to its row afterwards changes nothing', async (t) => {
-    const store = await make(t)
-    const value = Buffer.from('sealed')
-    await store.commit([{ kind: 'insert', collection: 'meta', row: { id: 'm', value } }])
-    value.fill(0)
-    t.same(Buffer.from((await store.get('meta', 'm'))?.value as Uint8Array).toString(), 'sealed')
-  })
-
-  t.test('large rows and awkward text', async (t) => {
-    const store = await make(t)
-    const texts = ['', ' ', '\u0000', '\u0001', 'é😀', '\\u0061', 'x'.repeat(300_000), '%_', "'; DROP TABLE x; --"]
-    for (const text of texts) {
-      const row = alias(text)
-      await store.commit([insert(row)])
-      t.equal((await named(store, text))?.id, row.id, JSON.stringify(text.slice(0, 20)))
-    }
-    const bytes = Buffer.alloc(1_000_000, 7)
-    await store.commit([{ kind: 'insert', collection: 'meta', row: { id: 'big', value: bytes } }])
-    t.equal(Buffer.compare((await store.get('meta', 'big'))?.value as Uint8Array, bytes), 0)
-  })
-}
-
-function commits(t: Test, make: MakeStore): void {
-  t.test('compare-and-set: whoever read an older revision loses', async (t) => {
-    const store = await make(t)
-    const row = alias('a')
-    await store.commit([insert(row)])
-    await store.commit([update({ ...row, updatedAt: 2 }, 1)])
-    t.equal(await storeRefusal(store.commit([update({ ...row, updatedAt: 3 }, 1)])), 'conflict')
-    t.equal(await storeRefusal(store.commit([update({ ...row, updatedAt: 3 }, 3)])), 'conflict')
-    t.equal(await storeRefusal(store.commit([remove(row.id, 1)])), 'conflict')
-    t.equal(await storeRefusal(store.commit([insert(row)])), 'conflict')
-    t.equal(await storeRefusal(store.commit([update(alias('absent'), 1)])), 'conflict')
-    t.equal(await storeRefusal(store.commit([remove('absent', 1)])), 'conflict')
-    t.same(await named(store, 'a'), { ...row, updatedAt: 2, revision: 2 })
-  })
-
-  t.test('all or nothing', async (t) => {
-    const store = await make(t)
-    const taken = alias('taken')
-    await store.commit([insert(taken)])
-    const writes = [insert(alias('x')), remove(taken.id, 1), insert(alias('y')), update(alias('absent'), 1)]
-    t.equal(await storeRefusal(store.commit(writes)), 'conflict')
-    t.same(await allNames(store, 10), ['taken'])
-    t.equal(await named(store, 'x'), undefined)
-    t.equal((await store.get('aliases', taken.id))?.revision, 1)
+    t.equal((await store.get('aliases', row.id))?.revision, 1)
     await store.commit([])
+    await store.health()
   })
 
-  t.test('unique indexes', async (t) => {
+  t.test('a revision that moved is a conflict, and nothing of the batch happens', async (t) => {
     const store = await make(t)
-    const [one, two] = [alias('one'), alias('two')]
-    await store.commit([insert(one), insert(two)])
-    t.equal(await storeRefusal(store.commit([insert(alias('one'))])), 'conflict')
-    t.equal(await storeRefusal(store.commit([update({ ...two, name: 'one' }, 1)])), 'conflict')
-    t.equal(await storeRefusal(store.commit([insert(alias('new')), insert(alias('new'))])), 'conflict')
-    await store.commit([insert(alias('one', { realmId: 'realm-2' }))])
-    await store.commit([update({ ...one, name: 'two' }, 1), update({ ...two, name: 'one' }, 1)])
-    t.equal((await named(store, 'two'))?.id, one.id, 'the outcome counts, not the order of the writes')
-    await store.commit([remove(one.id, 2), insert(alias('two'))])
-    t.not((await named(store, 'two'))?.id, one.id)
-  })
-
-  t.test('rivals: exactly one of those that read the same revision wins each round', async (t) => {
-    const store = await make(t)
-    const row = alias('counter', { updatedAt: 0 })
+    const [row, other] = [aliasOf('a'), aliasOf('b')]
     await store.commit([insert(row)])
-    let wins = 0
-    const rival = async (): Promise<void> => {
-      for (let done = 0; done < 20; ) {
-        const { revision, ...read } = (await store.get('aliases', row.id)) as Stored<Alias>
-        await new Promise((resolve) => setImmediate(resolve))
-        const write = update({ ...read, updatedAt: read.updatedAt + 1 }, revision)
-        if ((await storeRefusal(store.commit([write]))) === 'none') {
-          done += 1
-          wins += 1
-        }
+    await store.commit([update({ ...row, keyId: '2' }, 1)])
+    const losers: readonly Write[] = [
+      insert(row),
+      update(row, 1),
+      update(row, 3),
+      remove(row.id, 1),
+      update(other, 1),
+      remove(randomUUID(), 1),
+      insert(aliasOf('a')),
+    ]
+    for (const loser of losers) {
+      for (const batch of [
+        [insert(other), loser],
+        [loser, insert(other)],
+      ]) {
+        if (loser.kind === 'update' && loser.row.id === other.id) batch[batch.indexOf(loser)] = update(aliasOf('c'), 1)
+        t.equal(await codeOf(store.commit(batch)), 'conflict')
+        t.equal(await store.get('aliases', other.id), undefined)
+        t.equal(await store.find('aliases', 'name', ['r', 'b']), undefined)
+        t.equal(await store.count('aliases', 'key', []), 1)
       }
     }
-    await Promise.all([rival(), rival(), rival(), rival()])
-    t.equal(wins, 80)
-    t.match(await store.get('aliases', row.id), { updatedAt: 80, revision: 81 })
+    t.match(await store.get('aliases', row.id), { revision: 2, keyId: '2' })
   })
 
-  t.test('callers’ mistakes are internal errors and change nothing', async (t) => {
+  t.test('what no store could keep is the caller’s mistake', async (t) => {
     const store = await make(t)
-    const row = alias('a')
-    t.equal(await storeRefusal(store.commit([insert(row), update(row, 1)])), 'internal', 'one row twice')
-    t.equal(await storeRefusal(store.commit([insert({ ...row, id: '' })])), 'internal')
-    t.equal(await storeRefusal(store.commit([insert({ ...row, createdAt: Number.NaN })])), 'internal')
-    t.equal(await storeRefusal(store.find('aliases', 'key', ['key-1'])), 'internal', 'not a unique index')
-    t.same(await allNames(store, 10), [])
+    const row = aliasOf('a')
+    const bad: readonly (readonly Write[])[] = [
+      [insert(row), update(row, 1)],
+      [insert({ ...row, id: '' })],
+      [insert({ ...row, id: '\ud800' })],
+      [insert({ ...row, createdAt: Number.NaN })],
+      [insert({ ...row, updatedAt: new Date() as unknown as number })],
+    ]
+    for (const writes of bad) t.equal(await codeOf(store.commit([insert(aliasOf('x')), ...writes])), 'internal')
+    t.equal(await store.count('aliases', 'name', []), 0)
+  })
+
+  t.test('rows are frozen, and apart from what they were made of', async (t) => {
+    const store = await make(t)
+    const bytes = randomBytes(20)
+    const copy = Uint8Array.from(bytes)
+    await store.commit([meta('m', bytes)])
+    bytes.fill(0)
+    t.same((await store.get('meta', 'm'))?.value, copy)
+    const tags = { aws: { a: '1' }, azure: {}, gcp: {} }
+    const row = { ...aliasOf('a'), tags } as Alias
+    await store.commit([insert(row)])
+    tags.aws.a = '2'
+    const found = (await store.get('aliases', row.id)) as unknown as { tags: typeof tags }
+    t.equal(found.tags.aws.a, '1')
+    t.ok(Object.isFrozen(found) && Object.isFrozen(found.tags) && Object.isFrozen(found.tags.aws))
+    t.throws(() => {
+      found.tags.aws.a = '3'
+    }, TypeError)
+  })
+
+  t.test('large values and strange names', async (t) => {
+    const store = await make(t)
+    const large = randomBytes(3 * 1024 * 1024)
+    await store.commit([meta('large', large)])
+    const found = (await store.get('meta', 'large'))?.value as Uint8Array
+    t.equal(Buffer.compare(found, large), 0)
+    const names = [
+      '',
+      '\u0000',
+      '\u0001',
+      'a\u0000',
+      'a\u0000b',
+      'a\u0001',
+      'é',
+      '😀',
+      '\uffff',
+      '\ud800',
+      'x'.repeat(10_000),
+    ]
+    for (const name of names) await store.commit([insert(aliasOf(name))])
+    for (const name of names) t.equal((await store.find('aliases', 'name', ['r', name]))?.name, name)
+    t.same(await allNames(store, ['r'], 3), [...names].sort(), 'in the order of UTF-16')
+    t.equal(await store.find('aliases', 'name', ['r', 'nothing']), undefined)
+    t.equal(await store.get('aliases', '\ud800'), undefined)
   })
 }
 
-function pages(t: Test, make: MakeStore): void {
-  t.test('pages in the order of the index, whole whatever their size', async (t) => {
+function indexSuite(t: Test, make: MakeStore): void {
+  t.test('unique indexes', async (t) => {
     const store = await make(t)
-    const names = ['b', 'a', 'B', 'aa', 'a\u0000', '', 'ä', '😀', '\uffff', 'a b', '1', '10', '2']
-    await store.commit(names.map((name) => insert(alias(name))))
-    await store.commit([insert(alias('zz', { realmId: 'realm-10' })), insert(alias('zz', { realmId: 'realm' }))])
-    const sorted = [...names].sort()
-    for (const limit of [1, 2, 3, 12, 13, 14, 1000]) t.same(await allNames(store, limit), sorted, `by ${limit}`)
-    t.equal(await store.count('aliases', 'name', [REALM]), names.length)
-    t.equal(await store.count('aliases', 'name', []), names.length + 2)
-    t.equal(await store.count('aliases', 'name', [REALM, 'a']), 1)
+    const [a, b] = [aliasOf('a'), aliasOf('b')]
+    await store.commit([insert(a), insert(b)])
+    t.equal((await store.find('aliases', 'name', ['r', 'a']))?.id, a.id)
+    t.equal(await codeOf(store.commit([update({ ...a, name: 'b' }, 1)])), 'conflict')
+    t.equal(await codeOf(store.commit([insert(aliasOf('c')), insert(aliasOf('c'))])), 'conflict')
+    await store.commit([update({ ...a, name: 'b' }, 1), update({ ...b, name: 'a' }, 1)])
+    t.equal((await store.find('aliases', 'name', ['r', 'a']))?.id, b.id, 'two rows exchange their names')
+    const next = aliasOf('a')
+    await store.commit([insert(next), remove(b.id, 2)])
+    t.equal((await store.find('aliases', 'name', ['r', 'a']))?.id, next.id, 'a name goes over in one commit')
+    await store.commit([insert(aliasOf('a', { realmId: 'r2' }))])
+    t.equal(await codeOf(store.find('aliases', 'key' as 'name', ['k'])), 'internal')
+    const tombstone = (name: string): Write => {
+      const row: Tombstone = { id: randomUUID(), ringId: 'g', name, versionCounter: 1, retired: false, purgedAt: 1 }
+      return { kind: 'insert', collection: 'tombstones', row }
+    }
+    await store.commit([tombstone('Key')])
+    t.equal(await codeOf(store.commit([tombstone('KEY')])), 'conflict', 'names of keys fold')
   })
 
-  t.test('stable under writes: what neither moves nor goes is seen once', async (t) => {
+  t.test('pages: tuple order, then id; a prefix counts whole components', async (t) => {
     const store = await make(t)
-    const kept = Array.from({ length: 30 }, (_, n) => alias(`k${String(n).padStart(2, '0')}`))
-    const gone = Array.from({ length: 30 }, (_, n) => alias(`k${String(n).padStart(2, '0')}-gone`))
-    await store.commit([...kept, ...gone].map(insert))
-    let removed = 0
-    const seen = await allNames(store, 4, async (count) => {
-      await store.commit([insert(alias(`k00-new-${count}`)), insert(alias(`k99-new-${count}`))])
-      const victim = gone[29 - removed++]
-      if (victim !== undefined) await store.commit([remove(victim.id, 1)])
-    })
-    t.equal(new Set(seen).size, seen.length, 'nothing twice')
-    t.same(
-      seen.filter((name) => /^k\d\d$/.test(name)),
-      kept.map((row) => row.name),
+    const rows = Array.from({ length: 25 }, (_, n) => aliasOf(`n${String(n).padStart(2, '0')}`, { keyId: `k${n % 3}` }))
+    await store.commit([...rows, aliasOf('z', { realmId: 'r2' }), aliasOf('z', { realmId: 'rr' })].map(insert))
+    for (const limit of [1, 5, 7, 25, 100]) {
+      t.same(
+        await allNames(store, ['r'], limit),
+        rows.map((row) => row.name),
+        `pages of ${limit}`,
+      )
+    }
+    t.same(await allNames(store, ['r2'], 5), ['z'])
+    t.same(await allNames(store, ['nobody'], 5), [])
+    t.equal(await store.count('aliases', 'name', ['r']), 25)
+    t.equal(await store.count('aliases', 'name', []), 27)
+    t.equal(await store.count('aliases', 'key', ['k1']), 8)
+    t.equal((await store.page('aliases', 'name', ['r'], undefined, 25)).next, undefined, 'a full last page is the last')
+    const { next } = await store.page('aliases', 'name', [], undefined, 27 - 1)
+    t.same((await store.page('aliases', 'name', ['r'], next, 5)).rows, [], 'a cursor leads out of no prefix')
+    t.equal(
+      (await store.page('aliases', 'name', ['rr'], (await store.page('aliases', 'name', ['r'], undefined, 3)).next, 5))
+        .rows.length,
+      1,
     )
-  })
-
-  t.test('an index that is not unique, and rows that leave it', async (t) => {
-    const store = await make(t)
-    const row = alias('n1', { keyId: 'k' })
-    await store.commit([insert(row), insert(alias('n0', { keyId: 'k' })), insert(alias('n2', { keyId: 'other' }))])
-    const page = await store.page('aliases', 'key', ['k'], undefined, 10)
-    t.same(
-      page.rows.map(({ name }) => name),
-      ['n0', 'n1'],
-    )
-    await store.commit([update({ ...row, keyId: 'other' }, 1)])
-    t.equal(await store.count('aliases', 'key', ['k']), 1)
-    t.equal(await store.count('aliases', 'key', ['other']), 2)
-  })
-
-  t.test('limits and cursors that nobody handed out', async (t) => {
-    const store = await make(t)
-    await store.commit([insert(alias('a')), insert(alias('b'))])
+    for (const after of ['', '!', 'AA', 'AAA=']) {
+      t.equal(await codeOf(store.page('aliases', 'name', [], after, 5)), 'invalid_argument', `cursor ${after}`)
+    }
     for (const limit of [0, -1, 1.5, Number.NaN]) {
-      t.equal(await storeRefusal(store.page('aliases', 'name', [REALM], undefined, limit)), 'invalid_argument')
+      t.equal(await codeOf(store.page('aliases', 'name', [], undefined, limit)), 'invalid_argument')
     }
-    for (const after of ['', '!', 'a', 'AAA=']) {
-      t.equal(await storeRefusal(store.page('aliases', 'name', [REALM], after, 1)), 'invalid_argument', after)
+  })
+
+  t.test('pages are stable under writes', async (t) => {
+    const store = await make(t)
+    const rows = Array.from({ length: 40 }, (_, n) => aliasOf(`n${String(n).padStart(3, '0')}`))
+    await store.commit(rows.map(insert))
+    const seen: string[] = []
+    const gone = new Set<string>()
+    let after: string | undefined
+    for (let round = 0; ; round++) {
+      const page = await store.page('aliases', 'name', ['r'], after, 4)
+      seen.push(...page.rows.map((row) => row.name))
+      after = page.next
+      if (after === undefined) break
+      // The row that the cursor stands at goes, one behind and one before it come, one ahead changes.
+      const last = page.rows.at(-1)
+      const ahead = rows.find((row) => row.name > (last?.name ?? '') && !gone.has(row.id))
+      if (last !== undefined) await store.commit([remove(last.id, last.revision)])
+      await store.commit([insert(aliasOf(`n000-${round}`)), insert(aliasOf(`n999-${round}`))])
+      if (ahead !== undefined) {
+        const { revision = 0 } = (await store.get('aliases', ahead.id)) ?? {}
+        await store.commit([update({ ...ahead, keyId: `k${round}` }, revision)])
+      }
     }
-    const other = await store.page('aliases', 'name', [], undefined, 1)
-    const page = await store.page('aliases', 'name', ['realm-0'], other.next, 10)
-    t.same(page.rows, [], 'a cursor of another list stays inside the prefix')
+    t.same(
+      seen.filter((name) => /^n\d{3}$/.test(name)),
+      rows.map((row) => row.name),
+      'each untouched row once',
+    )
+    t.equal(new Set(seen).size, seen.length)
+  })
+}
+
+function concurrencySuite(t: Test, make: MakeStore): void {
+  t.test('rivals: every change counts once', async (t) => {
+    const store = await make(t)
+    const row = aliasOf('counter', { updatedAt: 0 })
+    await store.commit([insert(row)])
+    const increment = async (): Promise<void> => {
+      for (;;) {
+        const found = await store.get('aliases', row.id)
+        const [{ updatedAt }, revision] = [found ?? row, found?.revision ?? 0]
+        if ((await codeOf(store.commit([update({ ...row, updatedAt: updatedAt + 1 }, revision)]))) === 'ok') return
+      }
+    }
+    await Promise.all(Array.from({ length: 50 }, increment))
+    t.match(await store.get('aliases', row.id), { updatedAt: 50, revision: 51 })
+    const codes = await Promise.all(Array.from({ length: 20 }, () => codeOf(store.commit([insert(aliasOf('one'))]))))
+    t.equal(codes.filter((code) => code === 'ok').length, 1)
+    t.equal(codes.filter((code) => code === 'conflict').length, 19)
+  })
+
+  t.test('closed, it is unavailable, and closing again is nothing', async (t) => {
+    const store = await make(t)
+    await store.commit([insert(aliasOf('a'))])
+    await store.close()
+    await store.close()
+    for (const work of [
+      () => store.get('aliases', 'a'),
+      () => store.find('aliases', 'name', ['r', 'a']),
+      () => store.page('aliases', 'name', [], undefined, 1),
+      () => store.count('aliases', 'name', []),
+      () => store.commit([insert(aliasOf('b'))]),
+      () => store.health(),
+    ]) {
+      t.equal(await codeOf(work()), 'store_unavailable')
+    }
   })
 }
 
 export function storeSuite(t: Test, make: MakeStore): void {
-  rows(t, make)
-  commits(t, make)
-  pages(t, make)
-
-  t.test('a closed store says so', async (t) => {
-    const store = await make(t)
-    await store.health()
-    await store.close()
-    await store.close()
-    t.equal(await storeRefusal(store.get('aliases', 'a')), 'store_unavailable')
-    t.equal(await storeRefusal(store.commit([insert(alias('a'))])), 'store_unavailable')
-    t.equal(await storeRefusal(store.page('aliases', 'name', [REALM], undefined, 1)), 'store_unavailable')
-  })
+  rowSuite(t, make)
+  indexSuite(t, make)
+  concurrencySuite(t, make)
 }

@@ -1,105 +1,93 @@
-/**
- * Random commits, reads and pages against both stores at once: they must answer alike, whatever is asked. A failure is
- * replayed by its seed.
- */
+/** Random commits and questions to both stores at once: the same answers, cursors and refusals included. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
 import type { Alias } from '../../src/core/key.ts'
 import type { Store, Write } from '../../src/core/ports.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
-import { alias, storeRefusal } from '../conformance/store.ts'
+import { codeOf } from '../conformance/store.ts'
+import { Random, seedOf } from '../support/random.ts'
 
-const STEPS = process.env.TEST_LONG === undefined ? 2_000 : 50_000
-const seed = Number(process.env.TREFOIL_TEST_SEED ?? Date.now() % 1_000_000)
+const long = process.env.TEST_LONG !== undefined
+const STEPS = long ? 60_000 : 3_000
+const REOPEN_EVERY = 250
+const seed = seedOf(process.env.TREFOIL_TEST_SEED)
+const IDS = Array.from({ length: 24 }, (_, n) => `id-${n}`)
+const NAMES = ['a', 'A', 'b', 'a\u0000', 'a\u0001', '', 'é', '\ud800', '😀', 'long'.repeat(300)]
+const REALMS = ['r', 'r2', 'r\u0000']
+const KEYS = ['k', 'k1', '']
 
-/** xorshift32: small, and the same everywhere. */
-function randomOf(start: number): (below: number) => number {
-  let state = start * 2_654_435_761 + 1
-  return (below) => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return (state >>> 0) % below
+async function randomWrite(random: Random, memory: Store): Promise<Write> {
+  const id = random.pick(IDS)
+  const found = await memory.get('aliases', id)
+  const row: Alias = {
+    id,
+    realmId: random.pick(REALMS),
+    name: random.pick(NAMES),
+    keyId: random.pick(KEYS),
+    createdAt: random.next(),
+    updatedAt: random.chance(0.01) ? Number.NaN : 1,
   }
+  const revision = random.chance(0.9) ? (found?.revision ?? 1) : random.between(0, 5)
+  if (random.chance(found === undefined ? 0.85 : 0.05)) return { kind: 'insert', collection: 'aliases', row }
+  if (random.chance(0.6)) return { kind: 'update', collection: 'aliases', row, revision }
+  return { kind: 'delete', collection: 'aliases', id, revision }
 }
 
-const NAMES = ['a', 'b', 'ab', 'a\u0000', '\u0001', '', 'ä', '😀', 'A', 'zz']
-const REALMS = ['r', 'r1', 'r\u0000']
-const IDS = Array.from({ length: 24 }, (_, n) => `id-${n}`)
+type Ask = (store: Store) => Promise<unknown>
 
-t.test(`both stores answer alike (TREFOIL_TEST_SEED=${seed})`, async (t) => {
+async function randomAsk(random: Random, memory: Store, cursors: string[]): Promise<Ask> {
+  if (random.chance(0.55)) {
+    const writes: Write[] = []
+    for (let n = random.between(1, 4); n > 0; n--) writes.push(await randomWrite(random, memory))
+    return (store) => codeOf(store.commit(writes))
+  }
+  const [realm, name, key, id] = [random.pick(REALMS), random.pick(NAMES), random.pick(KEYS), random.pick(IDS)]
+  const limit = random.between(1, 6)
+  const after = random.chance(0.5) ? undefined : cursors[random.between(0, 30)]
+  const prefix = random.pick([[], [realm], [realm, name]])
+  const keyPrefix = random.pick([[], [key]])
+  return random.pick<Ask>([
+    (store) => store.get('aliases', id),
+    (store) => store.find('aliases', 'name', [realm, name]),
+    (store) => store.page('aliases', 'name', prefix, after, limit),
+    (store) => store.page('aliases', 'key', keyPrefix, after, limit),
+    (store) => store.count('aliases', 'name', prefix),
+    (store) => store.count('aliases', 'key', [key]),
+  ])
+}
+
+t.test(`${STEPS} steps, seed ${seed}`, { timeout: 1_200_000 }, async (t) => {
+  t.comment(`TREFOIL_TEST_SEED=${seed} repeats it`)
   const directory = mkdtempSync(join(tmpdir(), 'trefoil-differential-'))
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
-  const random = randomOf(seed)
-  const pick = <T>(from: readonly T[]): T => from[random(from.length)] as T
   const path = join(directory, 'trefoil.db')
-  let durable = openSqliteStore(path, { cachedRows: 5 })
-  t.teardown(() => durable.close())
+  const random = new Random(seed)
   const memory = new MemoryStore()
-
-  const row = (): Alias => alias(pick(NAMES), { id: pick(IDS), realmId: pick(REALMS), keyId: pick(['k', 'k2']) })
-  const write = (): Write => {
-    const kind = random(4)
-    if (kind <= 1) return { kind: 'insert', collection: 'aliases', row: row() }
-    if (kind === 2) return { kind: 'update', collection: 'aliases', row: row(), revision: 1 + random(3) }
-    return { kind: 'delete', collection: 'aliases', id: pick(IDS), revision: 1 + random(3) }
-  }
-  const both = async (ask: (store: Store) => Promise<unknown>): Promise<readonly [string, string]> => {
-    const answer = async (store: Store): Promise<string> => {
-      let found: unknown
-      const code = await storeRefusal(
-        ask(store).then((value) => {
-          found = value
-        }),
-      )
-      return JSON.stringify({ code, found })
-    }
-    return [await answer(memory), await answer(durable)]
-  }
-  const steps: readonly (() => (store: Store) => Promise<unknown>)[] = [
-    () => {
-      const writes = Array.from({ length: 1 + random(4) }, write)
-      return (store) => store.commit(writes)
-    },
-    () => {
-      const id = pick(IDS)
-      return (store) => store.get('aliases', id)
-    },
-    () => {
-      const key = [pick(REALMS), pick(NAMES)]
-      return (store) => store.find('aliases', 'name', key)
-    },
-    () => {
-      const prefix = [[], [pick(REALMS)], ['k'], [pick(REALMS), pick(NAMES)]][random(4)] as readonly string[]
-      const index = pick(['name', 'key'] as const)
-      const limit = 1 + random(5)
-      return async (store) => {
-        const seen = []
-        let after: string | undefined
-        do {
-          const page = await store.page('aliases', index, prefix, after, limit)
-          seen.push(page.rows, page.next)
-          after = page.next
-        } while (after !== undefined)
-        return [seen, await store.count('aliases', index, prefix)]
-      }
-    },
-  ]
+  let sqlite = openSqliteStore(path, { cachedRows: 8 })
+  t.teardown(async () => {
+    await sqlite.close()
+    rmSync(directory, { recursive: true })
+  })
+  const cursors: string[] = []
+  const codes = new Map<unknown, number>()
   for (let step = 0; step < STEPS; step++) {
-    const [expected, actual] = await both(
-      (random(3) === 0 ? steps[0] : pick(steps))?.() as (s: Store) => Promise<unknown>,
-    )
-    if (expected !== actual) {
-      t.equal(actual, expected, `step ${step}`)
+    const ask = await randomAsk(random, memory, cursors)
+    const [expected, answer] = [await ask(memory), await ask(sqlite)]
+    if (!isDeepStrictEqual(answer, expected)) {
+      t.same(answer, expected, `seed ${seed}, step ${step}`)
       return
     }
-    if (random(500) === 0) {
-      await durable.close()
-      durable = openSqliteStore(path, { cachedRows: 5 })
+    if (typeof expected === 'string') codes.set(expected, (codes.get(expected) ?? 0) + 1)
+    const next = (expected as { next?: string } | undefined)?.next
+    if (next !== undefined) cursors[random.between(0, 30)] = next
+    if (step % REOPEN_EVERY === REOPEN_EVERY - 1) {
+      await sqlite.close()
+      sqlite = openSqliteStore(path, { cachedRows: random.pick([1, 8, 10_000]) })
     }
   }
-  t.pass(`${STEPS} steps`)
+  for (const code of ['ok', 'conflict', 'internal'])
+    t.ok((codes.get(code) ?? 0) > STEPS / 500, `${code}: ${codes.get(code)}`)
 })

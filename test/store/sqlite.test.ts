@@ -1,5 +1,6 @@
-/** What SQLite adds to the suite: durability settings, layouts of other versions, files that others touched, failures. */
-import { chmodSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+/** The suite over SQLite, and what only a database on a disk can get wrong. */
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -7,156 +8,183 @@ import t, { type Test } from 'tap'
 import { StartError } from '../../src/core/error.ts'
 import { MIGRATIONS, migrate } from '../../src/store/migrations.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
-import { alias, insert, remove, storeRefusal, storeSuite, update } from '../conformance/store.ts'
+import { aliasOf, codeOf, insert, remove, storeSuite, update } from '../conformance/store.ts'
 
-function databasePath(t: Test): string {
-  const directory = mkdtempSync(join(tmpdir(), 'trefoil-store-'))
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
-  return join(directory, 'trefoil.db')
+const directory = (t: Test): string => {
+  const path = mkdtempSync(join(tmpdir(), 'trefoil-store-'))
+  t.teardown(() => rmSync(path, { recursive: true, force: true }))
+  return path
+}
+const open = (t: Test, path: string) => {
+  const store = openSqliteStore(path)
+  t.teardown(() => store.close())
+  return store
 }
 
-t.test('the suite', async (t) => {
+t.test('SQLite', async (t) => storeSuite(t, async (t) => open(t, join(directory(t), 'trefoil.db'))))
+
+t.test('with a cache that holds next to nothing', async (t) =>
   storeSuite(t, async (t) => {
-    const store = openSqliteStore(databasePath(t))
+    const store = openSqliteStore(join(directory(t), 'trefoil.db'), { cachedRows: 1 })
     t.teardown(() => store.close())
     return store
+  }),
+)
+
+t.test('it is durable by what it asks of SQLite, and refuses to go on without', async (t) => {
+  const { pragma } = Database.prototype
+  let opened: Database.Database | undefined
+  let lie: string | undefined
+  Database.prototype.pragma = function (this: Database.Database, source: string, options?: Database.PragmaOptions) {
+    opened = this
+    return source === lie ? 'no' : pragma.call(this, source, options)
+  }
+  t.teardown(() => {
+    Database.prototype.pragma = pragma
   })
+  const path = join(directory(t), 'trefoil.db')
+  const store = open(t, path)
+  for (const [name, value] of [
+    ['synchronous', 2],
+    ['journal_mode', 'wal'],
+    ['secure_delete', 1],
+    ['trusted_schema', 0],
+  ] as const) {
+    t.equal(pragma.call(opened as Database.Database, name, { simple: true }), value, name)
+  }
+  for (const name of readdirSync(join(path, '..'))) t.equal(statSync(join(path, '..', name)).mode & 0o077, 0, name)
+  await store.close()
+  for (lie of ['synchronous', 'journal_mode', 'secure_delete']) {
+    t.throws(() => openSqliteStore(path), { message: `SQLite refuses ${lie}=` })
+  }
+  lie = undefined
+  await openSqliteStore(path).close()
 })
 
-t.test('the suite, with next to nothing kept in memory', async (t) => {
-  storeSuite(t, async (t) => {
-    const store = openSqliteStore(databasePath(t), { cachedRows: 1 })
-    t.teardown(() => store.close())
-    return store
+t.test('what is deleted or overwritten is gone from the file', async (t) => {
+  const path = join(directory(t), 'trefoil.db')
+  const [one, two] = [randomBytes(24).toString('hex'), randomBytes(24).toString('hex')]
+  const [a, b] = [aliasOf('a', { keyId: one }), aliasOf('b', { keyId: two })]
+  let store = openSqliteStore(path)
+  await store.commit([insert(a), insert(b)])
+  await store.close()
+  const utf16 = (text: string): Buffer => Buffer.from(text, 'utf16le').swap16()
+  const holds = (text: string): boolean => readFileSync(path).includes(text) || readFileSync(path).includes(utf16(text))
+  t.ok(holds(one) && holds(two), 'they were there')
+  store = openSqliteStore(path)
+  await store.commit([remove(a.id, 1), update({ ...b, keyId: 'k' }, 1)])
+  await store.close()
+  t.notOk(holds(one), 'deleted')
+  t.notOk(holds(two), 'overwritten')
+  t.same(
+    readdirSync(join(path, '..')).filter((name) => name.startsWith('trefoil.db')),
+    ['trefoil.db'],
+  )
+})
+
+t.test('a database of a newer version, another program’s, and a damaged one are left alone', async (t) => {
+  const path = join(directory(t), 'trefoil.db')
+  await openSqliteStore(path).close()
+  const change = (work: (database: Database.Database) => void): void => {
+    const database = new Database(path)
+    work(database)
+    database.close()
+  }
+  change((database) => database.pragma('user_version = 999'))
+  const before = readFileSync(path)
+  t.throws(() => openSqliteStore(path), {
+    message: /has schema version 999, this version of trefoil knows \d+: start a newer/,
   })
+  t.same(readFileSync(path), before)
+  change((database) => database.pragma(`user_version = ${MIGRATIONS.length}`))
+  await openSqliteStore(path).close()
+  change((database) => database.pragma('application_id = 7'))
+  t.throws(() => openSqliteStore(path), { message: 'is a database of another program' })
+  writeFileSync(path, randomBytes(8192))
+  t.throws(() => openSqliteStore(path), StartError)
 })
 
-t.test('files are private, and settings are those that survive power loss', async (t) => {
-  const path = databasePath(t)
-  const store = openSqliteStore(path)
-  await store.commit([insert(alias('a'))])
-  for (const suffix of ['', '-wal', '-shm']) t.equal(statSync(path + suffix).mode & 0o777, 0o600, suffix)
-  const reader = new Database(path, { readonly: true })
-  t.equal(reader.pragma('journal_mode', { simple: true }), 'wal')
-  reader.close()
+t.test('migrations run once each, all or nothing', async (t) => {
+  const path = join(directory(t), 'm.db')
+  const database = new Database(path)
+  t.teardown(() => database.close())
+  migrate(database)
+  const version = () => database.pragma('user_version', { simple: true })
+  t.equal(version(), MIGRATIONS.length)
+  let runs = 0
+  const extra = (db: Database.Database): void => {
+    runs++
+    db.exec('CREATE TABLE extra (a)')
+  }
+  const more = [...MIGRATIONS, extra]
+  const failing = (db: Database.Database): void => {
+    db.exec('CREATE TABLE half (a)')
+    throw new Error('no')
+  }
+  t.throws(() => migrate(database, [...more, failing]), { message: 'no' })
+  t.equal(version(), MIGRATIONS.length + 1, 'the step that worked stays')
+  t.equal(database.prepare("SELECT name FROM sqlite_schema WHERE name = 'half'").get(), undefined)
+  migrate(database, more)
+  t.equal(runs, 1)
+  database.exec('DROP TABLE rows_keys')
+  t.throws(() => migrate(database, more), { message: 'has no table for keys' })
+})
+
+t.test('entries made by other index definitions are made anew', async (t) => {
+  const path = join(directory(t), 'trefoil.db')
+  let store = openSqliteStore(path)
+  await store.commit([insert(aliasOf('a'))])
   await store.close()
+  const database = new Database(path)
+  database.exec("DELETE FROM entries; UPDATE settings SET value = 'other' WHERE name = 'indexes'")
+  database.close()
+  store = open(t, path)
+  t.equal((await store.find('aliases', 'name', ['r', 'a']))?.name, 'a')
 })
 
-t.test('what was committed is there after a restart, what was removed is not in the file', async (t) => {
-  const path = databasePath(t)
-  const [kept, gone] = [alias('kept'), alias('gone-0815-4711')]
+t.test('one process a directory, told by its number', async (t) => {
+  const path = join(directory(t), 'trefoil.db')
   const store = openSqliteStore(path)
-  await store.commit([insert(kept), insert(gone)])
-  await store.commit([update({ ...kept, updatedAt: 9 }, 1), remove(gone.id, 1)])
-  await store.close()
-  t.notMatch(readFileSync(path).toString('latin1'), 'gone-0815-4711', 'secure_delete')
-  const again = openSqliteStore(path)
-  t.teardown(() => again.close())
-  t.match(await again.get('aliases', kept.id), { updatedAt: 9, revision: 2 })
-  t.equal(await again.get('aliases', gone.id), undefined)
-})
-
-t.test('one process, one opening', async (t) => {
-  const path = databasePath(t)
-  const store = openSqliteStore(path)
-  t.throws(() => openSqliteStore(path), { message: new RegExp(`in use by process ${process.pid}`) })
-  await store.commit([insert(alias('undisturbed'))])
+  t.throws(() => openSqliteStore(path), { message: `in use by process ${process.pid}` })
   await store.close()
   await openSqliteStore(path).close()
 })
 
-t.test('databases that are not this version’s', async (t) => {
-  const newer = databasePath(t)
-  await openSqliteStore(newer).close()
-  const raw = new Database(newer)
-  raw.pragma(`user_version = ${MIGRATIONS.length + 1}`)
-  raw.close()
-  t.throws(() => openSqliteStore(newer), { message: /schema version \d+.*newer trefoil/ })
-
-  const foreign = databasePath(t)
-  const other = new Database(foreign)
-  other.exec('CREATE TABLE theirs (x)')
-  other.close()
-  t.throws(() => openSqliteStore(foreign), { message: /another program/ })
-
-  const damaged = databasePath(t)
-  await openSqliteStore(damaged).close()
-  const broken = new Database(damaged)
-  broken.exec('DROP TABLE rows_keys')
-  broken.close()
-  t.throws(() => openSqliteStore(damaged), { message: /damaged/ })
-
-  const garbage = databasePath(t)
-  writeFileSync(garbage, Buffer.alloc(8192, 3))
-  t.throws(() => openSqliteStore(garbage), StartError)
-})
-
-t.test('a migration that fails leaves the version before it', (t) => {
-  const database = new Database(':memory:')
-  const good = MIGRATIONS
-  const failing = [
-    ...good,
-    (db: Database.Database) => {
-      db.exec('CREATE TABLE half (x)')
-      throw new Error('half-way')
-    },
-  ]
-  t.throws(() => migrate(database, failing), { message: 'half-way' })
-  t.equal(database.pragma('user_version', { simple: true }), good.length)
-  t.equal(database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'half'").get(), undefined)
-  database.close()
-  t.end()
-})
-
-t.test('entries of other index definitions are made again', async (t) => {
-  const path = databasePath(t)
-  const store = openSqliteStore(path)
-  await store.commit([insert(alias('a')), insert(alias('b'))])
-  await store.close()
-  const raw = new Database(path)
-  raw.exec("DELETE FROM entries; UPDATE settings SET value = 'another' WHERE name = 'indexes'")
-  raw.close()
-  const again = openSqliteStore(path)
-  t.teardown(() => again.close())
-  t.equal((await again.find('aliases', 'name', ['realm-1', 'b']))?.name, 'b')
-  t.equal(await again.count('aliases', 'key', ['key-1']), 2)
-})
-
-t.test('a file that was moved away takes no more writes, and health says so until it is back', async (t) => {
-  const path = databasePath(t)
-  const store = openSqliteStore(path)
-  t.teardown(() => store.close())
-  await store.commit([insert(alias('a'))])
-  renameSync(path, `${path}.moved`)
-  t.equal(await storeRefusal(store.commit([insert(alias('b'))])), 'store_unavailable')
-  t.equal(await storeRefusal(store.health()), 'store_unavailable')
-  t.equal(await store.find('aliases', 'name', ['realm-1', 'b']), undefined)
-  renameSync(`${path}.moved`, path)
-  await new Promise((resolve) => setTimeout(resolve, 300))
-  t.equal(await storeRefusal(store.health()), 'none')
-  await store.commit([insert(alias('b'))])
-  t.equal((await store.find('aliases', 'name', ['realm-1', 'b']))?.name, 'b')
-})
-
-t.test('another writer’s lock is an unavailable store, not a wait without end', async (t) => {
-  const path = databasePath(t)
-  const store = openSqliteStore(path)
-  t.teardown(() => store.close())
-  const row = alias('a')
-  await store.commit([insert(row)])
-  const intruder = new Database(path)
-  intruder.exec('BEGIN IMMEDIATE')
-  t.equal(await storeRefusal(store.commit([update({ ...row, updatedAt: 2 }, 1)])), 'store_unavailable')
-  t.equal((await store.get('aliases', row.id))?.revision, 1, 'nothing half-written is shown')
-  intruder.exec('ROLLBACK')
-  intruder.close()
-  await store.commit([update({ ...row, updatedAt: 2 }, 1)])
-  t.equal((await store.get('aliases', row.id))?.revision, 2)
-})
-
-t.test('a directory that is a file, or may not be written', async (t) => {
-  const path = databasePath(t)
+t.test('a file that is away takes no writes, and serves again when it is back', async (t) => {
+  const path = join(directory(t), 'trefoil.db')
+  const store = open(t, path)
+  await store.commit([insert(aliasOf('a'))])
+  renameSync(path, `${path}.away`)
+  t.equal(await codeOf(store.commit([insert(aliasOf('b'))])), 'store_unavailable')
+  t.equal(await codeOf(store.health()), 'store_unavailable')
   writeFileSync(path, '')
-  t.throws(() => openSqliteStore(join(path, 'trefoil.db')), StartError)
-  chmodSync(path, 0o600)
+  t.equal(await codeOf(store.commit([insert(aliasOf('b'))])), 'store_unavailable', 'another file in its place')
+  renameSync(`${path}.away`, path)
+  await store.commit([insert(aliasOf('b'))])
+  t.equal(await codeOf(store.health()), 'ok')
+  t.equal(await store.count('aliases', 'name', []), 2)
+})
+
+t.test('a database that fills up: refused, not half done, and back when there is room', async (t) => {
+  const path = join(directory(t), 'trefoil.db')
+  const { prepare } = Database.prototype
+  let opened: Database.Database | undefined
+  Database.prototype.prepare = function (this: Database.Database, source: string) {
+    opened = this
+    return prepare.call(this, source)
+  } as typeof prepare
+  const store = open(t, path)
+  Database.prototype.prepare = prepare
+  const database = opened as Database.Database
+  await store.commit([insert(aliasOf('a'))])
+  database.pragma(`max_page_count = ${Number(database.pragma('page_count', { simple: true }))}`)
+  const large = { ...aliasOf('large'), keyId: 'x'.repeat(200_000) }
+  t.equal(await codeOf(store.commit([insert(aliasOf('b')), insert(large)])), 'store_unavailable')
+  t.equal(await codeOf(store.health()), 'store_unavailable', 'a probe meets the full disk as well')
+  t.equal(await store.count('aliases', 'name', []), 1)
+  t.equal(await store.get('aliases', large.id), undefined)
+  database.pragma('max_page_count = 1000000')
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  t.equal(await codeOf(store.health()), 'ok')
+  await store.commit([insert(large)])
 })
