@@ -1,54 +1,13 @@
 /** The steps of the random sequences: each asks the service and the reference model, and compares. */
-import { deepStrictEqual } from 'node:assert/strict'
-import type { Random } from '../support/random.ts'
-import { DAY, type Kind, type Model, type ModelKey, unknownAlias, unknownKey } from './reference-model.ts'
-import { ACCOUNT, arnOf, REGION, type TestAws, UNKNOWN_ID } from './support.ts'
-
-export type Sequence = { readonly aws: TestAws; readonly model: Model; readonly random: Random; readonly log: string[] }
-type Action = (sequence: Sequence) => Promise<void>
+import { type Action, ALIASES, ask, checkMaterial, pickId, type Sequence, same, symmetric, word } from './model-ask.ts'
+import { USES } from './model-uses.ts'
+import { DAY, type Kind, type Model, type ModelKey, USAGES, unknownAlias, unknownKey } from './reference-model.ts'
+import { ACCOUNT, arnOf, REGION } from './support.ts'
 
 const MAX_KEYS = 12
-const KEPT = 6
-const ALIASES = ['alias/a', 'alias/b', 'alias/c/d', 'alias/e']
 const TAGS = ['one', 'two', 'Two', 'three']
-const MISTAKE = 0.1
-
-const same = (actual: unknown, expected: unknown, what: string): void => deepStrictEqual(actual, expected, what)
-
-/** Asks; the refusal has to be the one that the model gives, word by word. @returns the answer's body, if any */
-async function ask({ aws, log }: Sequence, operation: string, body: object, refused?: string) {
-  log.push(`${operation} ${JSON.stringify(body).slice(0, 120)}`)
-  const answer = await aws.ask(operation, body)
-  const { __type, message } = answer.body ?? {}
-  const got = answer.status === 200 ? undefined : message === undefined ? __type : `${__type}: ${message}`
-  same(got, refused, operation)
-  return answer.status === 200 ? (answer.body ?? {}) : undefined
-}
-
-/** Mostly a key that is there and suits the step, now and then any, one that was, or one that never was. */
-function pickId({ model, random }: Sequence, suits: (key: ModelKey) => boolean = () => true): string {
-  if (model.keys.size === 0 || random.chance(MISTAKE / 2)) return random.pick([UNKNOWN_ID, ...model.purged.slice(-3)])
-  const keys = [...model.keys.values()]
-  const fit = keys.filter(suits)
-  return random.pick(fit.length === 0 || random.chance(MISTAKE) ? keys : fit).id
-}
-const symmetric = (key: ModelKey): boolean => key.kind === 'symmetric'
+const SPECS = { symmetric: 'SYMMETRIC_DEFAULT', signing: 'ECC_NIST_P256', mac: 'HMAC_256' } as const
 const rotating = (key: ModelKey): boolean => symmetric(key) && key.state === 'Enabled'
-const word = (random: Random): string => random.bytes(random.between(1, 12)).toString('base64')
-const keep = <T>(list: T[], item: T): void => {
-  list.push(item)
-  if (list.length > KEPT) list.shift()
-}
-const used = (model: Model, key: ModelKey, operation: string): void => {
-  key.lastUse = { operation, at: model.now }
-}
-
-/** Materials get their names from the service, once; from then on they are the same. */
-function checkMaterial(key: ModelKey, index: number, id: string): void {
-  key.materials[index] ??= id
-  same(id, key.materials[index], `material ${index} of ${key.id}`)
-  same(new Set(key.materials.filter((known) => known !== undefined)).size, key.materials.filter(Boolean).length, 'ids')
-}
 
 async function describe(sequence: Sequence, id = pickId(sequence)): Promise<void> {
   const key = sequence.model.keys.get(id)
@@ -73,8 +32,8 @@ async function describe(sequence: Sequence, id = pickId(sequence)): Promise<void
 const create: Action = async (sequence) => {
   const { model, random } = sequence
   if (model.keys.size >= MAX_KEYS) return
-  const kind: Kind = random.chance(0.7) ? 'symmetric' : 'signing'
-  const spec = kind === 'symmetric' ? {} : { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' }
+  const kind: Kind = random.pick(['symmetric', 'symmetric', 'signing', 'mac'])
+  const spec = { KeySpec: SPECS[kind], KeyUsage: USAGES[kind] }
   const Description = word(random)
   const { KeyMetadata } = await ask(sequence, 'CreateKey', { ...spec, Description })
   model.create(KeyMetadata.KeyId, kind, Description)
@@ -168,68 +127,6 @@ export const listAliases: Action = async (sequence) => {
     })),
     'aliases',
   )
-}
-
-/** By id or, now and then, by an alias: what stands for a key in its uses, and the refusal of an alias that is not. */
-function pickReference({ model, random }: Sequence, id: string): { KeyId: string; id: string; refused?: string } {
-  if (!random.chance(0.3)) return { KeyId: id, id }
-  const KeyId = random.pick(ALIASES)
-  const alias = model.aliases.get(KeyId)
-  return alias === undefined ? { KeyId, id, refused: unknownAlias(KeyId) } : { KeyId, id: alias.keyId }
-}
-
-const encrypt: Action = async (sequence) => {
-  const { model, random } = sequence
-  const { KeyId, id, refused } = pickReference(sequence, pickId(sequence, symmetric))
-  const [plaintext, context] = [word(random), random.chance(0.5) ? { a: word(random) } : {}]
-  const Plaintext = Buffer.from(plaintext).toString('base64')
-  const no = refused ?? model.unlessUsable(id, 'symmetric', 'Encrypt')
-  const body = await ask(sequence, 'Encrypt', { KeyId, Plaintext, EncryptionContext: context }, no)
-  const key = model.keys.get(id)
-  if (body === undefined || key === undefined) return
-  same(body.KeyId, arnOf(id), 'key')
-  keep(key.sealed, { blob: body.CiphertextBlob, plaintext: Plaintext, context, material: key.rotations.length })
-  used(model, key, 'Encrypt')
-}
-
-const decrypt: Action = async (sequence) => {
-  const { model, random } = sequence
-  const key = model.keys.get(pickId(sequence, (key) => key.sealed.length > 0))
-  if (key === undefined || key.sealed.length === 0) return
-  const sealed = random.pick(key.sealed)
-  const wrong = random.chance(MISTAKE)
-  const EncryptionContext = wrong ? { ...sealed.context, b: 'c' } : sealed.context
-  const refused = model.unlessEnabled(key.id) ?? (wrong ? 'InvalidCiphertextException' : undefined)
-  const body = await ask(sequence, 'Decrypt', { CiphertextBlob: sealed.blob, EncryptionContext }, refused)
-  if (body === undefined) return
-  same([body.KeyId, body.Plaintext], [arnOf(key.id), sealed.plaintext], 'plaintext')
-  checkMaterial(key, sealed.material, body.KeyMaterialId)
-  used(model, key, 'Decrypt')
-}
-
-const SIGNING = { SigningAlgorithm: 'ECDSA_SHA_256' }
-const sign: Action = async (sequence) => {
-  const { model, random } = sequence
-  const id = pickId(sequence, (key) => key.kind === 'signing')
-  const message = Buffer.from(word(random)).toString('base64')
-  const refused = model.unlessUsable(id, 'signing', 'Sign')
-  const body = await ask(sequence, 'Sign', { KeyId: id, Message: message, ...SIGNING }, refused)
-  const key = model.keys.get(id)
-  if (body === undefined || key === undefined) return
-  keep(key.signed, { message, signature: body.Signature })
-  used(model, key, 'Sign')
-}
-
-const verify: Action = async (sequence) => {
-  const { model, random } = sequence
-  const key = model.keys.get(pickId(sequence, (key) => key.signed.length > 0))
-  if (key === undefined || key.signed.length === 0) return
-  const { message, signature } = random.pick(key.signed)
-  const wrong = random.chance(MISTAKE)
-  const input = { KeyId: key.id, Message: wrong ? 'bm8=' : message, Signature: signature, ...SIGNING }
-  const refused = model.unlessEnabled(key.id) ?? (wrong ? 'KMSInvalidSignatureException' : undefined)
-  const body = await ask(sequence, 'Verify', input, refused)
-  if (body !== undefined) used(model, key, 'Verify')
 }
 
 const tag: Action = async (sequence) => {
@@ -360,6 +257,7 @@ export async function checkEverything(sequence: Sequence): Promise<void> {
 
 /** With how often each comes, against the others. */
 export const ACTIONS: readonly (readonly [weight: number, action: Action])[] = [
+  ...USES,
   [6, create],
   [2, describe],
   [4, setState('EnableKey', 'Enabled')],
@@ -371,10 +269,6 @@ export const ACTIONS: readonly (readonly [weight: number, action: Action])[] = [
   [2, updateAlias],
   [1, deleteAlias],
   [1, listAliases],
-  [8, encrypt],
-  [8, decrypt],
-  [4, sign],
-  [4, verify],
   [2, tag],
   [2, untag],
   [1, listTags],

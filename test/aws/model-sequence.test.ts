@@ -4,7 +4,8 @@
  */
 import t from 'tap'
 import { Random, seedOf } from '../support/random.ts'
-import { ACTIONS, checkEverything, type Sequence } from './model-actions.ts'
+import { ACTIONS, checkEverything } from './model-actions.ts'
+import type { Sequence } from './model-ask.ts'
 import { Model } from './reference-model.ts'
 import { makeAws } from './support.ts'
 

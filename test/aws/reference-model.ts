@@ -7,7 +7,12 @@ const DISTANCE = 20 * 60_000
 const MAX_ON_DEMAND = 25
 
 export type State = 'Enabled' | 'Disabled' | 'PendingDeletion'
-export type Kind = 'symmetric' | 'signing'
+export type Kind = 'symmetric' | 'signing' | 'mac'
+export const USAGES = {
+  symmetric: 'ENCRYPT_DECRYPT',
+  signing: 'SIGN_VERIFY',
+  mac: 'GENERATE_VERIFY_MAC',
+} as const satisfies Record<Kind, string>
 export type Rotation = { readonly type: 'AUTOMATIC' | 'ON_DEMAND'; readonly at: number }
 export type Sealed = {
   readonly blob: string
@@ -16,6 +21,7 @@ export type Sealed = {
   /** Which of the key's materials sealed it. */
   readonly material: number
 }
+/** A signature or a MAC. */
 export type Signed = { readonly message: string; readonly signature: string }
 
 export type ModelKey = {
@@ -147,7 +153,6 @@ export class Model {
     const refused = this.unlessEnabled(id)
     const key = this.keys.get(id)
     if (refused !== undefined || key === undefined || key.kind === kind) return refused
-    const usage = key.kind === 'symmetric' ? 'ENCRYPT_DECRYPT' : 'SIGN_VERIFY'
-    return `InvalidKeyUsageException: ${arnOf(id)} key usage is ${usage} which is not valid for ${operation}.`
+    return `InvalidKeyUsageException: ${arnOf(id)} key usage is ${USAGES[key.kind]} which is not valid for ${operation}.`
   }
 }
