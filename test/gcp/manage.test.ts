@@ -207,6 +207,30 @@ both('rotation by the clock', async (t, client, gcp) => {
   t.same(gcp.failures, [])
 })
 
+both('the first version may come by the clock', async (t, client, gcp) => {
+  const nextRotationTime = { seconds: BigInt(gcp.clock.now() / 1000 + DAY) }
+  const cryptoKey = { purpose: Purpose.ENCRYPT_DECRYPT, rotationSchedule: period(DAY), nextRotationTime }
+  const request = { parent: RING, cryptoKeyId: 'k', skipInitialVersionCreation: true, cryptoKey }
+  const { name } = await client.get(kms.createCryptoKey, request)
+  await gcp.advance(DAY * 1000)
+  t.match(await client.get(kms.getCryptoKey, { name }), {
+    primary: { name: `${name}/cryptoKeyVersions/1` },
+    nextRotationTime: { seconds: nextRotationTime.seconds + BigInt(DAY) },
+  })
+  await gcp.advance(0)
+  t.equal((await client.get(kms.listCryptoKeyVersions, { parent: name })).totalSize, 1)
+})
+
+both('a version to be destroyed is restored, not disabled', async (t, client) => {
+  const { version: name } = await symmetric(client)
+  await client.get(kms.destroyCryptoKeyVersion, { name })
+  for (const state of [State.DISABLED, State.ENABLED]) {
+    const request = { cryptoKeyVersion: { name, state }, updateMask: { paths: ['state'] } }
+    t.equal(await client.status(kms.updateCryptoKeyVersion, request), 'FAILED_PRECONDITION')
+  }
+  t.match(await client.get(kms.getCryptoKeyVersion, { name }), { state: State.DESTROY_SCHEDULED })
+})
+
 both('schedules that a new key can not have', async (t, client, gcp) => {
   const create = (cryptoKey: object) =>
     client.call(kms.createCryptoKey, {

@@ -44,7 +44,7 @@ export async function createVersionOf(
   )
   const rotated = input.makeCurrent && old.current !== 0
   const version: KeyVersion = rotated ? { ...made, rotation: input.rotation ?? 'on_demand' } : made
-  const key = input.makeCurrent ? rotatedKey(env, changed, version) : changed
+  const key = input.makeCurrent ? rotatedKey(env, changed, version, input.rotation === 'automatic') : changed
   const view = { realm: target.realm, ring: target.ring, key, version }
   return {
     output: { ...view, current: current === number ? version : target.current },
@@ -72,9 +72,9 @@ function withLifetime(env: Env, key: Key, input: Omit<CreateVersionInput, 'key'>
 }
 
 /** What a new current version changes of its key: the count of rotations on demand, and the date of the next. */
-function rotatedKey(env: Env, key: Key, version: KeyVersion): Key {
+function rotatedKey(env: Env, key: Key, version: KeyVersion, scheduled: boolean): Key {
   const { nextRotationAt: _, ...rest } = key
-  const next = nextRotation(key, version, version.rotation === 'automatic', env.now)
+  const next = nextRotation(key, version, scheduled, env.now)
   return {
     ...rest,
     ...(next !== undefined && { nextRotationAt: next }),

@@ -1,3 +1,4 @@
+import { KmsError } from '../error.ts'
 import { type Key, type KeyVersion, keyStateError, toKeyState, toVersionState } from '../key.ts'
 import { type Env, type VersionInput, type VersionTarget, versionOperation } from '../operation.ts'
 import type { Stored, Write } from '../ports.ts'
@@ -33,6 +34,9 @@ async function disableOthers(env: Env, target: VersionTarget): Promise<readonly 
 export async function changeEnabled(env: Env, target: VersionTarget, enabled: boolean): Promise<EnabledChange> {
   const { key } = target
   if (key.state !== 'enabled' && key.state !== 'disabled') throw keyStateError(key.state)
+  const { state } = target.version
+  // The way back from a scheduled destruction is its own operation, which takes the date away too.
+  if (state !== 'enabled' && state !== 'disabled') throw new KmsError('version_state', { state })
   const changed = toVersionState(unrevised(target.version), enabled ? 'enabled' : 'disabled', env.now)
   const version = enabled ? changed : { ...changed, disabledBy: dialectOf(env) }
   if (!enabled || key.state !== 'disabled') return { version, key: undefined, others: [] }
