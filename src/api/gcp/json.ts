@@ -171,7 +171,7 @@ export class JsonReader {
       return
     }
     for (const [key, value] of Object.entries(json as object)) {
-      const element = this.#element(field, value, `${path}[${snippet(key)}]`, false)
+      const element = this.#element(field, value, `${path}[${repeatable(key)}]`, false)
       if (element !== undefined) map[key] = element
     }
     slotsOf(message)[field.localName] = map
@@ -204,7 +204,7 @@ export class JsonReader {
     }
     if (field.enum !== undefined) {
       const value = enumFrom(field.enum, json, inUrl)
-      if (value === undefined) this.#mismatch(path, `type.googleapis.com/${field.enum.typeName}`, snippet(json))
+      if (value === undefined) this.#mismatch(path, `type.googleapis.com/${field.enum.typeName}`, repeatable(json))
       return value
     }
     const desc = field.message
@@ -231,7 +231,7 @@ export class JsonReader {
 
   #unknown(path: string, name: string): void {
     const where = path === '' ? '' : ` at '${path}'`
-    this.#refuse(path, `Invalid JSON payload received. Unknown name ${snippet(name)}${where}: Cannot find field.`)
+    this.#refuse(path, `Invalid JSON payload received. Unknown name ${repeatable(name)}${where}: Cannot find field.`)
   }
 
   /** A query parameter that is no field, or that its field can't come from. */
@@ -260,6 +260,13 @@ export class JsonReader {
 
 const within = (path: string): string => (path.includes('.') ? ` at '${path.slice(0, path.lastIndexOf('.'))}'` : '')
 /** Enough of a value to recognise it. */
+/** What has the form of a name, or is a number, is repeated to tell a slip of the pen; anything else may be a secret astray. */
+const NAME = /^@?[A-Za-z_][0-9A-Za-z_]{0,40}$/
+const repeatable = (value: unknown): string =>
+  typeof value === 'number' || typeof value === 'boolean' || (typeof value === 'string' && NAME.test(value))
+    ? snippet(value)
+    : '"…"'
+
 const snippet = (value: unknown): string => {
   const text = JSON.stringify(value) ?? 'null'
   return text.length <= 66 ? text : `${text.slice(0, 64)}…"`
@@ -267,7 +274,7 @@ const snippet = (value: unknown): string => {
 /** Texts and bytes may be payloads, which no message repeats. */
 function shown(scalar: ScalarType, value: unknown): string | undefined {
   if (scalar === ScalarType.BYTES) return 'Base64 decoding failed'
-  return scalar === ScalarType.STRING ? undefined : snippet(value)
+  return scalar === ScalarType.STRING ? undefined : repeatable(value)
 }
 
 function scalarTo(scalar: ScalarType, value: unknown): JsonValue {
