@@ -65,7 +65,7 @@ export function checkSettings(value: unknown, source: string): Settings {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new Problem(
       `${source} is not a group of settings`,
-      'write it as "name: value" lines, as docs/configuration.md shows',
+      'write it as "name: value" lines, as docs/operations.md shows',
     )
   }
   const errors = [...Value.Errors(Settings, value)]

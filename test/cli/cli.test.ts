@@ -1,5 +1,5 @@
 /** The command line, as a process: what it prints, where, and with which exit code. */
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import {
   existsSync,
   mkdirSync,
@@ -97,6 +97,49 @@ t.test('init makes everything once, and audit verify reads it', async (t) => {
   t.match(await trefoil(cwd, ['init'], env), { code: 0 })
   t.same(readFileSync(root), before, 'again changes nothing')
   t.match(await trefoil(cwd, ['audit', 'verify'], env), { code: 0, out: /records verified/ })
+})
+
+t.test('audit verify makes nothing where nothing is', async (t) => {
+  const cwd = makeDirectory(t)
+  const dataDir = join(cwd, 'data')
+  const verdict = await trefoil(cwd, ['audit', 'verify'], { TREFOIL_DATA_DIR: dataDir })
+  t.match(verdict, { code: 1, out: '', err: /no installation in .*data[\s\S]*TREFOIL_DATA_DIR/ })
+  t.notOk(existsSync(dataDir))
+})
+
+/** A process whose clock is off by so many seconds. */
+function clockShim(directory: string, seconds: number): Readonly<Record<string, string>> {
+  const [source, library] = [new URL('../support/clock-shim.c', import.meta.url).pathname, join(directory, 'clock.so')]
+  execFileSync('cc', ['-shared', '-fPIC', '-o', library, source, '-ldl'])
+  return { LD_PRELOAD: library, CLOCK_SHIM_SECONDS: String(seconds) }
+}
+
+t.test('doctor finds a clock that is off, and does not do what such a clock makes due', async (t) => {
+  const cwd = makeDirectory(t)
+  const dataDir = join(cwd, 'data')
+  const server = await startTrefoil({ dataDir })
+  const aws = async (operation: string, input: unknown): Promise<{ KeyMetadata: { KeyId: string } }> => {
+    const headers = { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': `TrentService.${operation}` }
+    const response = await fetch(server.plainUrl, { method: 'POST', headers, body: JSON.stringify(input) })
+    return (await response.json()) as { KeyMetadata: { KeyId: string } }
+  }
+  const { KeyId } = (await aws('CreateKey', {})).KeyMetadata
+  await aws('ScheduleKeyDeletion', { KeyId, PendingWindowInDays: 7 })
+  await server.stop()
+  const env = { TREFOIL_DATA_DIR: dataDir }
+  const century = 100 * 365 * 86_400
+  for (const seconds of [-century / 2, century]) {
+    const found = await trefoil(cwd, ['doctor'], { ...env, ...clockShim(cwd, seconds) })
+    t.match(found, { code: 1, out: /PROBLEM {2}clock: the clock says (19|20|21)\d\d-[\s\S]*NTP/ })
+  }
+  const later = await startTrefoil({ dataDir })
+  const answer = await fetch(later.plainUrl, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': 'TrentService.DescribeKey' },
+    body: JSON.stringify({ KeyId }),
+  })
+  t.match(await answer.json(), { KeyMetadata: { KeyState: 'PendingDeletion' } }, 'the key is still there')
+  await later.stop()
 })
 
 t.test('doctor finds each problem and says what to do', async (t) => {

@@ -51,6 +51,20 @@ t.test('connections that say nothing, or too slowly, are closed', async (t) => {
   t.equal(headers && statusOf(headers), 408)
 })
 
+t.test('a body that drips in over HTTP/2 is cut off, however lively its stream is', async (t) => {
+  const { plain } = await startServer(t, { env: { TREFOIL_LIMITS_REQUEST_TIMEOUT_MS: '400' } })
+  const { session } = await openHttp2(t, plain.url)
+  const headers = { 'x-test-target': 'Echo', 'content-type': 'application/test' }
+  const stream = session.request({ ':method': 'POST', ':path': '/', ...headers })
+  stream.on('error', () => {})
+  const started = Date.now()
+  const drip = setInterval(() => stream.write('x'), 50)
+  t.teardown(() => clearInterval(drip))
+  await new Promise((resolve) => stream.once('close', resolve))
+  const afterMs = Date.now() - started
+  t.ok(afterMs >= 700 && afterMs < 4000, `${afterMs} ms`)
+})
+
 t.test('a TLS port chooses by ALPN', async (t) => {
   const { tls } = await startServer(t)
   const { ask, session } = await openHttp2(t, tls.url)
