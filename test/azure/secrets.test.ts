@@ -282,3 +282,38 @@ t.test('values are sealed where they are kept, and a seal moved elsewhere does n
   const statuses = await Promise.all(['a', 'b'].map(async (name) => (await ask('GET', `/secrets/${name}`)).status))
   t.same(statuses.sort(), [200, 500])
 })
+
+t.test('every api-version and form of the path that clients use', async (t) => {
+  const { ask } = await makeAzure()
+  for (const version of ['7.0', '7.2', '7.4', '7.6', '2025-07-01', '2026-04-01', '2026-07-01-preview']) {
+    const query = `?api-version=${version}`
+    t.equal((await ask('PUT', `/secrets/s${query}`, { value: version })).status, 200, version)
+    t.equal((await ask('GET', `/secrets/s/${query}`)).body.value, version)
+  }
+  t.match(await ask('PUT', '/secrets/s?api-version=1.0', { value: 'v' }), { status: 400 })
+  t.match(await ask('PUT', '/secrets/', { value: 'v' }), { status: 400 }, 'no name')
+  t.match(await ask('POST', '/secrets/s/rotate'), {
+    status: 400,
+    body: { error: { message: "Method POST does not allow operation 'rotate'" } },
+  })
+  t.equal((await ask('PUT', '/secrets/restore', { value: 'a name like any' })).status, 200)
+  t.equal((await ask('GET', '/secrets/restore')).body.value, 'a name like any')
+  t.equal((await ask('PUT', '/secrets/s', { value: 'v' }, { token: null })).status, 401)
+  t.equal((await ask('PUT', '/secrets/s', 'value=v', { headers: { 'content-type': 'text/plain' } })).status, 400)
+})
+
+t.test('bodies beyond every limit are refused, not read', async (t) => {
+  const { ask } = await makeAzure()
+  t.match(await ask('PUT', '/secrets/s', { value: 'x'.repeat(2 * 1024 * 1024) }), { status: 413 })
+  t.match(await ask('PUT', '/secrets/s', `${'{"a":'.repeat(40)}1${'}'.repeat(40)}`), { status: 400 })
+  t.equal((await ask('GET', '/secrets/s')).status, 404)
+})
+
+t.test('a backup of the greatest values goes there and back', async (t) => {
+  const { ask } = await makeAzure()
+  for (let i = 0; i < 40; i++) await ask('PUT', '/secrets/s', { value: `${i}`.padEnd(25_600, 'x') })
+  const { value } = (await ask('POST', '/secrets/s/backup')).body
+  t.ok(value.length > 1024 * 1024, 'more than other bodies may hold')
+  const restored = await ask('POST', '/secrets/restore', { value }, { host: 'other.vault.localhost:7443' })
+  t.equal(restored.status, 200)
+})
