@@ -98,6 +98,23 @@ t.test('every offence of a mask is listed', async (t) => {
   t.match(camel.body, { rotationPeriod: '86400s', nextRotationTime: '2026-01-02T12:00:00.500Z' })
 })
 
+t.test('what was in the way is said as Google says it', async (t) => {
+  const gcp = await makeGcp()
+  t.teardown(gcp.close)
+  const client = grpcClient(gcp)
+  await client.get(kms.createKeyRing, { parent: LOCATION, keyRingId: 'r' })
+  const { key, version: name } = await symmetric(client)
+  const request = { cryptoKeyVersion: { name, state: State.DISABLED }, updateMask: { paths: ['state'] } }
+  await client.get(kms.updateCryptoKeyVersion, request)
+  const { body } = await gcp.rest('POST', `${key}:encrypt`, { plaintext: '' })
+  const description = `${name} is not enabled, current state is: DISABLED.`
+  t.equal(body.error.message, description)
+  t.match(body.error.details[1], {
+    '@type': 'type.googleapis.com/google.rpc.PreconditionFailure',
+    violations: [{ type: 'KEY_DISABLED', subject: name, description }],
+  })
+})
+
 both('version templates', async (t, client) => {
   const { key: name, version } = await newKey(client, 's', Algorithm.RSA_SIGN_PSS_2048_SHA256)
   const set = (versionTemplate: object, paths = ['version_template.algorithm'], key = name) =>

@@ -1,8 +1,15 @@
 /** The core's errors in Google's terms: one table, and what its rows become in REST and in gRPC. */
-import { create, type JsonObject, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
+import {
+  create,
+  type DescMessage,
+  type JsonObject,
+  type Message,
+  type MessageInitShape,
+  toBinary,
+} from '@bufbuild/protobuf'
 import { anyPack } from '@bufbuild/protobuf/wkt'
 import { type ErrorCode, type ErrorParams, type ErrorSubject, KmsError } from '../../core/error.ts'
-import { BadRequestSchema, ErrorInfoSchema } from './gen/google/rpc/error_details_pb.js'
+import { BadRequestSchema, ErrorInfoSchema, PreconditionFailureSchema } from './gen/google/rpc/error_details_pb.js'
 import { StatusSchema } from './gen/google/rpc/status_pb.js'
 import { messageToJson } from './json.ts'
 import { nameAt, type ResourceName } from './names.ts'
@@ -192,8 +199,15 @@ export function toRpcError(thrown: unknown, context: ErrorContext = {}): RpcErro
   const metadata: Record<string, string> = {}
   if (resource !== undefined) metadata.resource = nameAt(resource, 'version')
   if (error.code === 'access_denied' && permission !== undefined) metadata.permission = permission
-  const text = message({ ...context, params: error.params, subject: error.subject })
-  return new RpcError(status, text, { reason, metadata, violations: violationsOf(status, text, error), cause: error })
+  const facts = { ...context, params: error.params, subject: error.subject }
+  const text = message(facts)
+  return new RpcError(status, text, {
+    reason,
+    metadata,
+    violations: violationsOf(status, text, error),
+    preconditions: preconditionsOf(ERRORS[error.code], error.code, text, facts),
+    cause: error,
+  })
 }
 
 /** The field that was wrong, where the core names one; a checksum's is the checksum's own. */
@@ -201,6 +215,20 @@ function violationsOf(status: StatusName, description: string, { code, params }:
   if (status !== 'INVALID_ARGUMENT' || params.field === undefined) return []
   const field = snake(String(params.field))
   return [{ field: code === 'checksum_mismatch' ? `${field}_crc32c` : field, description }]
+}
+
+/** What was in the way: Google's service was seen to say KEY_DISABLED of a disabled version. */
+const IN_THE_WAY: Partial<Record<ErrorCode, string>> = {
+  key_disabled: 'KEY_DISABLED',
+  version_disabled: 'KEY_DISABLED',
+  key_pending_deletion: 'KEY_DESTROY_SCHEDULED',
+  version_destroyed: 'KEY_DESTROYED',
+  key_pending_import: 'KEY_PENDING_IMPORT',
+}
+
+function preconditionsOf([status, reason]: Row, code: ErrorCode, description: string, facts: Facts) {
+  if (status !== 'FAILED_PRECONDITION') return []
+  return [{ type: IN_THE_WAY[code] ?? reason, subject: versionNamed(facts), description }]
 }
 
 const errorInfoOf = ({ reason = '', metadata }: RpcError): MessageInitShape<typeof ErrorInfoSchema> => ({
@@ -212,35 +240,38 @@ const badRequestOf = ({ violations }: RpcError): MessageInitShape<typeof BadRequ
   fieldViolations: violations.map(({ field, description }) => ({ field, description })),
 })
 
+const preconditionFailureOf = ({ preconditions }: RpcError): MessageInitShape<typeof PreconditionFailureSchema> => ({
+  violations: preconditions.map(({ type, subject, description }) => ({ type, subject, description })),
+})
+
+/** An error's details, in the order in which both transports carry them. */
+function detailsOf(error: RpcError): readonly (readonly [DescMessage, Message])[] {
+  const details: (readonly [DescMessage, Message])[] = []
+  if (error.reason !== undefined) details.push([ErrorInfoSchema, create(ErrorInfoSchema, errorInfoOf(error))])
+  if (error.violations.length > 0) details.push([BadRequestSchema, create(BadRequestSchema, badRequestOf(error))])
+  if (error.preconditions.length > 0) {
+    details.push([PreconditionFailureSchema, create(PreconditionFailureSchema, preconditionFailureOf(error))])
+  }
+  return details
+}
+
 /** google.rpc.Status in bytes, for the trailer `grpc-status-details-bin`; undefined where there is nothing more to say. */
 export function statusDetails(error: RpcError): Uint8Array | undefined {
-  const details = []
-  if (error.reason !== undefined) details.push(anyPack(ErrorInfoSchema, create(ErrorInfoSchema, errorInfoOf(error))))
-  if (error.violations.length > 0) {
-    details.push(anyPack(BadRequestSchema, create(BadRequestSchema, badRequestOf(error))))
-  }
+  const details = detailsOf(error).map(([schema, message]) => anyPack(schema, message))
   if (details.length === 0) return undefined
   const { code } = STATUS[error.status]
   return toBinary(StatusSchema, create(StatusSchema, { code, message: error.message, details }))
 }
 
-const typed = (type: { typeName: string }, json: unknown): JsonObject => ({
-  '@type': `type.googleapis.com/${type.typeName}`,
-  ...(json as JsonObject),
+const typed = ([schema, message]: readonly [DescMessage, Message]): JsonObject => ({
+  '@type': `type.googleapis.com/${schema.typeName}`,
+  ...(messageToJson(schema, message, false) as JsonObject),
 })
 
 /** The REST envelope of an error. */
 export function errorBody(error: RpcError): { readonly status: number; readonly body: JsonObject } {
   const { http } = STATUS[error.status]
-  const details: JsonObject[] = []
-  if (error.reason !== undefined) {
-    const info = create(ErrorInfoSchema, errorInfoOf(error))
-    details.push(typed(ErrorInfoSchema, messageToJson(ErrorInfoSchema, info, false)))
-  }
-  if (error.violations.length > 0) {
-    const bad = create(BadRequestSchema, badRequestOf(error))
-    details.push(typed(BadRequestSchema, messageToJson(BadRequestSchema, bad, false)))
-  }
+  const details = detailsOf(error).map(typed)
   const shared = { code: http, message: error.message, status: error.status }
   return { status: http, body: { error: details.length === 0 ? shared : { ...shared, details } } }
 }

@@ -23,6 +23,9 @@ export type StatusName = keyof typeof STATUS
 /** One offence against a request's form, as google.rpc.BadRequest lists them. */
 export type FieldViolation = { readonly field: string; readonly description: string }
 
+/** What a request found in its way, as google.rpc.PreconditionFailure lists it. */
+export type Precondition = { readonly type: string; readonly subject: string; readonly description: string }
+
 /**
  * A failure in Google's terms. Framing, transcoding and field checks throw it; a KmsError is rendered to one by the
  * table in errors.ts.
@@ -34,6 +37,7 @@ export class RpcError extends Error {
   readonly reason: string | undefined
   readonly metadata: Readonly<Record<string, string>>
   readonly violations: readonly FieldViolation[]
+  readonly preconditions: readonly Precondition[]
 
   constructor(
     status: StatusName,
@@ -42,6 +46,7 @@ export class RpcError extends Error {
       reason?: string
       metadata?: Readonly<Record<string, string>>
       violations?: readonly FieldViolation[]
+      preconditions?: readonly Precondition[]
       cause?: unknown
     } = {},
   ) {
@@ -50,6 +55,7 @@ export class RpcError extends Error {
     this.reason = details.reason
     this.metadata = details.metadata ?? {}
     this.violations = details.violations ?? []
+    this.preconditions = details.preconditions ?? []
   }
 }
 
