@@ -8,7 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BINDINGS } from '../src/api/azure/bindings/index.ts'
 import { AZURE_OPERATIONS } from '../src/api/azure/coverage.ts'
-import { CURVES, ENCRYPTIONS, RSA_SIZES, SIGNATURES } from '../src/api/azure/names.ts'
+import { AKP_ALGORITHMS, CURVES, ENCRYPTIONS, RSA_SIZES, SIGNATURES } from '../src/api/azure/names.ts'
 
 const PAGE = join(import.meta.dirname, '..', 'docs', 'azure.md')
 
@@ -34,7 +34,9 @@ function algorithms(): string {
   })
   const sizes = Object.keys(RSA_SIZES).join(', ')
   const rsaRow = ['RSA, RSA-HSM', sizes, code(rsa.map(([name]) => name)), code(Object.keys(ENCRYPTIONS))]
-  return table(['kty', 'size or curve', 'sign, verify', 'encrypt, decrypt, wrapKey, unwrapKey'], [rsaRow, ...curves])
+  const akp = Object.keys(AKP_ALGORITHMS).map((name) => ['AKP, AKP-HSM', name, code([name]), ''])
+  const head = ['kty', 'size, curve or alg', 'sign, verify', 'encrypt, decrypt, wrapKey, unwrapKey']
+  return table(head, [rsaRow, ...curves, ...akp])
 }
 
 function fill(page: string, name: string, content: string): string {

@@ -3,7 +3,7 @@ import { createPublicKey } from 'node:crypto'
 import { KmsError } from '../../core/error.ts'
 import { effectiveVersionState, type Key, type KeyVersion } from '../../core/key.ts'
 import type { KeyView } from '../../core/view.ts'
-import { curveOf, type KeyOp, type KeyType, keyId, keyOpsOf, keyTypeOf, keyUrl, recoveryId } from './names.ts'
+import { curveOf, type KeyOp, type KeyType, keyId, keyOpsOf, keyTypeOf, keyUrl, knowsAkp, recoveryId } from './names.ts'
 
 type JsonWebKey = {
   readonly kid: string
@@ -14,6 +14,8 @@ type JsonWebKey = {
   readonly crv?: string
   readonly x?: string
   readonly y?: string
+  readonly alg?: string
+  readonly pub?: string
 }
 type Attributes = {
   readonly enabled: boolean
@@ -56,16 +58,23 @@ function attributesOf(key: Key, version: KeyVersion | undefined): Attributes {
 const tagsOf = (key: Key): Tags => (Object.keys(key.tags.azure).length === 0 ? {} : { tags: key.tags.azure })
 
 /** Whether the dialect can show the key at all. */
-export const isShown = (key: Key): boolean => keyTypeOf(key) !== undefined
+export function isShown(key: Key, apiVersion: string): boolean {
+  const kty = keyTypeOf(key)
+  return kty !== undefined && (!kty.startsWith('AKP') || knowsAkp(apiVersion))
+}
 /** Azure has no word for a version without material, so that destroyed ones are not there. */
 export const isShownVersion = (version: KeyVersion): boolean =>
   version.spki !== undefined && version.state !== 'destroyed'
 
-function publicPart(spec: Key['spec'], spki: Uint8Array): Pick<JsonWebKey, 'n' | 'e' | 'crv' | 'x' | 'y'> {
-  const { n, e, x, y } = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' }).export({
+function publicPart(
+  spec: Key['spec'],
+  spki: Uint8Array,
+): Pick<JsonWebKey, 'n' | 'e' | 'crv' | 'x' | 'y' | 'alg' | 'pub'> {
+  const { n, e, x, y, alg, pub } = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' }).export({
     format: 'jwk',
   })
   if (n !== undefined && e !== undefined) return { n, e }
+  if (typeof alg === 'string' && typeof pub === 'string') return { alg, pub }
   const crv = curveOf(spec)
   if (crv === undefined || x === undefined || y === undefined) throw new KmsError('internal')
   return { crv, x, y }

@@ -99,5 +99,6 @@ function publicPoint(curve: string, scalar: Uint8Array): Buffer | undefined {
 /** @throws KmsError invalid_argument with the member named */
 export function importedMaterial(kty: KeyType, jwk: Jwk): ImportedMaterial {
   if (jwk.key_hsm !== undefined) throw invalidArgument('key.key_hsm', 'transfer blobs are not supported')
+  if (kty.startsWith('AKP')) throw invalidArgument('key.kty', 'keys of this type are not imported')
   return kty.startsWith('EC') ? ecMaterial(jwk) : rsaMaterial(jwk)
 }

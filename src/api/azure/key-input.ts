@@ -3,7 +3,7 @@ import type { Static } from '@sinclair/typebox'
 import type { KeyUse } from '../../core/algorithm.ts'
 import { invalidArgument, KmsError } from '../../core/error.ts'
 import type { VersionOptions } from '../../core/ops/material.ts'
-import { defaultKeyOps, isKeyOp, isKeyType, KEY_OPS, type KeyType } from './names.ts'
+import { defaultKeyOps, isKeyOp, isKeyType, KEY_OPS, type KeyType, knowsAkp } from './names.ts'
 import { MAX_TAG_LENGTH, type UpdateKeyBody } from './schemas.ts'
 
 type Body = Static<typeof UpdateKeyBody>
@@ -11,8 +11,9 @@ type Attributes = Body['attributes']
 type Tags = Body['tags']
 
 /** @throws KmsError unsupported_spec */
-export function keyType(kty: string): KeyType {
-  if (!isKeyType(kty)) throw new KmsError('unsupported_spec', { kty })
+export function keyType(kty: string, apiVersion: string): KeyType {
+  if (!isKeyType(kty) || (kty.startsWith('AKP') && !knowsAkp(apiVersion)))
+    throw new KmsError('unsupported_spec', { kty })
   return kty
 }
 

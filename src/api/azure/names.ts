@@ -79,8 +79,20 @@ export function versionReference(version: string): VersionReference | undefined 
   return { by: 'hex', hex: version.toLowerCase() }
 }
 
-export type KeyType = 'RSA' | 'RSA-HSM' | 'EC' | 'EC-HSM'
-export const KEY_TYPES = ['RSA', 'RSA-HSM', 'EC', 'EC-HSM'] as const satisfies readonly KeyType[]
+export const KEY_TYPES = ['RSA', 'RSA-HSM', 'EC', 'EC-HSM', 'AKP', 'AKP-HSM'] as const
+export type KeyType = (typeof KEY_TYPES)[number]
+
+/** RFC 9964's names of the algorithm that an AKP key is made for. */
+export const AKP_ALGORITHMS = {
+  'ML-DSA-44': 'ml_dsa_44',
+  'ML-DSA-65': 'ml_dsa_65',
+  'ML-DSA-87': 'ml_dsa_87',
+} as const satisfies Record<string, KeySpec>
+export type AkpAlgorithm = keyof typeof AKP_ALGORITHMS
+export const isAkpAlgorithm = (alg: string): alg is AkpAlgorithm => Object.hasOwn(AKP_ALGORITHMS, alg)
+/** The version of the API that brought AKP keys; older ones have no word for them. */
+const AKP_SINCE = '2026-05-01'
+export const knowsAkp = (apiVersion: string): boolean => /^[0-9]{4}-/.test(apiVersion) && apiVersion >= AKP_SINCE
 
 export const CURVES = {
   'P-256': 'ec_p256',
@@ -108,6 +120,7 @@ export function keyTypeOf(key: Pick<Key, 'spec' | 'protection'>): KeyType | unde
   const hsm = key.protection === 'hsm'
   if (type === 'rsa') return hsm ? 'RSA-HSM' : 'RSA'
   if (type === 'ec') return hsm ? 'EC-HSM' : 'EC'
+  if (type === 'ml-dsa') return hsm ? 'AKP-HSM' : 'AKP'
   return undefined
 }
 
@@ -127,7 +140,9 @@ export const keyOpsOf = (uses: readonly KeyUse[]): readonly KeyOp[] =>
 
 /** What a key of this type may do when the caller names nothing. Never empty: clients refuse a key without operations. */
 export const defaultKeyOps = (kty: KeyType): readonly KeyOp[] =>
-  kty.startsWith('EC') ? ['sign', 'verify'] : ['encrypt', 'decrypt', 'sign', 'verify', 'wrapKey', 'unwrapKey']
+  kty.startsWith('EC') || kty.startsWith('AKP')
+    ? ['sign', 'verify']
+    : ['encrypt', 'decrypt', 'sign', 'verify', 'wrapKey', 'unwrapKey']
 
 type SignatureRow = { readonly algorithm: Algorithm; readonly hash: Hash; readonly curve?: Curve }
 export const SIGNATURES = {
@@ -171,5 +186,15 @@ export function signatureAlgorithm(alg: string): (version: Pick<KeyVersion, 'spe
     if (curve !== undefined && CURVES[curve] !== spec)
       throw new KmsError('algorithm_mismatch', { algorithm: alg, spec })
     return algorithm
+  }
+}
+
+/** An AKP key has one algorithm, which may go unsaid. */
+export function akpAlgorithm(alg: string | undefined): (version: Pick<KeyVersion, 'spec'>) => Algorithm {
+  return ({ spec }) => {
+    const named = alg === undefined || (isAkpAlgorithm(alg) && AKP_ALGORITHMS[alg] === spec)
+    if (!named || KEY_SPECS[spec].type !== 'ml-dsa')
+      throw new KmsError('algorithm_mismatch', { algorithm: alg ?? 'AKP', spec })
+    return 'ml_dsa'
   }
 }

@@ -1,9 +1,9 @@
 /** Bodies of requests. Members that Azure doesn't know it ignores, and so do we; those it knows are checked. */
-import { Type } from '@sinclair/typebox'
+import { type Static, Type } from '@sinclair/typebox'
 import { HASH_BYTES } from '../../core/algorithm.ts'
 import { invalidArgument, KmsError } from '../../core/error.ts'
 import { decodeBase64url } from '../codec/base64url.ts'
-import { signatureRow } from './names.ts'
+import { akpAlgorithm, isAkpAlgorithm, signatureAlgorithm, signatureRow } from './names.ts'
 
 /** Year 9999: what dates can say. */
 const LAST_SECOND = 253_402_300_799
@@ -26,6 +26,7 @@ const Tags = Type.Record(Type.String(), Type.String({ maxLength: MAX_TAG_LENGTH 
 const ReleasePolicy = Type.Object({})
 
 export const CreateKeyBody = Type.Object({
+  alg: Type.Optional(Type.String({ maxLength: 16 })),
   kty: Type.String({ minLength: 1, maxLength: 16 }),
   key_size: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_536 })),
   public_exponent: Type.Optional(Type.Integer({ minimum: 0, maximum: 0xffff_ffff })),
@@ -90,9 +91,12 @@ export const RestoreBody = Type.Object({ value: Type.String({ minLength: 1, maxL
 
 export const RandomBody = Type.Object({ count: Type.Integer({ minimum: 1, maximum: 128 }) })
 
-/** encrypt, decrypt, wrapkey, unwrapkey, and sign, whose value is a digest. */
+/** encrypt, decrypt, wrapkey, unwrapkey. */
 export const ValueBody = Type.Object({ alg: Alg, value: Bytes })
-export const VerifyBody = Type.Object({ alg: Alg, digest: Bytes, value: Bytes })
+const AkpMembers = { context: Type.Optional(Bytes), external_mu: Type.Optional(Bytes) }
+/** AKP keys have one algorithm, which need not be named. */
+export const SignBody = Type.Object({ alg: Type.Optional(Alg), value: Bytes, ...AkpMembers })
+export const VerifyBody = Type.Object({ alg: Type.Optional(Alg), digest: Bytes, value: Bytes, ...AkpMembers })
 
 /** @throws KmsError invalid_argument for anything but base64url without padding */
 export function bytesOf(field: string, text: string): Uint8Array {
@@ -109,4 +113,16 @@ export function digestOf(alg: string, field: 'value' | 'digest', text: string): 
     throw new KmsError('digest_length', { field, algorithm: alg, expected, actual: digest.length })
   }
   return digest
+}
+
+type Signed = Pick<Static<typeof SignBody>, 'alg' | 'context' | 'external_mu'>
+
+/** What a signature is over: the digest that its algorithm names, or for AKP keys the message. */
+export function signedInput({ alg, context, external_mu }: Signed, field: 'value' | 'digest', text: string) {
+  if (alg !== undefined && !isAkpAlgorithm(alg)) {
+    return { algorithm: signatureAlgorithm(alg), input: { digest: digestOf(alg, field, text) } }
+  }
+  if (external_mu !== undefined) throw invalidArgument('external_mu', 'not supported')
+  if (context !== undefined && context !== '') throw invalidArgument('context', 'not supported')
+  return { algorithm: akpAlgorithm(alg), input: { message: bytesOf(field, text) } }
 }

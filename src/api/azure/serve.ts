@@ -47,6 +47,7 @@ function addBinding(app: FastifyInstance, { kernel, clock, settings }: SurfaceSe
   const handler = async (request: FastifyRequest, reply: FastifyReply) => {
     const { origin, principal } = callerOf(request)
     const ctx: WireContext = { realm: { dialect: 'azure', vault: origin.host.vault }, settings, now: clock.now() }
+    const wire = readRequest(request, origin)
     const echoed = clientRequestId(request.headers)
     const call: Call = {
       signal: request.deadline,
@@ -55,10 +56,10 @@ function addBinding(app: FastifyInstance, { kernel, clock, settings }: SurfaceSe
       wire: binding.wire,
       principal,
       realm: ctx.realm,
-      expresses: isShown,
+      expresses: (key) => isShown(key, wire.apiVersion),
       ...(echoed !== undefined && { clientRequestId: echoed }),
     }
-    const output = await binding.serve(kernel, readRequest(request, origin), ctx, call)
+    const output = await binding.serve(kernel, wire, ctx, call)
     return reply.code(binding.status ?? 200).send(output)
   }
   const { method, bodyLimit } = binding

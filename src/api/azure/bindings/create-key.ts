@@ -6,8 +6,10 @@ import { bindBody } from '../binding.ts'
 import { keyBundle } from '../bundle.ts'
 import { checkTags, keyType, namedUses, refuseRelease, versionOptions } from '../key-input.ts'
 import {
+  AKP_ALGORITHMS,
   CURVES,
   defaultKeyOps,
+  isAkpAlgorithm,
   isCurve,
   isReservedName,
   isRsaSize,
@@ -24,6 +26,11 @@ const DEFAULT_RSA_SIZE = 2048
 const PUBLIC_EXPONENT = 65_537
 
 function specOf(kty: KeyType, body: Body): KeySpec {
+  if (kty === 'AKP' || kty === 'AKP-HSM') {
+    if (body.alg === undefined || !isAkpAlgorithm(body.alg))
+      throw invalidArgument('alg', 'not an algorithm of AKP keys')
+    return AKP_ALGORITHMS[body.alg]
+  }
   if (kty === 'EC' || kty === 'EC-HSM') {
     const curve = body.crv ?? 'P-256'
     if (!isCurve(curve)) throw invalidArgument('crv', 'not a curve of this service')
@@ -44,8 +51,8 @@ export const createKey = bindBody(
   wire: 'createKey',
   method: 'POST',
   paths: ['/keys/:name/create'],
-  toInput({ name, body }) {
-    const kty = keyType(body.kty)
+  toInput({ name, body, apiVersion }) {
+    const kty = keyType(body.kty, apiVersion)
     refuseRelease(body)
     if (isReservedName(name)) throw new KmsError('name_reserved', { reference: name })
     return {

@@ -14,8 +14,8 @@ export const importKey = bindBody(
   wire: 'importKey',
   method: 'PUT',
   paths: ['/keys/:name', '/keys/:name/'],
-  toInput({ name, body }) {
-    const kty = keyType(body.key.kty)
+  toInput({ name, body, apiVersion }) {
+    const kty = keyType(body.key.kty, apiVersion)
     refuseRelease(body)
     if (isReservedName(name)) throw new KmsError('name_reserved', { reference: name })
     return {

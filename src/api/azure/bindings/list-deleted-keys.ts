@@ -7,11 +7,11 @@ export const listDeletedKeys = bind(listRingKeys)({
   wire: 'getDeletedKeys',
   method: 'GET',
   paths: ['/deletedkeys', '/deletedkeys/'],
-  toInput: ({ after, limit }) => ({
+  toInput: ({ after, limit, apiVersion }) => ({
     ring: { by: 'default' },
     after,
     limit,
-    include: (key) => key.state === 'pending_deletion' && isShown(key),
+    include: (key) => key.state === 'pending_deletion' && isShown(key, apiVersion),
   }),
   toOutput: ({ keys, next }, request) =>
     listing(

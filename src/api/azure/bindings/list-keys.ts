@@ -7,11 +7,11 @@ export const listKeys = bind(listRingKeys)({
   wire: 'getKeys',
   method: 'GET',
   paths: ['/keys', '/keys/'],
-  toInput: ({ after, limit }) => ({
+  toInput: ({ after, limit, apiVersion }) => ({
     ring: { by: 'default' },
     after,
     limit,
-    include: (key) => key.state !== 'pending_deletion' && isShown(key),
+    include: (key) => key.state !== 'pending_deletion' && isShown(key, apiVersion),
   }),
   toOutput: ({ keys, next }, request) =>
     listing(

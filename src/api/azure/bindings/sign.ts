@@ -1,12 +1,12 @@
 import { sign as operation } from '../../../core/ops/sign.ts'
 import { encodeBase64url } from '../../codec/base64url.ts'
 import { bindBody } from '../binding.ts'
-import { keyId, keyReference, signatureAlgorithm, versionReference } from '../names.ts'
-import { digestOf, ValueBody } from '../schemas.ts'
+import { keyId, keyReference, versionReference } from '../names.ts'
+import { SignBody, signedInput } from '../schemas.ts'
 
 export const sign = bindBody(
   operation,
-  ValueBody,
+  SignBody,
 )({
   wire: 'sign',
   method: 'POST',
@@ -14,8 +14,7 @@ export const sign = bindBody(
   toInput: ({ name, version, body }) => ({
     key: keyReference(name),
     version: versionReference(version),
-    algorithm: signatureAlgorithm(body.alg),
-    input: { digest: digestOf(body.alg, 'value', body.value) },
+    ...signedInput(body, 'value', body.value),
   }),
   toOutput: ({ key, version, signature }, { base }) => ({
     kid: keyId(base, key, version),

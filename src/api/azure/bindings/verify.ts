@@ -1,7 +1,7 @@
 import { verify as operation } from '../../../core/ops/verify.ts'
 import { bindBody } from '../binding.ts'
-import { keyReference, signatureAlgorithm, versionReference } from '../names.ts'
-import { bytesOf, digestOf, VerifyBody } from '../schemas.ts'
+import { keyReference, versionReference } from '../names.ts'
+import { bytesOf, signedInput, VerifyBody } from '../schemas.ts'
 
 export const verify = bindBody(
   operation,
@@ -13,8 +13,7 @@ export const verify = bindBody(
   toInput: ({ name, version, body }) => ({
     key: keyReference(name),
     version: versionReference(version),
-    algorithm: signatureAlgorithm(body.alg),
-    input: { digest: digestOf(body.alg, 'digest', body.digest) },
+    ...signedInput(body, 'digest', body.digest),
     signature: bytesOf('value', body.value),
   }),
   toOutput: ({ valid }) => ({ value: valid }),
