@@ -34,6 +34,8 @@ const FIELDS = [
   'key',
   'secret',
   'version',
+  'sourceKey',
+  'sourceVersion',
   'algorithm',
   'decision',
   'outcome',

@@ -1,5 +1,5 @@
 /** What a use demands of a key and its version; the same for every dialect (design section 1, principle 1). */
-import { type Algorithm, algorithmRow, type KeyUse, specHas, specRow, usesOf } from './algorithm.ts'
+import { type Algorithm, algorithmRow, type KeyUse, purposeOfAlgorithm, specHas, specRow, usesOf } from './algorithm.ts'
 import { isEnvelope } from './envelope.ts'
 import { KmsError } from './error.ts'
 import { type Key, type KeyVersion, keyStateError, validityError, versionStateError } from './key.ts'
@@ -7,12 +7,19 @@ import type { AlgorithmChoice, Call } from './operation.ts'
 import type { CryptoBackend } from './ports.ts'
 
 /** Uses that make something new; the others stay possible outside a key's dates (Azure's nbf and exp, as documented). */
-const PROTECTS: ReadonlySet<KeyUse> = new Set<KeyUse>(['encrypt', 'sign', 'wrap', 'mac_sign'])
+const PROTECTS: ReadonlySet<KeyUse> = new Set<KeyUse>([
+  'encrypt',
+  'raw_encrypt',
+  'sign',
+  'wrap',
+  'mac_sign',
+  'encapsulate',
+])
 /**
  * Azure answers encrypt, wrap and verify on a disabled key (seen on the live service, azure-sdk-for-python#45342); here
  * only on keys disabled through Azure.
  */
-const AZURE_LENIENT: ReadonlySet<KeyUse> = new Set<KeyUse>(['encrypt', 'wrap', 'verify'])
+const AZURE_LENIENT: ReadonlySet<KeyUse> = new Set<KeyUse>(['encrypt', 'raw_encrypt', 'wrap', 'verify'])
 
 const lenient = (version: KeyVersion, use: KeyUse, call: Call): boolean =>
   call.dialect === 'azure' && version.disabledBy === 'azure' && AZURE_LENIENT.has(use)
@@ -32,22 +39,27 @@ export function checkUse(key: Key, version: KeyVersion, use: KeyUse, call: Call,
   if (invalid !== undefined) throw invalid
 }
 
-/** @throws KmsError algorithm_mismatch, unsupported_algorithm */
+/**
+ * An algorithm has to be of the use that was checked: raw AES is no way to use an envelope's key, nor an agreement to sign.
+ * @throws KmsError algorithm_mismatch, unsupported_algorithm
+ */
 export function checkAlgorithm(
   key: Key,
   version: KeyVersion,
   choice: AlgorithmChoice,
   backend: CryptoBackend,
+  use: KeyUse,
 ): Algorithm {
   const { spec } = version
-  if (typeof choice === 'function') return checkAlgorithm(key, version, choice(version, key), backend)
+  if (typeof choice === 'function') return checkAlgorithm(key, version, choice(version, key), backend, use)
   if (choice === 'envelope') {
     const algorithm = specRow(spec).algorithms.find((name) => isEnvelope(name) && backend.supports(spec, name))
     if (algorithm === undefined) throw new KmsError('algorithm_mismatch', { algorithm: choice, spec })
     return algorithm
   }
   const allowed = version.algorithms === undefined || version.algorithms.includes(choice) || isEnvelope(choice)
-  if (!specHas(spec, choice) || !allowed) throw new KmsError('algorithm_mismatch', { algorithm: choice, spec })
+  const fits = specHas(spec, choice) && usesOf(purposeOfAlgorithm(choice), spec).includes(use)
+  if (!fits || !allowed) throw new KmsError('algorithm_mismatch', { algorithm: choice, spec })
   if (!backend.supports(spec, choice)) throw new KmsError('unsupported_algorithm', { algorithm: choice, spec })
   return choice
 }

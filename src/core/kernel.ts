@@ -9,8 +9,10 @@ import { checkAlgorithm, checkUse } from './checks.ts'
 import { type ErrorCode, KmsError } from './error.ts'
 import { effectiveKeyState, keyStateError, versionStateError } from './key.ts'
 import { isUse, LastUses } from './last-use.ts'
+import { MessageCounter } from './message-counter.ts'
 import type {
   Call,
+  Demand,
   Env,
   KeyOperation,
   KeyTarget,
@@ -19,7 +21,6 @@ import type {
   SecretInput,
   SecretOperation,
   SecretTarget,
-  UseOperation,
   UseTarget,
   VersionOperation,
   VersionTarget,
@@ -64,6 +65,7 @@ type Trace = {
   decision: AuditRecord['decision']
   realm?: string
   target?: Partial<VersionTarget & SecretTarget>
+  source?: VersionTarget
   algorithm?: string
   use?: KeyUse
 }
@@ -73,12 +75,14 @@ export class Kernel {
   readonly #resolver: Resolver
   readonly #outbox: Outbox
   readonly #lastUses: LastUses
+  readonly #messages: MessageCounter
 
   constructor(deps: KernelDeps) {
     this.#deps = deps
     this.#resolver = new Resolver(deps)
     this.#outbox = new Outbox(deps.store, deps.audit)
     this.#lastUses = new LastUses(deps.store, deps.clock)
+    this.#messages = new MessageCounter(deps.store)
   }
 
   /** Drains the records that an earlier process had committed but not yet chained. Before the first request. */
@@ -147,7 +151,17 @@ export class Kernel {
 
   async #run<I, O>(operation: Operation<I, O>, input: I, call: Call, trace: Trace): Promise<Outcome<O>> {
     const { store, backends, sealer, ringKeys, clock } = this.#deps
-    const env: Env = { store, backends, sealer, ringKeys, clock, lastUses: this.#lastUses, call, now: clock.now() }
+    const env: Env = {
+      store,
+      backends,
+      sealer,
+      ringKeys,
+      clock,
+      lastUses: this.#lastUses,
+      messages: this.#messages,
+      call,
+      now: clock.now(),
+    }
     switch (operation.target) {
       case 'realm': {
         const { realm } = await this.#found(() => this.#resolver.scope(call), operation.action, call, trace)
@@ -169,7 +183,13 @@ export class Kernel {
       case 'secret':
         return operation.run(env, await this.#secretTarget(operation, input as never, call, trace), input as never)
       case 'use':
-        return operation.run(env, await this.#useTarget(operation, input, env, trace), input)
+        return operation.run(env, await this.#useTarget(operation, operation, input, env, trace), input)
+      case 'pair': {
+        const source = await this.#useTarget(operation, operation.source, input, env, trace)
+        trace.source = source
+        const destination = await this.#useTarget(operation, operation.destination, input, env, trace)
+        return operation.run(env, { source, destination }, input)
+      }
     }
   }
 
@@ -243,21 +263,28 @@ export class Kernel {
     return { ...target, secretVersion }
   }
 
-  async #useTarget<I, O>(operation: UseOperation<I, O>, input: I, env: Env, trace: Trace): Promise<UseTarget> {
-    const located = operation.locate(input)
+  async #useTarget<I>(
+    { name }: { readonly name: string },
+    demand: Demand<I> & { readonly action: string },
+    input: I,
+    env: Env,
+    trace: Trace,
+  ): Promise<UseTarget> {
+    const { action } = demand
+    const located = demand.locate(input)
     // The key that the caller named answers first: whether it is there, and whether he may.
-    const expected = located.expected && (await this.#key(located.expected, operation.action, env.call, trace))
-    const target = await this.#key(located.key, operation.action, env.call, trace)
+    const expected = located.expected && (await this.#key(located.expected, action, env.call, trace))
+    const target = await this.#key(located.key, action, env.call, trace)
     if (expected !== undefined && expected.key.id !== target.key.id) throw new KmsError('incorrect_key')
     if (located.version === undefined && target.key.state !== 'enabled') throw keyStateError(target.key.state)
     const version = await this.#resolver.version(target, located.version)
     trace.target = { ...target, version }
-    const use = typeof operation.use === 'function' ? operation.use(input) : operation.use
+    const use = typeof demand.use === 'function' ? demand.use(input) : demand.use
     trace.use = use
-    checkUse(target.key, version, use, env.call, operation.name, env.now)
+    checkUse(target.key, version, use, env.call, name, env.now)
     const backend = env.backends.named(version.backend)
-    const choice = operation.algorithm(input)
-    const algorithm = choice === undefined ? undefined : checkAlgorithm(target.key, version, choice, backend)
+    const choice = demand.algorithm(input)
+    const algorithm = choice === undefined ? undefined : checkAlgorithm(target.key, version, choice, backend, use)
     if (algorithm !== undefined) trace.algorithm = algorithm
     const handle = { ringId: target.ring.id, versionId: version.id, spec: version.spec, ref: version.ref }
     return { ...target, version, backend, handle, algorithm }
@@ -338,6 +365,7 @@ function record(operation: Operation, call: Call, trace: Trace, outcome: string)
     ...(key && { key: key.id }),
     ...(secret && { secret: secret.id }),
     ...(number !== undefined && { version: number }),
+    ...(trace.source && { sourceKey: trace.source.key.id, sourceVersion: trace.source.version.number }),
     ...(trace.algorithm !== undefined && { algorithm: trace.algorithm }),
     decision: trace.decision,
     outcome,

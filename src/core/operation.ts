@@ -3,6 +3,7 @@ import type { Algorithm, KeyUse } from './algorithm.ts'
 import type { Backends } from './backends.ts'
 import type { Dialect, Key, KeyRing, KeyState, KeyVersion, Realm, VersionState } from './key.ts'
 import type { LastUses } from './last-use.ts'
+import type { MessageCounter } from './message-counter.ts'
 import type { CallContext, Clock, CryptoBackend, KeyHandle, Principal, Sealer, Store, Stored, Write } from './ports.ts'
 import type { KeyReference, RealmAddress, RingReference, SecretReference, VersionReference } from './reference.ts'
 import type { RingKeys } from './ring-keys.ts'
@@ -28,6 +29,7 @@ export type Env = {
   readonly ringKeys: Pick<RingKeys, 'get'>
   readonly clock: Clock
   readonly lastUses: LastUses
+  readonly messages: MessageCounter
   readonly call: Call
   /** Wall clock at the request's start: one instant for all an operation writes. */
   readonly now: number
@@ -102,11 +104,20 @@ export type VersionOperation<I extends VersionInput, O> = Common<VersionTarget, 
 /** Where a use's key and version come from; `expected` is the key the caller named, if that may differ. */
 export type Located = VersionInput & { readonly expected?: KeyReference }
 
-export type UseOperation<I, O> = Common<UseTarget, I, O> & {
-  readonly target: 'use'
+/** What an operation demands of one key that it uses. */
+export type Demand<I> = {
   readonly use: KeyUse | ((input: I) => KeyUse)
   locate(input: I): Located
   algorithm(input: I): AlgorithmChoice | undefined
+}
+export type UseOperation<I, O> = Common<UseTarget, I, O> & Demand<I> & { readonly target: 'use' }
+
+/** Takes from one key and gives to another. Either is decided on by an action of its own; one record tells of both. */
+export type PairTarget = { readonly source: UseTarget; readonly destination: UseTarget }
+export type PairOperation<I, O> = Common<PairTarget, I, O> & {
+  readonly target: 'pair'
+  readonly source: Demand<I> & { readonly action: string }
+  readonly destination: Demand<I> & { readonly action: string }
 }
 
 export type SecretInput = { readonly secret: SecretReference; readonly version?: VersionReference | undefined }
@@ -127,6 +138,7 @@ export type Operation<I = AnyInput, O = unknown> =
   | (I extends VersionInput ? VersionOperation<I, O> : never)
   | (I extends SecretInput ? SecretOperation<I, O> : never)
   | UseOperation<I, O>
+  | PairOperation<I, O>
 
 export const realmOperation = <I, O>(op: Omit<RealmOperation<I, O>, 'target'>): RealmOperation<I, O> => ({
   ...op,
@@ -152,3 +164,7 @@ export const useOperation = <I, O>(op: Omit<UseOperation<I, O>, 'target'>): UseO
 export const secretOperation = <I extends SecretInput, O>(
   op: Omit<SecretOperation<I, O>, 'target'>,
 ): SecretOperation<I, O> => ({ ...op, target: 'secret' })
+export const pairOperation = <I, O>(op: Omit<PairOperation<I, O>, 'target'>): PairOperation<I, O> => ({
+  ...op,
+  target: 'pair',
+})

@@ -16,16 +16,25 @@ export type KeyHome = { readonly ringId: string; readonly versionId: string }
 /** A key version as a backend needs it. */
 export type KeyHandle = KeyHome & { readonly spec: KeySpec; readonly ref: KeyRef }
 
-/** What is signed: the message itself, or its digest made by the caller. */
-export type SignInput = { readonly message: Uint8Array } | { readonly digest: Uint8Array }
+/**
+ * What is signed: the message itself, its digest made by the caller, or the 64-byte representative µ of a message and its
+ * context (FIPS 204 section 6.2), which only `ml_dsa_mu` takes. `context` is for algorithms whose row has one; 0 to 255
+ * bytes, absent is empty.
+ */
+export type SignInput =
+  | { readonly message: Uint8Array; readonly context?: Uint8Array | undefined }
+  | { readonly digest: Uint8Array; readonly context?: Uint8Array | undefined }
+  | { readonly mu: Uint8Array }
 
-/** Public parameters of an encryption. Envelope algorithms need all three; RSA binds none of it: all three are empty. */
+/** Public parameters of an encryption. Envelope algorithms need the first three; what a scheme has no place for is empty. */
 export type EncryptParams = {
-  /** 16 random bytes; the per-message key is derived from them. */
+  /** 16 random bytes; the per-message key is derived from them. Envelope algorithms only. */
   readonly nonce: Uint8Array
-  /** 12 bytes. */
+  /** 12 bytes for envelopes; `ivBytes` of the row for raw AES. */
   readonly iv: Uint8Array
   readonly aad: Uint8Array
+  /** `aes_gcm` only: 12 to 16, default 16. */
+  readonly tagBytes?: number | undefined
 }
 
 /** Moving material between homes, for backups that the core seals. Its bytes are in the backend's own form. */
@@ -36,7 +45,10 @@ export type PortableKeys = {
 
 /**
  * A place where keys live and are used. Outputs are canonical: ECDSA is raw r‖s, an envelope encryption is ciphertext
- * followed by its 16-byte tag. Verification needs no backend (core/verify.ts does it from the public key).
+ * followed by its 16-byte tag, and so is AES-GCM. Work with the public key alone needs no backend: core/verify.ts and
+ * core/encapsulate.ts do it from the public key, which is a DER SubjectPublicKeyInfo for every spec: the OIDs of RFC 9881
+ * (ML-DSA), RFC 9909 (SLH-DSA), RFC 9935 (ML-KEM), RFC 8410 (X25519) and draft-connolly-cfrg-xwing-kem (X-Wing,
+ * 1.3.6.1.4.1.62253.25722). Its last bytes are the raw key.
  *
  * Errors: `unsupported_algorithm` where `supports` is false; `invalid_ciphertext` for every decryption failure
  * whatever its cause; `digest_length`; `plaintext_too_large`; `backend_unavailable`, `backend_timeout`, `throttled`
@@ -71,6 +83,16 @@ export interface CryptoBackend {
     params: EncryptParams,
     ctx: CallContext,
   ): Promise<Uint8Array>
+  /**
+   * The shared secret as it comes out of the agreement: the x-coordinate for ECDH (SP 800-56A section 5.7.1.2). `peer` is
+   * DER SubjectPublicKeyInfo; `invalid_argument` (publicKey) for one that is not on the key's curve, or of low order.
+   */
+  agree(key: KeyHandle, algorithm: Algorithm, peer: Uint8Array, ctx: CallContext): Promise<Uint8Array>
+  /**
+   * The 32-byte shared secret. `invalid_ciphertext` for a wrong length only: another secret comes out of anything else
+   * that is wrong (implicit rejection).
+   */
+  decapsulate(key: KeyHandle, algorithm: Algorithm, ciphertext: Uint8Array, ctx: CallContext): Promise<Uint8Array>
   mac(key: KeyHandle, algorithm: Algorithm, message: Uint8Array, ctx: CallContext): Promise<Uint8Array>
   /** Idempotent: a key that is gone already is destroyed. */
   destroyKey(key: KeyHandle, ctx: CallContext): Promise<void>
@@ -151,6 +173,9 @@ export type AuditRecord = {
   readonly key?: string
   readonly secret?: string
   readonly version?: number
+  /** Of an operation that takes from one key to another (re-encryption): the one it takes from. */
+  readonly sourceKey?: string
+  readonly sourceVersion?: number
   readonly algorithm?: string
   readonly decision: 'allow' | 'deny' | 'none'
   /** `ok`, or the error code. */

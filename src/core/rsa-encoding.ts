@@ -14,8 +14,11 @@ const DIGEST_INFO: Readonly<Record<Hash, Uint8Array>> = {
 export const digestInfo = (hash: Hash, digest: Uint8Array): Uint8Array => Buffer.concat([DIGEST_INFO[hash], digest])
 
 /** EMSA-PKCS1-v1_5 (section 9.2); `bytes` is the length of the modulus. */
-export function emsaPkcs1(hash: Hash, digest: Uint8Array, bytes: number): Uint8Array {
-  const info = digestInfo(hash, digest)
+export const emsaPkcs1 = (hash: Hash, digest: Uint8Array, bytes: number): Uint8Array =>
+  emsaPkcs1Raw(digestInfo(hash, digest), bytes)
+
+/** The padding alone: `info` is in the place of the DigestInfo, and at least 11 bytes shorter than the modulus. */
+export function emsaPkcs1Raw(info: Uint8Array, bytes: number): Uint8Array {
   const encoded = Buffer.alloc(bytes, 0xff)
   encoded.set([0x00, 0x01])
   encoded[bytes - info.length - 1] = 0x00

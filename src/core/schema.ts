@@ -5,6 +5,7 @@
 
 import type { Alias, Key, KeyRing, KeyVersion, Realm, Tombstone } from './key.ts'
 import type { LastUse } from './last-use.ts'
+import type { MessageCount } from './message-counter.ts'
 import type { AuditRecord } from './ports.ts'
 import type { SecretVersion, StoredSecret } from './stored-secret.ts'
 
@@ -23,6 +24,7 @@ export type Rows = {
   lastUses: LastUse
   secrets: StoredSecret
   secretVersions: SecretVersion
+  messageCounts: MessageCount
   outbox: OutboxRow
   meta: MetaRow
 }
@@ -90,6 +92,9 @@ export const SCHEMA = {
   secretVersions: {
     number: { unique: true, key: (row) => [row.secretId, sortable(row.number)] },
     hex: { unique: true, key: (row) => [row.secretId, row.hexId] },
+  },
+  messageCounts: {
+    all: { unique: false, key: () => [] },
   },
   outbox: {
     all: { unique: false, key: () => [] },

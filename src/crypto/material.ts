@@ -1,14 +1,15 @@
 /**
  * Key material: generated, imported, and loaded again from the bytes that are sealed. Those bytes are the key itself
- * for symmetric keys, the 32-byte seed for ML-DSA (FIPS 204 section 3.6.3) and PKCS#8 DER for everything else.
+ * for symmetric keys, the seed for ML-DSA (FIPS 204 section 3.6.3), ML-KEM (FIPS 203 section 3.3) and X-Wing, and PKCS#8
+ * DER for everything else.
  */
 import {
   createECDH,
   createPrivateKey,
   createPublicKey,
   createSecretKey,
-  generateKeyPair,
   type KeyObject,
+  type KeyType,
   randomBytes,
   sign,
   verify,
@@ -16,10 +17,11 @@ import {
 import { promisify } from 'node:util'
 import { type KeySpec, type KeySpecRow, specRow } from '../core/algorithm.ts'
 import { invalidArgument } from '../core/error.ts'
-import { fits } from '../core/verify.ts'
+import { generatePrivateKey, spkiOf } from '../core/key-pair.ts'
+import { fits } from '../core/public-key.ts'
+import * as xWing from '../core/x-wing.ts'
 import { isSoundRsa } from './rsa-check.ts'
 
-const generatePair = promisify(generateKeyPair)
 const signAsync = promisify(sign)
 
 /** `bytes` are the caller's to wipe. */
@@ -31,14 +33,10 @@ export async function generateMaterial(spec: KeySpec): Promise<Material> {
     case 'aes':
     case 'hmac':
       return symmetric(randomBytes(row.bytes))
-    case 'rsa':
-      return asymmetric((await generatePair('rsa', { modulusLength: row.bits, publicExponent: 65537 })).privateKey, row)
-    case 'ec':
-      return asymmetric((await generatePair('ec', { namedCurve: row.curve })).privateKey, row)
-    case 'ed25519':
-      return asymmetric((await generatePair('ed25519')).privateKey, row)
-    case 'ml-dsa':
-      return asymmetric((await generatePair(row.node)).privateKey, row)
+    case 'x-wing':
+      return xWingOf(randomBytes(xWing.SEED_BYTES))
+    default:
+      return asymmetric(await generatePrivateKey(row), row)
   }
 }
 
@@ -51,6 +49,11 @@ export async function importMaterial(spec: KeySpec, bytes: Uint8Array): Promise<
   if (row.type === 'aes' || row.type === 'hmac') {
     if (bytes.length !== row.bytes) throw invalidArgument('material', `${spec} keys have ${row.bytes} bytes`)
     return symmetric(Buffer.from(bytes))
+  }
+  if (row.type === 'x-wing') {
+    const seed = xWing.decodePkcs8(bytes)
+    if (seed === undefined) throw invalidArgument('material', `not a PKCS#8 ${spec} private key`)
+    return xWingOf(Buffer.from(seed))
   }
   const parsed = parsePkcs8(bytes)
   if (parsed === undefined || !fits(parsed, row)) throw invalidArgument('material', `not a PKCS#8 ${spec} private key`)
@@ -65,8 +68,10 @@ export function loadMaterial(spec: KeySpec, bytes: Buffer): KeyObject {
   switch (row.type) {
     case 'aes':
     case 'hmac':
+    case 'x-wing':
       return createSecretKey(bytes)
     case 'ml-dsa':
+    case 'ml-kem':
       return createPrivateKey({ key: bytes, format: 'raw-seed', asymmetricKeyType: row.node })
     default:
       return createPrivateKey({ key: bytes, format: 'der', type: 'pkcs8' })
@@ -75,16 +80,24 @@ export function loadMaterial(spec: KeySpec, bytes: Buffer): KeyObject {
 
 const symmetric = (bytes: Buffer): Material => ({ bytes, key: createSecretKey(bytes) })
 
+/** node:crypto has no keys of X-Wing; its seed is expanded at every use. */
+const xWingOf = (seed: Buffer): Material => ({
+  bytes: seed,
+  key: createSecretKey(seed),
+  spki: xWing.encodeSpki(xWing.publicKeyOf(seed)),
+})
+
 function asymmetric(key: KeyObject, row: KeySpecRow): Material {
-  const bytes = row.type === 'ml-dsa' ? seedOf(key) : key.export({ format: 'der', type: 'pkcs8' })
-  return { bytes, key, spki: Uint8Array.from(createPublicKey(key).export({ format: 'der', type: 'spki' })) }
+  const seeded = row.type === 'ml-dsa' || row.type === 'ml-kem'
+  const bytes = seeded ? seedOf(key) : key.export({ format: 'der', type: 'pkcs8' })
+  return { bytes, key, spki: spkiOf(key) }
 }
 
 function seedOf(key: KeyObject): Buffer {
   try {
     return key.export({ format: 'raw-seed' })
   } catch {
-    throw invalidArgument('material', 'an ML-DSA private key is imported with its seed')
+    throw invalidArgument('material', `an ${key.asymmetricKeyType} private key is imported with its seed`)
   }
 }
 
@@ -116,11 +129,23 @@ async function isConsistent(key: KeyObject, row: KeySpecRow): Promise<boolean> {
   const publicKey = createPublicKey(key)
   if (row.type === 'ec') return ecPublic(key, row.curve).equals(publicKey.export({ format: 'raw-public' }))
   if (row.type === 'rsa') return isSoundRsa(key)
+  if (row.type === 'ml-kem') return rebuilt(seedOf(key), 'raw-seed', row.node).equals(publicKey)
+  if (row.type === 'x25519')
+    return rebuilt(key.export({ format: 'raw-private' }), 'raw-private', 'x25519').equals(publicKey)
   const probe = randomBytes(32)
   try {
     return verify(null, probe, publicKey, await signAsync(null, probe, key))
   } catch {
     return false
+  }
+}
+
+/** The public half that belongs to a private one, wiped here. */
+function rebuilt(bytes: Buffer, format: 'raw-seed' | 'raw-private', asymmetricKeyType: KeyType): KeyObject {
+  try {
+    return createPublicKey(createPrivateKey({ key: bytes, format, asymmetricKeyType }))
+  } finally {
+    bytes.fill(0)
   }
 }
 

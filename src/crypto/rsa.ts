@@ -14,14 +14,19 @@ import { type Algorithm, type AlgorithmRow, type Hash, type KeySpec, maxPlaintex
 import { invalidArgument, KmsError } from '../core/error.ts'
 import type { EncryptParams, SignInput } from '../core/ports.ts'
 import { digestInfo, emsaPssEncode } from '../core/rsa-encoding.ts'
+import { hashedInput, messageOf } from '../core/sign-input.ts'
 
 const signAsync = promisify(sign)
 
-export type RsaSignRow = Extract<AlgorithmRow, { op: 'sign'; scheme: 'rsa-pss' | 'rsa-pkcs1' }>
+export type RsaSignRow = Extract<AlgorithmRow, { op: 'sign'; scheme: 'rsa-pss' | 'rsa-pkcs1' | 'rsa-pkcs1-raw' }>
 export type RsaEncryptRow = Extract<AlgorithmRow, { op: 'encrypt'; scheme: 'rsa-oaep' | 'rsa-pkcs1' }>
 
 /** PSS salts are as long as the hash, which is what all three clouds make and accept. */
-export async function signInput(row: RsaSignRow, key: KeyObject, bytes: number, input: SignInput): Promise<Uint8Array> {
+export async function signInput(row: RsaSignRow, key: KeyObject, bytes: number, given: SignInput): Promise<Uint8Array> {
+  if (row.scheme === 'rsa-pkcs1-raw') {
+    return privateEncrypt({ key, padding: constants.RSA_PKCS1_PADDING }, messageOf(given))
+  }
+  const input = hashedInput(given)
   if ('message' in input) {
     return row.scheme === 'rsa-pss'
       ? signAsync(row.hash, input.message, {

@@ -1,6 +1,5 @@
 /** Keys in this process, sealed under their ring's key wherever they are stored. */
-import { createHmac, type KeyObject, sign } from 'node:crypto'
-import { promisify } from 'node:util'
+import { createHmac, type KeyObject } from 'node:crypto'
 import { type Algorithm, type AlgorithmRow, algorithmRow, type KeySpec, specHas, specRow } from '../core/algorithm.ts'
 import { KmsError } from '../core/error.ts'
 import type {
@@ -14,16 +13,20 @@ import type {
   SignInput,
 } from '../core/ports.ts'
 import { Secret } from '../core/secret.ts'
-import { requireDigestLength, requireMessage } from '../core/sign-input.ts'
+import { checkSignInput, hashedInput } from '../core/sign-input.ts'
+import * as aesRaw from './aes-raw.ts'
+import { agree } from './agree.ts'
 import * as ecdsa from './ecdsa.ts'
 import * as envelope from './envelope.ts'
+import { decapsulate } from './kem.ts'
 import { KeyCache } from './key-cache.ts'
 import { generateMaterial, importMaterial, loadMaterial, type Material } from './material.ts'
+import { signModern } from './modern-signatures.ts'
 import { RandomPool } from './random-pool.ts'
 import * as rsa from './rsa.ts'
 import { openKey, sealKey } from './sealed-key.ts'
+import { SlowSigner } from './slow-signer.ts'
 
-const signAsync = promisify(sign)
 const CACHED_KEYS = 4096
 
 /** The AES-256 key of a ring. */
@@ -41,6 +44,7 @@ export class SoftwareBackend implements CryptoBackend {
   readonly #ringKeys: RingKeySource
   readonly #cache = new KeyCache(CACHED_KEYS)
   readonly #random = new RandomPool()
+  readonly #slow = new SlowSigner()
 
   constructor(ringKeys: RingKeySource) {
     this.#ringKeys = ringKeys
@@ -73,19 +77,20 @@ export class SoftwareBackend implements CryptoBackend {
     return asKmsErrors(async () => {
       const row = this.#require(handle.spec, algorithm, 'sign')
       const spec = specRow(handle.spec)
-      if ('hash' in row && 'digest' in input) requireDigestLength(algorithm, row.hash, input.digest)
-      const message = 'hash' in row ? undefined : requireMessage(algorithm, input)
+      checkSignInput(handle.spec, algorithm, input)
       const key = await this.#open(handle, ctx)
-      if (row.scheme === 'ecdsa' && spec.type === 'ec') {
-        return 'message' in input
-          ? ecdsa.signMessage(spec, row.hash, key, input.message)
-          : ecdsa.signDigest(spec, row.hash, key, input.digest)
+      if (row.scheme === 'ecdsa') {
+        if (spec.type !== 'ec') throw new KmsError('internal')
+        const hashed = hashedInput(input)
+        return 'message' in hashed
+          ? ecdsa.signMessage(spec, row.hash, key, hashed.message)
+          : ecdsa.signDigest(spec, row.hash, key, hashed.digest)
       }
-      if ((row.scheme === 'rsa-pss' || row.scheme === 'rsa-pkcs1') && spec.type === 'rsa') {
+      if (row.scheme === 'rsa-pss' || row.scheme === 'rsa-pkcs1' || row.scheme === 'rsa-pkcs1-raw') {
+        if (spec.type !== 'rsa') throw new KmsError('internal')
         return rsa.signInput(row, key, spec.bits / 8, input)
       }
-      if (message === undefined) throw new KmsError('internal')
-      return row.scheme === 'ml-dsa' ? signAsync(null, message, key) : sign(null, message, key)
+      return signModern(spec, row, key, input, this.#slow)
     })
   }
 
@@ -99,6 +104,7 @@ export class SoftwareBackend implements CryptoBackend {
     return asKmsErrors(async () => {
       const row = this.#require(handle.spec, algorithm, 'encrypt')
       const key = await this.#open(handle, ctx)
+      if (row.scheme === 'aes') return aesRaw.encrypt(row, key, plaintext, params)
       return row.scheme === 'envelope'
         ? envelope.encrypt(key, plaintext, params)
         : rsa.encrypt(handle.spec, algorithm, row, key, plaintext, params)
@@ -116,6 +122,7 @@ export class SoftwareBackend implements CryptoBackend {
       const row = this.#require(handle.spec, algorithm, 'encrypt')
       const spec = specRow(handle.spec)
       const key = await this.#open(handle, ctx)
+      if (row.scheme === 'aes') return aesRaw.decrypt(row, key, ciphertext, params)
       if (row.scheme === 'envelope') return envelope.decrypt(key, ciphertext, params)
       if (spec.type !== 'rsa') throw new KmsError('internal')
       return rsa.decrypt(row, key, spec.bits / 8, ciphertext, params)
@@ -128,6 +135,27 @@ export class SoftwareBackend implements CryptoBackend {
       return createHmac(row.hash, await this.#open(handle, ctx))
         .update(message)
         .digest()
+    })
+  }
+
+  async agree(handle: KeyHandle, algorithm: Algorithm, peer: Uint8Array, ctx: CallContext): Promise<Uint8Array> {
+    return asKmsErrors(async () => {
+      this.#require(handle.spec, algorithm, 'agree')
+      return agree(specRow(handle.spec), await this.#open(handle, ctx), peer)
+    })
+  }
+
+  async decapsulate(
+    handle: KeyHandle,
+    algorithm: Algorithm,
+    ciphertext: Uint8Array,
+    ctx: CallContext,
+  ): Promise<Uint8Array> {
+    return asKmsErrors(async () => {
+      this.#require(handle.spec, algorithm, 'decapsulate')
+      const row = specRow(handle.spec)
+      if (row.type !== 'ml-kem' && row.type !== 'x-wing') throw new KmsError('internal')
+      return decapsulate(row, await this.#open(handle, ctx), ciphertext)
     })
   }
 
@@ -147,6 +175,7 @@ export class SoftwareBackend implements CryptoBackend {
 
   async close(): Promise<void> {
     this.#cache.clear()
+    await this.#slow.close()
   }
 
   #require<O extends AlgorithmRow['op']>(spec: KeySpec, algorithm: Algorithm, op: O): Extract<AlgorithmRow, { op: O }> {

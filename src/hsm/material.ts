@@ -3,7 +3,7 @@ import { createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject } fr
 import type { ITemplate } from 'graphene-pk11'
 import { type KeySpec, type KeySpecRow, specRow } from '../core/algorithm.ts'
 import { invalidArgument, KmsError } from '../core/error.ts'
-import { fits } from '../core/verify.ts'
+import { fits } from '../core/public-key.ts'
 import { type DerValue, readDer, readDerAll, TAG, unsigned } from './der.ts'
 
 const view = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)

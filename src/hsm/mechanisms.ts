@@ -13,9 +13,11 @@ export const CKM = {
   ML_DSA_KEY_PAIR_GEN: 0x001c,
   ML_DSA: 0x001d,
   SHA_1: 0x0220,
+  SHA_1_HMAC: 0x0221,
   SHA256: 0x0250,
   SHA256_HMAC: 0x0251,
   SHA224: 0x0255,
+  SHA224_HMAC: 0x0256,
   SHA384: 0x0260,
   SHA384_HMAC: 0x0261,
   SHA512: 0x0270,
@@ -87,7 +89,9 @@ export const HASH_PARAMS: Readonly<Record<Hash, { readonly hashAlg: number; read
   sha512: { hashAlg: CKM.SHA512, mgf: 4 },
 }
 
-export const HMAC_MECHANISMS: Readonly<Partial<Record<Hash, number>>> = {
+export const HMAC_MECHANISMS: Readonly<Record<Hash, number>> = {
+  sha1: CKM.SHA_1_HMAC,
+  sha224: CKM.SHA224_HMAC,
   sha256: CKM.SHA256_HMAC,
   sha384: CKM.SHA384_HMAC,
   sha512: CKM.SHA512_HMAC,

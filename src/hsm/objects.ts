@@ -19,8 +19,26 @@ graphene.registerAttribute('parameterSet', CKA.PARAMETER_SET, 'number')
 const LOCKED = { private: true, sensitive: true, extractable: false } as const
 const NO_WRAPPING = { wrap: false, unwrap: false } as const
 
+/** Specs that tokens have no keys of here. */
+type ForeignRow = Extract<KeySpecRow, { type: 'x25519' | 'slh-dsa' | 'ml-kem' | 'x-wing' }>
+export type TokenRow = Exclude<KeySpecRow, ForeignRow>
+type TokenType = TokenRow['type']
+
+/** Undefined for a spec that tokens have no keys of. */
+export function tokenRow(spec: KeySpec): TokenRow | undefined {
+  const row = specRow(spec)
+  return row.type in GENERATORS ? (row as TokenRow) : undefined
+}
+
+/** @throws KmsError unsupported_spec */
+function requireRow(spec: KeySpec): TokenRow {
+  const row = tokenRow(spec)
+  if (row === undefined) throw new KmsError('unsupported_spec', { spec })
+  return row
+}
+
 /** What the key may be used for, by its type. AES keys only derive: the keys that encrypt live for one message. */
-const USES: Readonly<Record<KeySpecRow['type'], ITemplate>> = {
+const USES: Readonly<Record<TokenType, ITemplate>> = {
   aes: { derive: true, encrypt: false, decrypt: false, sign: false, verify: false, ...NO_WRAPPING },
   hmac: { sign: true, verify: false, derive: false, encrypt: false, decrypt: false, ...NO_WRAPPING },
   rsa: { sign: true, decrypt: true, unwrap: false },
@@ -29,7 +47,7 @@ const USES: Readonly<Record<KeySpecRow['type'], ITemplate>> = {
   'ml-dsa': { sign: true },
 }
 
-const KEY_TYPES: Readonly<Record<KeySpecRow['type'], number>> = {
+const KEY_TYPES: Readonly<Record<TokenType, number>> = {
   aes: CKK.AES,
   hmac: CKK.GENERIC_SECRET,
   rsa: CKK.RSA,
@@ -38,7 +56,7 @@ const KEY_TYPES: Readonly<Record<KeySpecRow['type'], number>> = {
   'ml-dsa': CKK.ML_DSA,
 }
 
-export const GENERATORS: Readonly<Record<KeySpecRow['type'], number>> = {
+export const GENERATORS: Readonly<Record<TokenType, number>> = {
   aes: CKM.AES_KEY_GEN,
   hmac: CKM.GENERIC_SECRET_KEY_GEN,
   rsa: CKM.RSA_PKCS_KEY_PAIR_GEN,
@@ -50,20 +68,20 @@ export const GENERATORS: Readonly<Record<KeySpecRow['type'], number>> = {
 /** `token: false` makes a session object, for probing. */
 export type Placement = { readonly label: string; readonly token: boolean }
 
-const isSecret = (row: KeySpecRow): row is KeySpecRow & { type: 'aes' | 'hmac' } =>
+const isSecret = (row: TokenRow): row is Extract<TokenRow, { type: 'aes' | 'hmac' }> =>
   row.type === 'aes' || row.type === 'hmac'
 
-const classOf = (row: KeySpecRow): ObjectRef['objectClass'] => (isSecret(row) ? CKO.SECRET_KEY : CKO.PRIVATE_KEY)
+const classOf = (row: TokenRow): ObjectRef['objectClass'] => (isSecret(row) ? CKO.SECRET_KEY : CKO.PRIVATE_KEY)
 
-function privateTemplate(row: KeySpecRow, id: Buffer, place: Placement): ITemplate {
+function privateTemplate(row: TokenRow, id: Buffer, place: Placement): ITemplate {
   const common = { class: classOf(row), keyType: KEY_TYPES[row.type], token: place.token, label: place.label, id }
   return { ...common, ...LOCKED, ...USES[row.type] }
 }
 
-const curveOf = (row: KeySpecRow): Buffer => Buffer.from(EC_PARAMS[row.type === 'ec' ? row.curve : row.type] ?? [])
+const curveOf = (row: TokenRow): Buffer => Buffer.from(EC_PARAMS[row.type === 'ec' ? row.curve : row.type] ?? [])
 
 /** The public half is read once and dropped: its place is the store, and token memory is scarce. */
-function publicTemplate(row: KeySpecRow): ITemplate {
+function publicTemplate(row: TokenRow): ITemplate {
   const common = { class: CKO.PUBLIC_KEY, keyType: KEY_TYPES[row.type], token: false, private: false, verify: true }
   switch (row.type) {
     case 'rsa':
@@ -81,7 +99,7 @@ function publicTemplate(row: KeySpecRow): ITemplate {
 const attribute = (session: Session, handle: Handle, type: number): Buffer =>
   new graphene.SessionObject(handle, session, session.lib).getAttribute(type)
 
-function spkiOf(session: Session, row: KeySpecRow, publicKey: Handle): Uint8Array | undefined {
+function spkiOf(session: Session, row: TokenRow, publicKey: Handle): Uint8Array | undefined {
   switch (row.type) {
     case 'rsa':
       return readRsaSpki(session, publicKey)
@@ -114,7 +132,7 @@ function assertLocked(session: Session, handle: Handle, spec: KeySpec | 'root', 
 
 async function generateRaw(
   session: Session,
-  row: KeySpecRow,
+  row: TokenRow,
   template: ITemplate,
 ): Promise<{ key: Handle; publicKey?: Handle }> {
   const { lib, handle } = session
@@ -140,7 +158,7 @@ export async function generateKey(
   spec: KeySpec,
   place: Placement,
 ): Promise<MadeKey & { handle: Handle }> {
-  const row = specRow(spec)
+  const row = requireRow(spec)
   const id = randomBytes(ID_BYTES)
   const { key, publicKey } = await generateRaw(session, row, privateTemplate(row, id, place))
   assertLocked(session, key, spec, place.token)
@@ -158,7 +176,7 @@ export function importKey(
   material: Uint8Array,
   label: string,
 ): MadeKey & { handle: Handle } {
-  const row = specRow(spec)
+  const row = requireRow(spec)
   const id = randomBytes(ID_BYTES)
   const template = privateTemplate(row, id, { label, token: true })
   let spki: Uint8Array | undefined

@@ -6,7 +6,7 @@ import { type Algorithm, algorithmRow, HASH_BYTES, type Hash, type KeySpec, spec
 import { KmsError } from '../core/error.ts'
 import type { EncryptParams, SignInput } from '../core/ports.ts'
 import { digestInfo } from '../core/rsa-encoding.ts'
-import { requireDigestLength, requireMessage } from '../core/sign-input.ts'
+import { checkSignInput, hashedInput, messageOf } from '../core/sign-input.ts'
 import { CKK, CKM, CKO, CKZ_DATA_SPECIFIED, HASH_PARAMS, HMAC_MECHANISMS, PARAMS } from './mechanisms.ts'
 import { destroyQuietly, type Handle, readRsaSpki } from './objects.ts'
 import { CIPHERTEXT_REFUSED, PARAMETERS_REFUSED } from './return-codes.ts'
@@ -49,9 +49,8 @@ export class Operations {
 
   mac(session: Session, key: Handle, spec: KeySpec, algorithm: Algorithm, message: Uint8Array): Promise<Uint8Array> {
     const row = algorithmRow(algorithm)
-    const mechanism = row.op === 'mac' ? HMAC_MECHANISMS[row.hash] : undefined
-    if (row.op !== 'mac' || mechanism === undefined) throw unsupported(algorithm, spec)
-    return this.#sign(session, { mechanism }, key, buffer(message), HASH_BYTES[row.hash])
+    if (row.op !== 'mac') throw unsupported(algorithm, spec)
+    return this.#sign(session, { mechanism: HMAC_MECHANISMS[row.hash] }, key, buffer(message), HASH_BYTES[row.hash])
   }
 
   async encrypt(
@@ -78,7 +77,7 @@ export class Operations {
     if (row.op !== 'encrypt') throw unsupported(algorithm, spec)
     if (row.scheme === 'rsa-oaep') return await this.#oaep(session, key, spec, row.hash, ciphertext)
     if (row.scheme === 'rsa-pkcs1') return await this.#pkcs1(session, key, spec, ciphertext)
-    if (row.kdf !== 'aes-cbc') throw unsupported(algorithm, spec)
+    if (row.scheme !== 'envelope' || row.kdf !== 'aes-cbc') throw unsupported(algorithm, spec)
     return withMessageKey(session, key, params.nonce, (messageKey) => openGcm(session, messageKey, ciphertext, params))
   }
 
@@ -203,12 +202,17 @@ function signingCall(spec: KeySpec, algorithm: Algorithm, input: SignInput): Sig
   const key = specRow(spec)
   const row = algorithmRow(algorithm)
   if (row.op !== 'sign' || !key.algorithms.includes(algorithm)) throw unsupported(algorithm, spec)
+  checkSignInput(spec, algorithm, input)
   if (row.scheme === 'ed25519' || row.scheme === 'ml-dsa') {
-    const message = requireMessage(algorithm, input)
+    const message = messageOf(input)
     const mechanism = { mechanism: row.scheme === 'ed25519' ? CKM.EDDSA : CKM.ML_DSA }
     return { mechanism, data: buffer(message), size: key.type === 'ml-dsa' ? key.signatureBytes : 64 }
   }
-  const digest = digestOf(algorithm, row.hash, input)
+  if (row.scheme === 'rsa-pkcs1-raw' && key.type === 'rsa') {
+    return { mechanism: { mechanism: CKM.RSA_PKCS }, data: buffer(messageOf(input)), size: key.bits / 8 }
+  }
+  if (!('hash' in row)) throw unsupported(algorithm, spec)
+  const digest = digestOf(row.hash, input)
   if (key.type === 'ec') return { mechanism: { mechanism: CKM.ECDSA }, data: digest, size: 2 * key.coordinate }
   if (key.type !== 'rsa') throw unsupported(algorithm, spec)
   const size = key.bits / 8
@@ -219,10 +223,9 @@ function signingCall(spec: KeySpec, algorithm: Algorithm, input: SignInput): Sig
   return { mechanism: { mechanism: CKM.RSA_PKCS }, data: buffer(digestInfo(row.hash, digest)), size }
 }
 
-function digestOf(algorithm: Algorithm, hash: Hash, input: SignInput): Buffer {
-  if ('message' in input) return createHash(hash).update(input.message).digest()
-  requireDigestLength(algorithm, hash, input.digest)
-  return buffer(input.digest)
+function digestOf(hash: Hash, given: SignInput): Buffer {
+  const input = hashedInput(given)
+  return 'message' in input ? createHash(hash).update(input.message).digest() : buffer(input.digest)
 }
 
 /** What the per-message key is the CBC encryption of, under the version's key with the nonce as IV; 32 bytes. */

@@ -12,9 +12,10 @@ import { invalidArgument, KmsError } from '../core/error.ts'
 import { Lru } from '../core/lru.ts'
 import type { CallContext, CryptoBackend, EncryptParams, KeyHandle, KeyHome, KeyRef, SignInput } from '../core/ports.ts'
 import type { Secret } from '../core/secret.ts'
-import { requireDigestLength, requireMessage } from '../core/sign-input.ts'
+import { checkSignInput, contextOf } from '../core/sign-input.ts'
 import { type HsmConfig, TokenClient } from './client.ts'
 import { decodeRef, encodeRef, labelOf, type TokenObject } from './key-ref.ts'
+import { needs } from './needs.ts'
 import type { MadeKey } from './protocol.ts'
 
 export type { HsmConfig, HsmEvent } from './client.ts'
@@ -40,7 +41,7 @@ export class Pkcs11Backend implements CryptoBackend {
    */
   supports(spec: KeySpec, algorithm: Algorithm): boolean {
     const { profile } = this.client
-    if (profile === undefined) return specHas(spec, algorithm) && algorithm !== 'envelope_hmac_kdf'
+    if (profile === undefined) return specHas(spec, algorithm) && needs(algorithm) !== undefined
     return profile.algorithms[spec]?.includes(algorithm) ?? false
   }
 
@@ -67,9 +68,9 @@ export class Pkcs11Backend implements CryptoBackend {
 
   async sign(handle: KeyHandle, algorithm: Algorithm, input: SignInput, ctx: CallContext): Promise<Uint8Array> {
     const { spec } = handle
-    const row = this.#require(spec, algorithm, 'sign')
-    if (!('hash' in row)) requireMessage(algorithm, input)
-    else if ('digest' in input) requireDigestLength(algorithm, row.hash, input.digest)
+    this.#require(spec, algorithm, 'sign')
+    checkSignInput(spec, algorithm, input)
+    if (contextOf(input).length > 0) throw invalidArgument('context', 'signatures in a token have no context')
     return this.client.call('sign', { key: this.#object(handle), spec, algorithm, input }, ctx)
   }
 
@@ -77,6 +78,14 @@ export class Pkcs11Backend implements CryptoBackend {
     const { spec } = handle
     this.#require(spec, algorithm, 'mac')
     return this.client.call('mac', { key: this.#object(handle), spec, algorithm, message }, ctx)
+  }
+
+  async agree(handle: KeyHandle, algorithm: Algorithm): Promise<Uint8Array> {
+    throw new KmsError('unsupported_algorithm', { algorithm, spec: handle.spec })
+  }
+
+  async decapsulate(handle: KeyHandle, algorithm: Algorithm): Promise<Uint8Array> {
+    throw new KmsError('unsupported_algorithm', { algorithm, spec: handle.spec })
   }
 
   async encrypt(
@@ -89,6 +98,7 @@ export class Pkcs11Backend implements CryptoBackend {
     const { spec } = handle
     const row = this.#require(spec, algorithm, 'encrypt')
     const key = this.#object(handle)
+    if (row.scheme === 'aes') throw new KmsError('unsupported_algorithm', { algorithm, spec })
     if (row.scheme === 'envelope') return this.client.call('encrypt', { key, spec, algorithm, plaintext, params }, ctx)
     requireNoAad(params)
     const limit = maxPlaintext(spec, algorithm) ?? 0

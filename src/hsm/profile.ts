@@ -9,39 +9,15 @@ import {
   specRow,
 } from '../core/algorithm.ts'
 import { KmsError } from '../core/error.ts'
-import { CKM, CKZ_DATA_SPECIFIED, HASH_PARAMS, HMAC_MECHANISMS, PARAMS } from './mechanisms.ts'
-import { destroyQuietly, GENERATORS, generateKey, type Handle } from './objects.ts'
+import { CKM, CKZ_DATA_SPECIFIED, HASH_PARAMS, PARAMS } from './mechanisms.ts'
+import { needs } from './needs.ts'
+import { destroyQuietly, GENERATORS, generateKey, type Handle, tokenRow } from './objects.ts'
 import type { Operations } from './operations.ts'
 import type { MechanismFacts, Profile } from './protocol.ts'
 import { CKR, returnCode } from './return-codes.ts'
 import { ckrOf, type Session, type SessionPool } from './token.ts'
 
 type Mechanisms = ReadonlyMap<number, MechanismFacts>
-
-/** Mechanisms without which the algorithm can't work; undefined where no token can do it. OAEP has two ways, see `rsaAlgorithms`. */
-function needs(algorithm: Algorithm): readonly number[] | undefined {
-  const row = algorithmRow(algorithm)
-  switch (row.scheme) {
-    case 'envelope':
-      return row.kdf === 'aes-cbc' ? [CKM.AES_CBC_ENCRYPT_DATA, CKM.AES_GCM] : undefined
-    case 'rsa-oaep':
-      return []
-    case 'rsa-pkcs1':
-      return row.op === 'encrypt' ? [CKM.RSA_X_509] : [CKM.RSA_PKCS]
-    case 'rsa-pss':
-      return [CKM.RSA_PKCS_PSS, HASH_PARAMS[row.hash].hashAlg]
-    case 'ecdsa':
-      return [CKM.ECDSA]
-    case 'ed25519':
-      return [CKM.EDDSA]
-    case 'ml-dsa':
-      return [CKM.ML_DSA]
-    case 'hmac': {
-      const mechanism = HMAC_MECHANISMS[row.hash]
-      return mechanism === undefined ? undefined : [mechanism]
-    }
-  }
-}
 
 /** Whether the failure says "I can't", as opposed to "not now". Several modules answer GENERAL_ERROR for an unknown curve. */
 function isRefusal(error: unknown): boolean {
@@ -143,9 +119,9 @@ export async function probeProfile(
   const mechanisms: Mechanisms = new Map(list.map((facts) => [facts.type, facts]))
   const algorithms: Partial<Record<KeySpec, readonly Algorithm[]>> = {}
   for (const spec of KEY_SPEC_NAMES) {
-    const row = specRow(spec)
-    const generator = mechanisms.get(GENERATORS[row.type])
-    if (generator === undefined || !sizeFits(row, generator)) continue
+    const row = tokenRow(spec)
+    const generator = row && mechanisms.get(GENERATORS[row.type])
+    if (row === undefined || generator === undefined || !sizeFits(row, generator)) continue
     const candidates = row.algorithms.filter(
       (algorithm) => needs(algorithm)?.every((mechanism) => mechanisms.has(mechanism)) ?? false,
     )

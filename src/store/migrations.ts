@@ -28,6 +28,7 @@ export const MIGRATIONS: readonly Migration[] = [
   (database) => {
     for (const collection of ['secrets', 'secretVersions']) database.exec(rowsTable(collection))
   },
+  (database) => database.exec(rowsTable('messageCounts')),
 ]
 
 const numberPragma = (database: Database.Database, name: string): number =>

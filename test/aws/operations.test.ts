@@ -1,6 +1,7 @@
 import { createPublicKey, verify as verifySignature } from 'node:crypto'
 import t from 'tap'
-import { ALGORITHM_NAMES, KEY_SPEC_NAMES } from '../../src/core/algorithm.ts'
+import { isExpressible } from '../../src/api/aws/names.ts'
+import { KEY_SPEC_NAMES } from '../../src/core/algorithm.ts'
 import { arnOf, makeAws, REGION, UNKNOWN_ID } from './support.ts'
 
 const base64 = (data: string | Uint8Array): string => Buffer.from(data).toString('base64')
@@ -136,6 +137,7 @@ t.test('every spec that is there, made and asked for its public half', async (t)
     'ECC_NIST_P521',
     'ECC_SECG_P256K1',
     'ECC_NIST_EDWARDS25519',
+    'HMAC_224',
     'HMAC_256',
     'HMAC_384',
     'HMAC_512',
@@ -143,7 +145,8 @@ t.test('every spec that is there, made and asked for its public half', async (t)
     'ML_DSA_65',
     'ML_DSA_87',
   ]
-  t.equal(specs.length, KEY_SPEC_NAMES.length - 2, 'all but the two larger RSA sizes')
+  const words = KEY_SPEC_NAMES.filter((spec) => isExpressible({ spec, purpose: 'sign_verify' }))
+  t.equal(specs.length, words.length - 5, 'all but the two larger RSA sizes, and ML-KEM, which signs nothing')
   for (const KeySpec of specs) {
     const KeyUsage = usages[KeySpec.slice(0, 4)] ?? 'SIGN_VERIFY'
     const { body, text } = await aws.ask('CreateKey', { KeySpec, KeyUsage })
@@ -175,7 +178,6 @@ t.test('every spec that is there, made and asked for its public half', async (t)
       }
     }
   }
-  t.equal(new Set(ALGORITHM_NAMES).size, ALGORITHM_NAMES.length)
 })
 
 t.test('RSA encryption is AWS sized, and limited as recorded', async (t) => {
@@ -298,11 +300,8 @@ t.test('what AWS has and Trefoil does not is refused, never ignored', async (t) 
     ['CreateKey', { MultiRegion: true }],
     ['CreateKey', { CustomKeyStoreId: 'cks-1' }],
     ['CreateKey', { KeySpec: 'SM2', KeyUsage: 'SIGN_VERIFY' }],
-    ['CreateKey', { KeySpec: 'HMAC_224', KeyUsage: 'GENERATE_VERIFY_MAC' }],
-    ['CreateKey', { KeySpec: 'ECC_NIST_P256', KeyUsage: 'KEY_AGREEMENT' }],
     ['GenerateDataKey', { KeyId: id, KeySpec: 'AES_256', Recipient: {} }],
     ['Decrypt', { KeyId: id, CiphertextBlob: 'aGk=', DryRun: true, DryRunModifiers: ['IGNORE_CIPHERTEXT'] }],
-    ['Sign', { KeyId: signing, Message: 'aGk=', SigningAlgorithm: 'ML_DSA_SHAKE_256', MessageType: 'EXTERNAL_MU' }],
     ['Sign', { KeyId: signing, Message: 'aGk=', SigningAlgorithm: 'SM2DSA' }],
     ['ReplicateKey', {}],
     ['Encapsulate', {}],

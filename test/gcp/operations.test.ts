@@ -131,9 +131,8 @@ both('keys that can not be', async (t, client) => {
     'no HSM',
   )
   t.equal(await create({ ...encrypt, versionTemplate: { protectionLevel: ProtectionLevel.EXTERNAL } }), 'UNIMPLEMENTED')
-  t.equal(await create({ ...sign, versionTemplate: { algorithm: Algorithm.RSA_SIGN_RAW_PKCS1_2048 } }), 'UNIMPLEMENTED')
   t.equal(
-    await create({ purpose: Purpose.RAW_ENCRYPT_DECRYPT, versionTemplate: { algorithm: Algorithm.AES_256_GCM } }),
+    await create({ purpose: Purpose.AES_WRAPPING, versionTemplate: { algorithm: Algorithm.AES_256_KWP } }),
     'UNIMPLEMENTED',
   )
   t.equal(await create({ ...encrypt, importOnly: true }), 'UNIMPLEMENTED')

@@ -6,7 +6,9 @@ import { UUID } from '../../core/key.ts'
 import type { KeyReference } from '../../core/reference.ts'
 import { AwsError, validationError } from './aws-error.ts'
 import type {
+  EncapsulationAlgorithmSpec,
   EncryptionAlgorithmSpec,
+  KeyAgreementAlgorithmSpec,
   KeyUsageType,
   MacAlgorithmSpec,
   SigningAlgorithmSpec,
@@ -18,6 +20,8 @@ export type AwsAddress = { readonly account: string; readonly region: string }
 
 /** Undefined: AWS has no word for it, and keys of it are not there for AWS. */
 const SPECS = {
+  aes_128: undefined,
+  aes_192: undefined,
   aes_256: 'SYMMETRIC_DEFAULT',
   rsa_2048: 'RSA_2048',
   rsa_3072: 'RSA_3072',
@@ -27,19 +31,38 @@ const SPECS = {
   ec_p521: 'ECC_NIST_P521',
   ec_secp256k1: 'ECC_SECG_P256K1',
   ed25519: 'ECC_NIST_EDWARDS25519',
+  x25519: undefined,
+  hmac_160: undefined,
+  hmac_224: 'HMAC_224',
   hmac_256: 'HMAC_256',
   hmac_384: 'HMAC_384',
   hmac_512: 'HMAC_512',
   ml_dsa_44: 'ML_DSA_44',
   ml_dsa_65: 'ML_DSA_65',
   ml_dsa_87: 'ML_DSA_87',
+  slh_dsa_sha2_128s: undefined,
+  ml_kem_512: 'ML_KEM_512',
+  ml_kem_768: 'ML_KEM_768',
+  ml_kem_1024: 'ML_KEM_1024',
+  x_wing: undefined,
 } as const satisfies Record<KeySpec, WireSpec | undefined>
 
-type WireAlgorithm = EncryptionAlgorithmSpec | SigningAlgorithmSpec | MacAlgorithmSpec
+type WireAlgorithm =
+  | EncryptionAlgorithmSpec
+  | SigningAlgorithmSpec
+  | MacAlgorithmSpec
+  | KeyAgreementAlgorithmSpec
+  | EncapsulationAlgorithmSpec
 /** Undefined: AWS has no name for it, and so no way to ask for it. */
 const ALGORITHM_WORDS = {
   envelope_hmac_kdf: 'SYMMETRIC_DEFAULT',
   envelope_cbc_kdf: 'SYMMETRIC_DEFAULT',
+  aes_gcm: undefined,
+  aes_cbc: undefined,
+  aes_cbc_pad: undefined,
+  aes_ctr: undefined,
+  aes_kw: undefined,
+  aes_kwp: undefined,
   rsa_oaep_sha1: 'RSAES_OAEP_SHA_1',
   rsa_oaep_sha256: 'RSAES_OAEP_SHA_256',
   rsa_oaep_sha512: undefined,
@@ -50,21 +73,34 @@ const ALGORITHM_WORDS = {
   rsa_pkcs1_sha256: 'RSASSA_PKCS1_V1_5_SHA_256',
   rsa_pkcs1_sha384: 'RSASSA_PKCS1_V1_5_SHA_384',
   rsa_pkcs1_sha512: 'RSASSA_PKCS1_V1_5_SHA_512',
+  rsa_pkcs1_raw: undefined,
   ecdsa_sha256: 'ECDSA_SHA_256',
   ecdsa_sha384: 'ECDSA_SHA_384',
   ecdsa_sha512: 'ECDSA_SHA_512',
   ed25519: 'ED25519_SHA_512',
+  ed25519_ph: 'ED25519_PH_SHA_512',
   ml_dsa: 'ML_DSA_SHAKE_256',
+  ml_dsa_mu: 'ML_DSA_SHAKE_256',
+  slh_dsa: undefined,
+  slh_dsa_sha256: undefined,
+  hmac_sha1: undefined,
+  hmac_sha224: 'HMAC_SHA_224',
   hmac_sha256: 'HMAC_SHA_256',
   hmac_sha384: 'HMAC_SHA_384',
   hmac_sha512: 'HMAC_SHA_512',
+  ecdh: 'ECDH',
+  ml_kem: 'ML_KEM',
+  x_wing: undefined,
 } as const satisfies Record<Algorithm, WireAlgorithm | undefined>
 
 /** Undefined as with the specs. */
 const USAGES = {
   encrypt_decrypt: 'ENCRYPT_DECRYPT',
+  raw_encrypt_decrypt: undefined,
   sign_verify: 'SIGN_VERIFY',
   mac: 'GENERATE_VERIFY_MAC',
+  key_agreement: 'KEY_AGREEMENT',
+  key_encapsulation: 'ENCAPSULATE_DECAPSULATE',
 } as const satisfies Record<Purpose, KeyUsageType | undefined>
 
 const STATES = {
@@ -115,8 +151,8 @@ export const coreAlgorithm = (wire: WireAlgorithm): Algorithm | undefined => alg
 /** For messages: AWS's word for a core name, or the text itself. */
 export const algorithmWireName = (text: string): string =>
   text === 'envelope' ? 'SYMMETRIC_DEFAULT' : ((ALGORITHM_WORDS as Record<string, string | undefined>)[text] ?? text)
-export const specWireName = (text: string): string => (SPECS as Record<string, string>)[text] ?? text
-export const usageWireName = (text: string): string => (USAGES as Record<string, string>)[text] ?? text
+export const specWireName = (text: string): string => (SPECS as Record<string, string | undefined>)[text] ?? text
+export const usageWireName = (text: string): string => (USAGES as Record<string, string | undefined>)[text] ?? text
 
 function partitionOf(region: string): string {
   if (region.startsWith('cn-')) return 'aws-cn'

@@ -4,7 +4,9 @@ import type { KeyView } from '../../core/view.ts'
 import { SHAPES } from './gen/shapes.ts'
 import type {
   CustomerMasterKeySpec,
+  EncapsulationAlgorithmSpec,
   EncryptionAlgorithmSpec,
+  KeyAgreementAlgorithmSpec,
   KeyMetadata,
   MacAlgorithmSpec,
   OriginType,
@@ -26,16 +28,22 @@ const LISTS = {
   encrypt_decrypt: { member: 'EncryptionAlgorithms', op: 'encrypt' },
   sign_verify: { member: 'SigningAlgorithms', op: 'sign' },
   mac: { member: 'MacAlgorithms', op: 'mac' },
-} as const satisfies Record<Key['purpose'], { member: keyof KeyMetadata; op: string }>
+  key_agreement: { member: 'KeyAgreementAlgorithms', op: 'agree' },
+  key_encapsulation: { member: 'EncapsulationAlgorithms', op: 'decapsulate' },
+} as const satisfies Partial<Record<Key['purpose'], { member: keyof KeyMetadata; op: string }>>
 
 type AlgorithmLists = {
   readonly EncryptionAlgorithms?: readonly EncryptionAlgorithmSpec[]
   readonly SigningAlgorithms?: readonly SigningAlgorithmSpec[]
   readonly MacAlgorithms?: readonly MacAlgorithmSpec[]
+  readonly KeyAgreementAlgorithms?: readonly KeyAgreementAlgorithmSpec[]
+  readonly EncapsulationAlgorithms?: readonly EncapsulationAlgorithmSpec[]
 }
 
 /** What the key can be asked to do through AWS, in the order in which AWS lists it; a version's allow-list narrows it. */
 export function renderAlgorithms(key: Key, version: KeyVersion | undefined): AlgorithmLists {
+  // AWS has no word for raw AES, and so does not show such keys.
+  if (key.purpose === 'raw_encrypt_decrypt') return {}
   const { member, op } = LISTS[key.purpose]
   const names = ALGORITHM_NAMES.filter(
     (name) =>

@@ -6,8 +6,12 @@ import { unsupported, validationError } from './aws-error.ts'
 import type { MessageType, SigningAlgorithmSpec } from './gen/types.ts'
 import { coreAlgorithm } from './names.ts'
 
-/** @throws AwsError for an algorithm of AWS's that is not there */
-export function signingAlgorithm(wire: SigningAlgorithmSpec): Algorithm {
+/**
+ * ML_DSA_SHAKE_256 is two algorithms of the core, told apart by the type of the message.
+ * @throws AwsError for an algorithm of AWS's that is not there
+ */
+export function signingAlgorithm(wire: SigningAlgorithmSpec, type?: MessageType): Algorithm {
+  if (wire === 'ML_DSA_SHAKE_256') return type === 'EXTERNAL_MU' ? 'ml_dsa_mu' : 'ml_dsa'
   const algorithm = coreAlgorithm(wire)
   if (algorithm === undefined) throw unsupported(`SigningAlgorithm ${wire} is not supported.`)
   return algorithm
@@ -26,7 +30,7 @@ export function signInput(wire: Message, algorithm: Algorithm): SignInput {
   const row = algorithmRow(algorithm)
   const hashes = row.op === 'sign' && 'hash' in row
   if (type === 'DIGEST' && hashes) return { digest: wire.Message }
-  if (type === 'EXTERNAL_MU' && algorithm === 'ml_dsa') throw unsupported('MessageType EXTERNAL_MU is not supported.')
+  if (type === 'EXTERNAL_MU' && algorithm === 'ml_dsa_mu') return { mu: wire.Message }
   throw validationError(`MessageType ${type} is not compatible with SigningAlgorithm ${wire.SigningAlgorithm}.`)
 }
 

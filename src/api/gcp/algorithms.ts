@@ -22,7 +22,7 @@ export type AlgorithmRow = {
   readonly hsmOnly?: true
 }
 
-const { ENCRYPT_DECRYPT, ASYMMETRIC_SIGN, ASYMMETRIC_DECRYPT, MAC } = GcpPurpose
+const { ENCRYPT_DECRYPT, RAW_ENCRYPT_DECRYPT, ASYMMETRIC_SIGN, ASYMMETRIC_DECRYPT, MAC, KEY_ENCAPSULATION } = GcpPurpose
 
 const row = (gcp: GcpAlgorithm, purpose: GcpPurpose, spec: KeySpec, algorithm?: Algorithm): AlgorithmRow =>
   algorithm === undefined ? { gcp, purpose, spec } : { gcp, purpose, spec, algorithm }
@@ -33,6 +33,12 @@ const row = (gcp: GcpAlgorithm, purpose: GcpPurpose, spec: KeySpec, algorithm?: 
  */
 export const ALGORITHM_ROWS: readonly AlgorithmRow[] = [
   row(GcpAlgorithm.GOOGLE_SYMMETRIC_ENCRYPTION, ENCRYPT_DECRYPT, 'aes_256'),
+  row(GcpAlgorithm.AES_128_GCM, RAW_ENCRYPT_DECRYPT, 'aes_128', 'aes_gcm'),
+  row(GcpAlgorithm.AES_128_CBC, RAW_ENCRYPT_DECRYPT, 'aes_128', 'aes_cbc'),
+  row(GcpAlgorithm.AES_128_CTR, RAW_ENCRYPT_DECRYPT, 'aes_128', 'aes_ctr'),
+  row(GcpAlgorithm.AES_256_GCM, RAW_ENCRYPT_DECRYPT, 'aes_256', 'aes_gcm'),
+  row(GcpAlgorithm.AES_256_CBC, RAW_ENCRYPT_DECRYPT, 'aes_256', 'aes_cbc'),
+  row(GcpAlgorithm.AES_256_CTR, RAW_ENCRYPT_DECRYPT, 'aes_256', 'aes_ctr'),
   row(GcpAlgorithm.RSA_SIGN_PKCS1_2048_SHA256, ASYMMETRIC_SIGN, 'rsa_2048', 'rsa_pkcs1_sha256'),
   row(GcpAlgorithm.RSA_SIGN_PKCS1_3072_SHA256, ASYMMETRIC_SIGN, 'rsa_3072', 'rsa_pkcs1_sha256'),
   row(GcpAlgorithm.RSA_SIGN_PKCS1_4096_SHA256, ASYMMETRIC_SIGN, 'rsa_4096', 'rsa_pkcs1_sha256'),
@@ -41,6 +47,9 @@ export const ALGORITHM_ROWS: readonly AlgorithmRow[] = [
   row(GcpAlgorithm.RSA_SIGN_PSS_3072_SHA256, ASYMMETRIC_SIGN, 'rsa_3072', 'rsa_pss_sha256'),
   row(GcpAlgorithm.RSA_SIGN_PSS_4096_SHA256, ASYMMETRIC_SIGN, 'rsa_4096', 'rsa_pss_sha256'),
   row(GcpAlgorithm.RSA_SIGN_PSS_4096_SHA512, ASYMMETRIC_SIGN, 'rsa_4096', 'rsa_pss_sha512'),
+  row(GcpAlgorithm.RSA_SIGN_RAW_PKCS1_2048, ASYMMETRIC_SIGN, 'rsa_2048', 'rsa_pkcs1_raw'),
+  row(GcpAlgorithm.RSA_SIGN_RAW_PKCS1_3072, ASYMMETRIC_SIGN, 'rsa_3072', 'rsa_pkcs1_raw'),
+  row(GcpAlgorithm.RSA_SIGN_RAW_PKCS1_4096, ASYMMETRIC_SIGN, 'rsa_4096', 'rsa_pkcs1_raw'),
   row(GcpAlgorithm.RSA_DECRYPT_OAEP_2048_SHA256, ASYMMETRIC_DECRYPT, 'rsa_2048', 'rsa_oaep_sha256'),
   row(GcpAlgorithm.RSA_DECRYPT_OAEP_3072_SHA256, ASYMMETRIC_DECRYPT, 'rsa_3072', 'rsa_oaep_sha256'),
   row(GcpAlgorithm.RSA_DECRYPT_OAEP_4096_SHA256, ASYMMETRIC_DECRYPT, 'rsa_4096', 'rsa_oaep_sha256'),
@@ -52,12 +61,22 @@ export const ALGORITHM_ROWS: readonly AlgorithmRow[] = [
   row(GcpAlgorithm.EC_SIGN_P384_SHA384, ASYMMETRIC_SIGN, 'ec_p384', 'ecdsa_sha384'),
   { ...row(GcpAlgorithm.EC_SIGN_SECP256K1_SHA256, ASYMMETRIC_SIGN, 'ec_secp256k1', 'ecdsa_sha256'), hsmOnly: true },
   row(GcpAlgorithm.EC_SIGN_ED25519, ASYMMETRIC_SIGN, 'ed25519', 'ed25519'),
+  row(GcpAlgorithm.HMAC_SHA1, MAC, 'hmac_160', 'hmac_sha1'),
+  row(GcpAlgorithm.HMAC_SHA224, MAC, 'hmac_224', 'hmac_sha224'),
   row(GcpAlgorithm.HMAC_SHA256, MAC, 'hmac_256', 'hmac_sha256'),
   row(GcpAlgorithm.HMAC_SHA384, MAC, 'hmac_384', 'hmac_sha384'),
   row(GcpAlgorithm.HMAC_SHA512, MAC, 'hmac_512', 'hmac_sha512'),
   row(GcpAlgorithm.PQ_SIGN_ML_DSA_44, ASYMMETRIC_SIGN, 'ml_dsa_44', 'ml_dsa'),
   row(GcpAlgorithm.PQ_SIGN_ML_DSA_65, ASYMMETRIC_SIGN, 'ml_dsa_65', 'ml_dsa'),
   row(GcpAlgorithm.PQ_SIGN_ML_DSA_87, ASYMMETRIC_SIGN, 'ml_dsa_87', 'ml_dsa'),
+  row(GcpAlgorithm.PQ_SIGN_ML_DSA_44_EXTERNAL_MU, ASYMMETRIC_SIGN, 'ml_dsa_44', 'ml_dsa_mu'),
+  row(GcpAlgorithm.PQ_SIGN_ML_DSA_65_EXTERNAL_MU, ASYMMETRIC_SIGN, 'ml_dsa_65', 'ml_dsa_mu'),
+  row(GcpAlgorithm.PQ_SIGN_ML_DSA_87_EXTERNAL_MU, ASYMMETRIC_SIGN, 'ml_dsa_87', 'ml_dsa_mu'),
+  row(GcpAlgorithm.PQ_SIGN_SLH_DSA_SHA2_128S, ASYMMETRIC_SIGN, 'slh_dsa_sha2_128s', 'slh_dsa'),
+  row(GcpAlgorithm.PQ_SIGN_HASH_SLH_DSA_SHA2_128S_SHA256, ASYMMETRIC_SIGN, 'slh_dsa_sha2_128s', 'slh_dsa_sha256'),
+  row(GcpAlgorithm.ML_KEM_768, KEY_ENCAPSULATION, 'ml_kem_768', 'ml_kem'),
+  row(GcpAlgorithm.ML_KEM_1024, KEY_ENCAPSULATION, 'ml_kem_1024', 'ml_kem'),
+  row(GcpAlgorithm.KEM_XWING, KEY_ENCAPSULATION, 'x_wing', 'x_wing'),
 ]
 
 /** Purposes that a core key can have; Google has more. */
@@ -66,12 +85,23 @@ export const CORE_PURPOSES: ReadonlyMap<GcpPurpose, Purpose> = new Map([
   [ASYMMETRIC_DECRYPT, 'encrypt_decrypt'],
   [ASYMMETRIC_SIGN, 'sign_verify'],
   [MAC, 'mac'],
+  [RAW_ENCRYPT_DECRYPT, 'raw_encrypt_decrypt'],
+  [KEY_ENCAPSULATION, 'key_encapsulation'],
 ])
 
+/** Undefined: Google has none (key agreement). */
+const PURPOSES = {
+  encrypt_decrypt: ENCRYPT_DECRYPT,
+  raw_encrypt_decrypt: RAW_ENCRYPT_DECRYPT,
+  sign_verify: ASYMMETRIC_SIGN,
+  mac: MAC,
+  key_agreement: undefined,
+  key_encapsulation: KEY_ENCAPSULATION,
+} as const satisfies Record<Purpose, GcpPurpose | undefined>
+
 export function purposeOf(key: Pick<Key, 'purpose' | 'spec'>): GcpPurpose {
-  if (key.purpose === 'sign_verify') return ASYMMETRIC_SIGN
-  if (key.purpose === 'mac') return MAC
-  return isAsymmetric(key.spec) ? ASYMMETRIC_DECRYPT : ENCRYPT_DECRYPT
+  if (key.purpose === 'encrypt_decrypt' && isAsymmetric(key.spec)) return ASYMMETRIC_DECRYPT
+  return PURPOSES[key.purpose] ?? GcpPurpose.CRYPTO_KEY_PURPOSE_UNSPECIFIED
 }
 
 type Chosen = { readonly spec: KeySpec; readonly algorithms?: readonly Algorithm[] }

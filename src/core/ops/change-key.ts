@@ -34,7 +34,7 @@ const sameTemplate = (one: Template, other: Template): boolean =>
   one.spec === other.spec && String(one.algorithms) === String(other.algorithms)
 
 function changeTemplate(env: Env, key: Key, template: Template): Key {
-  checkSpec(env.backends.named(key.backend), template.spec)
+  checkSpec(env.backends.named(key.backend), template.spec, key.purpose)
   const { template: _, ...own } = key
   if (sameTemplate(own, template)) return own
   // While it has no version to show, a key is of the kind that its first will be.

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type KeySpec, type KeyUse, type Purpose, purposeOf, purposesOf, usesOf } from '../algorithm.ts'
+import { type KeySpec, type KeyUse, mixesPurposes, type Purpose, purposeOf, purposesOf, usesOf } from '../algorithm.ts'
 import { invalidArgument, KmsError } from '../error.ts'
 import { DIALECTS, type Dialect, type Key, type KeyVersion, UUID } from '../key.ts'
 import { type Env, type Outcome, type RingInput, type RingTarget, ringOperation } from '../operation.ts'
@@ -19,7 +19,7 @@ export type CreateKeyInput = RingInput & {
   /** Absent: the key's UUID. */
   readonly name?: string | undefined
   readonly spec: KeySpec
-  /** Either a purpose (AWS, GCP) or a set of uses (Azure); absent: all the spec can. */
+  /** A purpose (AWS, GCP), a set of uses (Azure), or uses within a purpose; absent: all of the spec's first purpose. */
   readonly purpose?: Purpose | undefined
   readonly uses?: readonly KeyUse[] | undefined
   /** Absent: the default backend. */
@@ -59,10 +59,13 @@ function checkUses(input: CreateKeyInput): { purpose: Purpose; uses: readonly Ke
       throw invalidArgument('purpose', `not one of ${input.spec}`)
     return { purpose, uses: usesOf(purpose, input.spec) }
   }
-  const able = new Set(possible.flatMap((purpose) => usesOf(purpose, input.spec)))
+  const purpose = input.purpose ?? purposeOf(input.uses, input.spec)
+  if (!possible.includes(purpose)) throw invalidArgument('purpose', `not one of ${input.spec}`)
+  const mixed = input.purpose === undefined && mixesPurposes(input.spec) ? possible : [purpose]
+  const able = new Set(mixed.flatMap((one) => usesOf(one, input.spec)))
   const unable = input.uses.find((use) => !able.has(use))
   if (unable !== undefined) throw invalidArgument('uses', `${input.spec} can't ${unable}`)
-  return { purpose: purposeOf(input.uses, input.spec), uses: input.uses }
+  return { purpose, uses: input.uses }
 }
 
 const tagsOf = (dialect: Dialect, tags: Readonly<Record<string, string>>): Key['tags'] => {
@@ -77,7 +80,7 @@ async function planKey(env: Env, target: RingTarget, input: CreateKeyInput): Pro
   const backend = env.backends.forProtection(input.protection)
   if (backend === undefined)
     throw new KmsError('unsupported_spec', { spec: input.spec, backend: input.protection ?? '' })
-  checkSpec(backend, input.spec)
+  checkSpec(backend, input.spec, purpose)
   const number = (tombstone?.versionCounter ?? 0) + 1
   const made = input.withoutVersion !== true
   const dialect = dialectOf(env)

@@ -2,7 +2,14 @@ import { type Algorithm, specRow } from '../algorithm.ts'
 import { type EncryptionContext, isEnvelope, NO_CONTEXT, openEnvelope, parseEnvelope } from '../envelope.ts'
 import { KmsError } from '../error.ts'
 import type { KeyVersion } from '../key.ts'
-import { type AlgorithmChoice, type Env, type Located, type UseTarget, useOperation } from '../operation.ts'
+import {
+  type AlgorithmChoice,
+  type Demand,
+  type Env,
+  type Located,
+  type UseTarget,
+  useOperation,
+} from '../operation.ts'
 import type { KeyReference, VersionReference } from '../reference.ts'
 import type { VersionView } from '../view.ts'
 import { NO_PARAMS } from './encrypt.ts'
@@ -71,19 +78,30 @@ async function decryptRaw(env: Env, target: UseTarget, algorithm: Algorithm, inp
   }
 }
 
+/** The plaintext, and the version it was under. */
+export async function openWith(env: Env, target: UseTarget, algorithm: Algorithm, input: DecryptInput) {
+  if (!isEnvelope(algorithm)) return decryptRaw(env, target, algorithm, input)
+  const { backend, handle, version } = target
+  const context = input.context ?? NO_CONTEXT
+  return { version, plaintext: await openEnvelope(backend, handle, input.ciphertext, context, env.call) }
+}
+
+/** How a ciphertext finds its key; re-encryption finds it so too. */
+export const decryptDemand: Pick<Demand<DecryptInput>, 'locate' | 'algorithm'> = {
+  locate,
+  algorithm: (input) => (sealed(input) ? envelopeAlgorithm(input) : input.algorithm),
+}
+
 /** @throws KmsError invalid_ciphertext whatever was wrong with it; incorrect_key when it belongs to another key */
 export const decrypt = useOperation<DecryptInput, DecryptOutput>({
   name: 'Decrypt',
   action: 'decrypt',
   use: (input) => input.use ?? 'decrypt',
-  locate,
-  algorithm: (input) => (sealed(input) ? envelopeAlgorithm(input) : input.algorithm),
+  ...decryptDemand,
   async run(env, target, input) {
-    const { backend, handle, algorithm } = target
+    const { algorithm } = target
     if (algorithm === undefined) throw new KmsError('internal')
     if (input.dryRun === true) return { output: { ...target, plaintext: new Uint8Array(0) } }
-    if (!isEnvelope(algorithm)) return { output: { ...target, ...(await decryptRaw(env, target, algorithm, input)) } }
-    const plaintext = await openEnvelope(backend, handle, input.ciphertext, input.context ?? NO_CONTEXT, env.call)
-    return { output: { ...target, plaintext } }
+    return { output: { ...target, ...(await openWith(env, target, algorithm, input)) } }
   },
 })

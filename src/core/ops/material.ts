@@ -1,6 +1,13 @@
 /** Making a version's key material: shared by create-key, create-version, put-key and import-key. */
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
-import { ALGORITHM_NAMES, type Algorithm, type KeySpec, specHas } from '../algorithm.ts'
+import {
+  ALGORITHM_NAMES,
+  type Algorithm,
+  type KeySpec,
+  type Purpose,
+  purposeOfAlgorithm,
+  specHas,
+} from '../algorithm.ts'
 import { KmsError } from '../error.ts'
 import type { Dialect, Key, KeyRing, KeyVersion } from '../key.ts'
 import type { Env } from '../operation.ts'
@@ -18,9 +25,12 @@ export type VersionOptions = {
   readonly material?: Secret | undefined
 }
 
-/** @throws KmsError unsupported_spec where the backend can do nothing with the spec */
-export function checkSpec(backend: CryptoBackend, spec: KeySpec): void {
-  const able = ALGORITHM_NAMES.some((algorithm) => specHas(spec, algorithm) && backend.supports(spec, algorithm))
+/** @throws KmsError unsupported_spec where the backend can do nothing with keys of the spec and purpose */
+export function checkSpec(backend: CryptoBackend, spec: KeySpec, purpose: Purpose): void {
+  const able = ALGORITHM_NAMES.some(
+    (algorithm) =>
+      specHas(spec, algorithm) && purposeOfAlgorithm(algorithm) === purpose && backend.supports(spec, algorithm),
+  )
   if (!able) throw new KmsError('unsupported_spec', { spec, backend: backend.name })
 }
 

@@ -35,6 +35,15 @@ async function removeLastUse(env: Env, keyId: string): Promise<readonly Write[]>
   return row === undefined ? [] : [{ kind: 'delete', collection: 'lastUses', id: keyId, revision: row.revision }]
 }
 
+async function removeCounts(env: Env, versions: readonly KeyVersion[]): Promise<readonly Write[]> {
+  const writes: Write[] = []
+  for (const { id } of versions) {
+    const row = await env.store.get('messageCounts', id)
+    if (row !== undefined) writes.push({ kind: 'delete', collection: 'messageCounts', id, revision: row.revision })
+  }
+  return writes
+}
+
 /** What a purged key leaves behind: its version counter. A key that had no name of its own leaves nothing. */
 function tombstoneOf(env: Env, key: Key): readonly Write[] {
   if (key.name === key.id) return []
@@ -67,6 +76,7 @@ async function purge(env: Env, target: KeyTarget): Promise<Outcome<PurgeOutput>>
       ...versions.map(remove),
       ...(await removeAliases(env, key.id)),
       ...lastUse,
+      ...(await removeCounts(env, versions)),
       ...tombstoneOf(env, key),
     ],
   }

@@ -3,10 +3,10 @@ import { KmsError } from '../error.ts'
 import type { KeyVersion } from '../key.ts'
 import { type AlgorithmChoice, useOperation, type VersionInput } from '../operation.ts'
 import type { SignInput as Signed } from '../ports.ts'
+import { checkSignInput } from '../sign-input.ts'
 import { verify as verifySignature } from '../verify.ts'
 import type { VersionView } from '../view.ts'
 import { otherVersions } from './other-versions.ts'
-import { checkDigest } from './sign.ts'
 
 export type VerifyInput = VersionInput & {
   readonly algorithm: AlgorithmChoice
@@ -27,7 +27,7 @@ export const verify = useOperation<VerifyInput, VerifyOutput>({
   async run(env, target, input) {
     const { algorithm } = target
     if (algorithm === undefined) throw new KmsError('internal')
-    checkDigest(algorithm, input.input)
+    checkSignInput(target.handle.spec, algorithm, input.input)
     if (input.dryRun === true) return { output: { ...target, algorithm, valid: true } }
     const check = ({ spki, spec }: KeyVersion) => {
       if (spki === undefined) throw new KmsError('usage_mismatch', { usage: target.key.purpose, operation: 'Verify' })

@@ -36,7 +36,8 @@ function readPurpose(wireSpec: WireSpec, spec: KeySpec, usage: KeyUsageType | un
   const purpose = corePurpose(wanted)
   if (purpose === undefined && wanted === 'KEY_AGREEMENT' && hasKeyAgreement(wireSpec))
     throw unsupported('KeyUsage KEY_AGREEMENT is not supported.')
-  if (purpose === undefined || !purposesOf(spec).includes(purpose)) {
+  const foreign = purpose === 'key_agreement' && !hasKeyAgreement(wireSpec)
+  if (purpose === undefined || foreign || !purposesOf(spec).includes(purpose)) {
     throw validationError(`KeyUsage ${wanted} is not compatible with KeySpec ${wireSpec}`)
   }
   return purpose

@@ -10,12 +10,17 @@ import { bind } from '../route.ts'
 const NEAREST = {
   encrypt: 'Encrypt',
   decrypt: 'Decrypt',
+  raw_encrypt: 'Encrypt',
+  raw_decrypt: 'Decrypt',
   wrap: 'Encrypt',
   unwrap: 'Decrypt',
   sign: 'Sign',
   verify: 'Verify',
   mac_sign: 'GenerateMac',
   mac_verify: 'VerifyMac',
+  derive: 'DeriveSharedSecret',
+  encapsulate: 'Encapsulate',
+  decapsulate: 'Decapsulate',
 } as const satisfies Record<KeyUse, KeyLastUsageTrackingOperation>
 
 /** AWS's own wire operations that use keys are the tracked ones, by the same names. */

@@ -9,7 +9,7 @@ export const signBinding = bind({
   operation: sign,
   toInput(wire, ctx) {
     checkGrantTokens(wire.GrantTokens)
-    const algorithm = signingAlgorithm(wire.SigningAlgorithm)
+    const algorithm = signingAlgorithm(wire.SigningAlgorithm, wire.MessageType)
     const key = parseKeyReference(wire.KeyId, ctx.realm)
     return { key, algorithm, input: signInput(wire, algorithm), dryRun: wire.DryRun }
   },

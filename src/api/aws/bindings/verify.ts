@@ -10,7 +10,7 @@ export const verifyBinding = bind({
   operation: verify,
   toInput(wire, ctx) {
     checkGrantTokens(wire.GrantTokens)
-    const algorithm = signingAlgorithm(wire.SigningAlgorithm)
+    const algorithm = signingAlgorithm(wire.SigningAlgorithm, wire.MessageType)
     return {
       key: parseKeyReference(wire.KeyId, ctx.realm),
       algorithm,
