@@ -62,7 +62,7 @@ async function checkToken(config: Config, hsm: HsmConfig): Promise<void> {
   const report = await probeHsm(config, hsm)
   if (report.ok) return
   const { kind, detail } = report.problem
-  throw new Problem(`hsm ${hsm.name}: ${detail}`, TOKEN_FIXES[kind])
+  throw new Problem(detail, TOKEN_FIXES[kind])
 }
 
 /**

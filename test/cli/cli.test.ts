@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { startTrefoil } from '../support/process.ts'
+import { softHsmMissing, startSoftHsm } from '../support/softhsm.ts'
 
 const BIN = new URL('../../bin/trefoil.js', import.meta.url).pathname
 type Result = { readonly code: number | null; readonly out: string; readonly err: string }
@@ -184,6 +185,26 @@ t.test('doctor finds each problem and says what to do', async (t) => {
   t.match(await doctor(), { code: 1, out: /not the one that this data directory was made with[\s\S]*backup/ })
   writeFileSync(join(dataDir, 'root.key'), readFileSync(join(cwd, 'saved')))
   t.match(await doctor(), { code: 0 }, 'put right')
+})
+
+const softHsm = softHsmMissing === undefined ? {} : { skip: softHsmMissing }
+t.test('doctor finds a token that is not there', softHsm, async (t) => {
+  const cwd = makeDirectory(t)
+  const token = await startSoftHsm()
+  t.teardown(() => token.close())
+  const [entry] = token.config.hsm
+  const doctor = (change: Readonly<Record<string, unknown>>): Promise<Result> =>
+    trefoil(cwd, ['doctor'], { ...token.env, TREFOIL_HSM: JSON.stringify([{ ...entry, ...change }]) })
+  t.match(await doctor({}), { code: 0, out: /ok {7}hsm soft/ })
+  t.match(await doctor({ tokenLabel: 'nobody' }), {
+    code: 1,
+    out: /PROBLEM {2}hsm soft: no token fits[\s\S]*fix: .*hsm\.tokenLabel/,
+  })
+  const wrong = join(cwd, 'wrong-pin')
+  writeFileSync(wrong, 'pin-0815')
+  const refused = await doctor({ pin: { file: wrong } })
+  t.match(refused, { code: 1, out: /PROBLEM {2}hsm soft: [\s\S]*fix: correct the PIN/ })
+  t.notMatch(refused.out + refused.err, '0815')
 })
 
 // Root writes everywhere by a capability; without that it is refused by a directory's mode like anybody else.
