@@ -10,6 +10,8 @@ import { both, checksum, kms, newKey, RING, symmetric, TEXT } from './fixture.ts
 import { LOCATION } from './support.ts'
 
 const MACS = [
+  [Algorithm.HMAC_SHA1, 20],
+  [Algorithm.HMAC_SHA224, 28],
   [Algorithm.HMAC_SHA256, 32],
   [Algorithm.HMAC_SHA384, 48],
   [Algorithm.HMAC_SHA512, 64],

@@ -1,5 +1,6 @@
 /** A request that succeeds for every bound method, on resources of its own where it changes any. */
 import { createHash, publicEncrypt } from 'node:crypto'
+import { ml_kem768 } from '@noble/post-quantum/ml-kem.js'
 import type { Test } from 'tap'
 import {
   CryptoKeyVersion_CryptoKeyVersionAlgorithm as Algorithm,
@@ -35,6 +36,14 @@ export async function validRequests(world: World): Promise<Record<string, () => 
   const digest = createHash('sha256').update('text').digest()
   const mac = await newKey(Purpose.MAC, Algorithm.HMAC_SHA256)
   const macName = `${mac}/cryptoKeyVersions/1`
+  const raw = await newKey(Purpose.RAW_ENCRYPT_DECRYPT, Algorithm.AES_256_CTR)
+  const rawName = `${raw}/cryptoKeyVersions/1`
+  const rawText = { name: rawName, plaintext: Buffer.from('text'), initializationVector: Buffer.alloc(16) }
+  const rawSealed = await client.get(kms.rawEncrypt, rawText)
+  const kem = await newKey(Purpose.KEY_ENCAPSULATION, Algorithm.ML_KEM_768)
+  const kemName = `${kem}/cryptoKeyVersions/1`
+  const { publicKey } = await client.get(kms.getPublicKey, { name: kemName, publicKeyFormat: 3 })
+  const { cipherText } = ml_kem768.encapsulate(publicKey?.data ?? new Uint8Array(0))
   const text = { name: macName, data: Buffer.from('text') }
   const tag = (await client.get(kms.macSign, text)).mac
   const version = async () => ({ name: `${await symmetric()}/cryptoKeyVersions/1` })
@@ -87,6 +96,9 @@ export async function validRequests(world: World): Promise<Record<string, () => 
     MacSign: still(text),
     MacVerify: still({ ...text, mac: tag }),
     GenerateRandomBytes: still({ location: LOCATION, lengthBytes: 32, protectionLevel: 2 }),
+    RawEncrypt: still(rawText),
+    RawDecrypt: still({ name: rawName, ciphertext: rawSealed.ciphertext, initializationVector: Buffer.alloc(16) }),
+    Decapsulate: still({ name: kemName, ciphertext: cipherText }),
     AsymmetricDecrypt: still({ name: `${rsa}/cryptoKeyVersions/1`, ciphertext: wrapped }),
   }
 }

@@ -15,6 +15,7 @@ import type { PublicKey } from '../../src/api/gcp/gen/google/cloud/kms/v1/resour
 import {
   type AsymmetricSignRequest,
   type AsymmetricSignResponse,
+  type DecapsulateResponse,
   type EncryptRequest,
   type EncryptResponse,
   file_google_cloud_kms_v1_service,
@@ -22,6 +23,9 @@ import {
   KeyManagementService,
   type MacSignRequest,
   type MacSignResponse,
+  type RawDecryptResponse,
+  type RawEncryptRequest,
+  type RawEncryptResponse,
 } from '../../src/api/gcp/gen/google/cloud/kms/v1/service_pb.js'
 import { file_google_rpc_error_details } from '../../src/api/gcp/gen/google/rpc/error_details_pb.js'
 import type { Status, StatusSchema } from '../../src/api/gcp/gen/google/rpc/status_pb.js'
@@ -68,6 +72,20 @@ const SETTLERS: Readonly<Record<string, Settler>> = {
     mac: (await client.get(kms.macVerify, { name, data, mac })).success,
   })),
   GenerateRandomBytes: settler((_client, _request, { data }: GenerateRandomBytesResponse) => ({ data: data.length })),
+  RawEncrypt: settler(async (client, request: RawEncryptRequest, answer: RawEncryptResponse) => {
+    const { ciphertext, initializationVector } = answer
+    const { plaintext } = await client.get(kms.rawDecrypt, { name: request.name, ciphertext, initializationVector })
+    const given = request.initializationVector.length > 0
+    return {
+      ciphertext: hex(plaintext),
+      initializationVector: given ? hex(initializationVector) : initializationVector.length,
+    }
+  }),
+  // Nothing authenticates CTR: bytes come out whatever goes in, and others with each key. So with key encapsulation.
+  RawDecrypt: settler((_client, _request, { plaintext }: RawDecryptResponse) => ({ plaintext: plaintext.length })),
+  Decapsulate: settler((_client, _request, { sharedSecret }: DecapsulateResponse) => ({
+    sharedSecret: sharedSecret.length,
+  })),
   GetPublicKey: settler((_client, _request, { pem, publicKey }: PublicKey) => ({
     pem: pem.replace(/[A-Za-z0-9+/=]{24,}/g, ({ length }) => String(length)),
     publicKey: publicKey?.data.length ?? 'none',

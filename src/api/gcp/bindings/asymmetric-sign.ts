@@ -3,6 +3,8 @@ import { digestHash } from '../../../core/checks.ts'
 import { invalidArgument } from '../../../core/error.ts'
 import type { KeyVersion } from '../../../core/key.ts'
 import { sign } from '../../../core/ops/sign.ts'
+import type { SignInput } from '../../../core/ports.ts'
+import { formsOf } from '../../../core/sign-input.ts'
 import { rawToDer } from '../../codec/ecdsa-der.ts'
 import { algorithmInUse, GcpPurpose, protectionOf } from '../algorithms.ts'
 import { bind } from '../binding.ts'
@@ -24,17 +26,23 @@ function readDigest({ digest }: Digest): ReadyDigest {
   return { kind: digest.case, value: digest.value }
 }
 
+function inputOf(digest: ReadyDigest | undefined, data: Uint8Array): SignInput {
+  if (digest === undefined) return { message: data }
+  return digest.kind === 'externalMu' ? { mu: digest.value } : { digest: digest.value }
+}
+
 /** The version's own algorithm, where the request gives what that algorithm signs. */
 const algorithmFor = (request: AsymmetricSignRequest) => (version: KeyVersion) => {
   const algorithm = algorithmInUse(GcpPurpose.ASYMMETRIC_SIGN, version)
-  const hash = digestHash(algorithm)
+  const forms = formsOf(algorithm)
+  const wanted = forms.includes('mu') ? 'externalMu' : digestHash(algorithm)
   const given = request.digest?.digest.case
-  if (given !== undefined && given !== hash) {
-    const reason = hash === undefined ? 'signs data, not digests' : `requires a ${hash} digest`
-    throw invalidArgument('digest', `the algorithm of the CryptoKeyVersion ${reason}`)
-  }
   if (given === undefined && request.data.length === 0) {
     throw invalidArgument('digest', 'one of the fields digest and data is required')
+  }
+  if (given === undefined ? !forms.includes('message') : given !== wanted) {
+    const reason = wanted === undefined ? 'signs data, not digests' : `requires a ${wanted} digest`
+    throw invalidArgument('digest', `the algorithm of the CryptoKeyVersion ${reason}`)
   }
   return algorithm
 }
@@ -54,7 +62,7 @@ export const asymmetricSignBinding = bind(KeyManagementService.method.asymmetric
     return {
       ...versionTarget(parseVersion('name', request.name)),
       algorithm: algorithmFor(request),
-      input: digest === undefined ? { message: request.data } : { digest: digest.value },
+      input: inputOf(digest, request.data),
     }
   },
   toOutput({ ring, key, version, signature: canonical }, request, ctx) {

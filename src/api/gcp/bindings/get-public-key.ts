@@ -15,6 +15,9 @@ import { badField } from '../status.ts'
 /** The formats of post-quantum keys, which have no default one; Tink's stand-in for the service tells them apart so. */
 const POST_QUANTUM: Partial<Record<KeySpecRow['type'], readonly Format[]>> = {
   'ml-dsa': [Format.NIST_PQC, Format.PEM, Format.DER],
+  'slh-dsa': [Format.NIST_PQC],
+  'ml-kem': [Format.NIST_PQC, Format.PEM, Format.DER],
+  'x-wing': [Format.XWING_RAW_BYTES],
 }
 const CLASSICAL: readonly Format[] = [Format.PUBLIC_KEY_FORMAT_UNSPECIFIED, Format.PEM, Format.DER]
 

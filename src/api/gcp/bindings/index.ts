@@ -5,6 +5,7 @@ import { asymmetricSignBinding } from './asymmetric-sign.ts'
 import { createCryptoKeyBinding } from './create-crypto-key.ts'
 import { createCryptoKeyVersionBinding } from './create-crypto-key-version.ts'
 import { createKeyRingBinding } from './create-key-ring.ts'
+import { decapsulateBinding } from './decapsulate.ts'
 import { decryptBinding } from './decrypt.ts'
 import { destroyCryptoKeyVersionBinding } from './destroy-crypto-key-version.ts'
 import { encryptBinding } from './encrypt.ts'
@@ -20,6 +21,8 @@ import { listKeyRingsBinding } from './list-key-rings.ts'
 import { listLocationsBinding } from './list-locations.ts'
 import { macSignBinding } from './mac-sign.ts'
 import { macVerifyBinding } from './mac-verify.ts'
+import { rawDecryptBinding } from './raw-decrypt.ts'
+import { rawEncryptBinding } from './raw-encrypt.ts'
 import { restoreCryptoKeyVersionBinding } from './restore-crypto-key-version.ts'
 import { updateCryptoKeyBinding } from './update-crypto-key.ts'
 import { updateCryptoKeyPrimaryVersionBinding } from './update-crypto-key-primary-version.ts'
@@ -31,6 +34,7 @@ export const BINDINGS: readonly BoundMethod[] = [
   createCryptoKeyVersionBinding,
   createCryptoKeyBinding,
   createKeyRingBinding,
+  decapsulateBinding,
   decryptBinding,
   destroyCryptoKeyVersionBinding,
   encryptBinding,
@@ -46,6 +50,8 @@ export const BINDINGS: readonly BoundMethod[] = [
   listLocationsBinding,
   macSignBinding,
   macVerifyBinding,
+  rawDecryptBinding,
+  rawEncryptBinding,
   restoreCryptoKeyVersionBinding,
   updateCryptoKeyPrimaryVersionBinding,
   updateCryptoKeyVersionBinding,
