@@ -48,3 +48,15 @@ t.test('absent in production', async (t) => {
     undefined,
   )
 })
+
+t.test('its tokens are genuine where tokens are enforced, for their own audience only', async (t) => {
+  const { ask } = await makeAzure({ auth: 'enforce' })
+  const tokenFor = async (resource: string): Promise<string> => {
+    const path = `/msi/token?resource=${encodeURIComponent(resource)}`
+    return (await ask('GET', path, undefined, { headers: { 'x-identity-header': 'h' } })).body.access_token
+  }
+  const token = await tokenFor('https://vault.localhost:7443')
+  t.equal((await ask('GET', '/secrets/s', undefined, { token })).status, 404, 'past the check of the token')
+  const other = await tokenFor('https://elsewhere.example')
+  t.match(await ask('GET', '/secrets/s', undefined, { token: other }), { status: 401 })
+})
