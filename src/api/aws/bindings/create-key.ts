@@ -25,7 +25,7 @@ function readSpec(wire: CreateKeyRequest): WireSpec {
   return wire.KeySpec ?? wire.CustomerMasterKeySpec ?? 'SYMMETRIC_DEFAULT'
 }
 
-/** Uses that AWS has: one that is not there must be told from one that a spec can't have. */
+/** Of the curves that the core can agree with, AWS has NIST's alone. */
 const hasKeyAgreement = (spec: WireSpec): boolean => spec.startsWith('ECC_NIST_P')
 
 function readPurpose(wireSpec: WireSpec, spec: KeySpec, usage: KeyUsageType | undefined): Purpose {
@@ -34,8 +34,6 @@ function readPurpose(wireSpec: WireSpec, spec: KeySpec, usage: KeyUsageType | un
   }
   const wanted = usage ?? 'ENCRYPT_DECRYPT'
   const purpose = corePurpose(wanted)
-  if (purpose === undefined && wanted === 'KEY_AGREEMENT' && hasKeyAgreement(wireSpec))
-    throw unsupported('KeyUsage KEY_AGREEMENT is not supported.')
   const foreign = purpose === 'key_agreement' && !hasKeyAgreement(wireSpec)
   if (purpose === undefined || foreign || !purposesOf(spec).includes(purpose)) {
     throw validationError(`KeyUsage ${wanted} is not compatible with KeySpec ${wireSpec}`)
