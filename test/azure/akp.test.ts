@@ -25,9 +25,21 @@ t.test('AKP keys sign messages, with their algorithm named or not', async (t) =>
     for (const wrong of [other, 'ES256', 'ML-DSA-1']) {
       t.equal((await check({ alg: wrong, digest: b64(Buffer.alloc(32)) })).status, 400, wrong)
     }
-    for (const extra of [{ context: 'AAAA' }, { external_mu: b64(Buffer.alloc(64)) }]) {
-      t.equal((await check({ digest: b64(message), ...extra })).status, 400, JSON.stringify(extra))
+    const context = b64(Buffer.from('where it belongs'))
+    const bound = await ask('POST', `${path}//sign?${NEW}`, { value: b64(message), context })
+    const recheck = (body: object) => ask('POST', `${path}//verify?${NEW}`, { value: bound.body.value, ...body })
+    t.equal((await recheck({ digest: b64(message), context })).body.value, true)
+    t.equal((await recheck({ digest: b64(message) })).body.value, false, 'the context is part of it')
+    const mu = { external_mu: b64(Buffer.alloc(64, 9)) }
+    const { body } = await ask('POST', `${path}//sign?${NEW}`, mu)
+    const ofMu = (more: object) => ask('POST', `${path}//verify?${NEW}`, { ...mu, value: body.value, ...more })
+    t.equal((await ofMu({})).body.value, true)
+    t.equal((await ofMu({ external_mu: b64(Buffer.alloc(64, 8)) })).body.value, false)
+    for (const wrong of [{ alg }, { digest: 'AA' }, { context }, { external_mu: 'AA' }]) {
+      t.equal((await ofMu(wrong)).status, 400, JSON.stringify(wrong))
     }
+    t.equal((await recheck({ digest: b64(message), context: b64(Buffer.alloc(256)) })).status, 400)
+    t.equal((await ask('POST', `${path}//sign?${NEW}`, {})).status, 400)
     t.equal((await ask('POST', `${path}/rotate?${NEW}`)).body.key.alg, alg)
   }
 })

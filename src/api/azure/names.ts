@@ -190,11 +190,14 @@ export function signatureAlgorithm(alg: string): (version: Pick<KeyVersion, 'spe
 }
 
 /** An AKP key has one algorithm, which may go unsaid. */
-export function akpAlgorithm(alg: string | undefined): (version: Pick<KeyVersion, 'spec'>) => Algorithm {
+export function akpAlgorithm(
+  alg: string | undefined,
+  algorithm: 'ml_dsa' | 'ml_dsa_mu',
+): (version: Pick<KeyVersion, 'spec'>) => Algorithm {
   return ({ spec }) => {
     const named = alg === undefined || (isAkpAlgorithm(alg) && AKP_ALGORITHMS[alg] === spec)
     if (!named || KEY_SPECS[spec].type !== 'ml-dsa')
       throw new KmsError('algorithm_mismatch', { algorithm: alg ?? 'AKP', spec })
-    return 'ml_dsa'
+    return algorithm
   }
 }

@@ -95,8 +95,13 @@ export const RandomBody = Type.Object({ count: Type.Integer({ minimum: 1, maximu
 export const ValueBody = Type.Object({ alg: Alg, value: Bytes })
 const AkpMembers = { context: Type.Optional(Bytes), external_mu: Type.Optional(Bytes) }
 /** AKP keys have one algorithm, which need not be named. */
-export const SignBody = Type.Object({ alg: Type.Optional(Alg), value: Bytes, ...AkpMembers })
-export const VerifyBody = Type.Object({ alg: Type.Optional(Alg), digest: Bytes, value: Bytes, ...AkpMembers })
+export const SignBody = Type.Object({ alg: Type.Optional(Alg), value: Type.Optional(Bytes), ...AkpMembers })
+export const VerifyBody = Type.Object({
+  alg: Type.Optional(Alg),
+  digest: Type.Optional(Bytes),
+  value: Bytes,
+  ...AkpMembers,
+})
 
 /** @throws KmsError invalid_argument for anything but base64url without padding */
 export function bytesOf(field: string, text: string): Uint8Array {
@@ -117,12 +122,31 @@ export function digestOf(alg: string, field: 'value' | 'digest', text: string): 
 
 type Signed = Pick<Static<typeof SignBody>, 'alg' | 'context' | 'external_mu'>
 
-/** What a signature is over: the digest that its algorithm names, or for AKP keys the message. */
-export function signedInput({ alg, context, external_mu }: Signed, field: 'value' | 'digest', text: string) {
+const MU_BYTES = 64
+const MAX_CONTEXT_BYTES = 255
+
+/** What a signature is over: the digest that its algorithm names; for AKP keys the message, or mu made of it (FIPS 204). */
+export function signedInput(
+  { alg, context, external_mu }: Signed,
+  field: 'value' | 'digest',
+  text: string | undefined,
+) {
+  if (external_mu !== undefined) {
+    if (alg !== undefined || text !== undefined || context !== undefined) {
+      throw invalidArgument('external_mu', `excludes alg, ${field} and context`)
+    }
+    const mu = bytesOf('external_mu', external_mu)
+    if (mu.length !== MU_BYTES) throw invalidArgument('external_mu', `must have ${MU_BYTES} bytes`)
+    return { algorithm: akpAlgorithm(alg, 'ml_dsa_mu'), input: { mu } }
+  }
+  if (text === undefined) throw invalidArgument(field, 'is missing')
   if (alg !== undefined && !isAkpAlgorithm(alg)) {
+    if (context !== undefined) throw invalidArgument('context', 'only AKP keys have one')
     return { algorithm: signatureAlgorithm(alg), input: { digest: digestOf(alg, field, text) } }
   }
-  if (external_mu !== undefined) throw invalidArgument('external_mu', 'not supported')
-  if (context !== undefined && context !== '') throw invalidArgument('context', 'not supported')
-  return { algorithm: akpAlgorithm(alg), input: { message: bytesOf(field, text) } }
+  const bound = context === undefined ? undefined : bytesOf('context', context)
+  if (bound !== undefined && bound.length > MAX_CONTEXT_BYTES) {
+    throw invalidArgument('context', `has more than ${MAX_CONTEXT_BYTES} bytes`)
+  }
+  return { algorithm: akpAlgorithm(alg, 'ml_dsa'), input: { message: bytesOf(field, text), context: bound } }
 }
