@@ -23,9 +23,15 @@ async function world(aws: TestAws): Promise<Known> {
   const symmetric = await aws.createKey()
   const signing = await aws.createKey({ KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' })
   const rsa = await aws.createKey({ KeySpec: 'RSA_2048', KeyUsage: 'ENCRYPT_DECRYPT' })
+  const mac = await aws.createKey({ KeySpec: 'HMAC_256', KeyUsage: 'GENERATE_VERIFY_MAC' })
+  const agreement = await aws.createKey({ KeySpec: 'ECC_NIST_P256', KeyUsage: 'KEY_AGREEMENT' })
+  const kem = await aws.createKey({ KeySpec: 'ML_KEM_512', KeyUsage: 'ENCAPSULATE_DECAPSULATE' })
   await aws.ask('CreateAlias', { AliasName: 'alias/one', TargetKeyId: symmetric })
   const { CiphertextBlob } = (await aws.ask('Encrypt', { KeyId: symmetric, Plaintext: 'aGk=' })).body
-  const KeyId = [symmetric, signing, rsa, arnOf(symmetric), 'alias/one', UNKNOWN_ID]
+  const { PublicKey } = (await aws.ask('GetPublicKey', { KeyId: agreement })).body
+  const encapsulated = { KeyId: kem, EncapsulationAlgorithm: 'ML_KEM' }
+  const { SharedSecretCiphertextBlob } = (await aws.ask('Encapsulate', encapsulated)).body
+  const KeyId = [symmetric, signing, rsa, mac, agreement, kem, arnOf(symmetric), 'alias/one', UNKNOWN_ID]
   return {
     KeyId,
     TargetKeyId: KeyId,
@@ -33,8 +39,11 @@ async function world(aws: TestAws): Promise<Known> {
     DestinationKeyId: KeyId,
     AliasName: ['alias/one', 'alias/two', 'alias/x/y'],
     CiphertextBlob: [CiphertextBlob],
+    PublicKey: [PublicKey],
+    SharedSecretCiphertextBlob: [SharedSecretCiphertextBlob],
     // RSA generation is slow; the larger sizes add nothing here.
     KeySpec: ['SYMMETRIC_DEFAULT', 'ECC_NIST_P256', 'HMAC_256', 'SM2', 'ECC_NIST_EDWARDS25519', 'AES_256'],
+    KeyPairSpec: ['RSA_2048', 'ECC_NIST_P256', 'ECC_NIST_EDWARDS25519', 'ML_KEM_512', 'SM2'],
     CustomerMasterKeySpec: ['SYMMETRIC_DEFAULT', 'ECC_NIST_P384'],
   }
 }

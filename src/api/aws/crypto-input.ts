@@ -4,7 +4,13 @@ import type { EncryptionContext } from '../../core/envelope.ts'
 import { NO_CONTEXT } from '../../core/envelope.ts'
 import type { AlgorithmChoice } from '../../core/operation.ts'
 import { AwsError, unsupported, validationError } from './aws-error.ts'
-import type { EncryptionAlgorithmSpec, MacAlgorithmSpec, RecipientInfo } from './gen/types.ts'
+import type {
+  EncapsulationAlgorithmSpec,
+  EncryptionAlgorithmSpec,
+  KeyAgreementAlgorithmSpec,
+  MacAlgorithmSpec,
+  RecipientInfo,
+} from './gen/types.ts'
 import { coreAlgorithm } from './names.ts'
 
 const GRANT_TOKEN = /^[A-Za-z0-9+/=_-]+$/
@@ -31,6 +37,20 @@ export function encryptionAlgorithm(wire: EncryptionAlgorithmSpec | undefined): 
 export function macAlgorithm(wire: MacAlgorithmSpec): Algorithm {
   const algorithm = coreAlgorithm(wire)
   if (algorithm === undefined) throw unsupported(`MacAlgorithm ${wire} is not supported.`)
+  return algorithm
+}
+
+/** @throws AwsError for an algorithm of AWS's that is not there */
+export function keyAgreementAlgorithm(wire: KeyAgreementAlgorithmSpec): Algorithm {
+  const algorithm = coreAlgorithm(wire)
+  if (algorithm === undefined) throw unsupported(`KeyAgreementAlgorithm ${wire} is not supported.`)
+  return algorithm
+}
+
+/** @throws AwsError for an algorithm of AWS's that is not there */
+export function encapsulationAlgorithm(wire: EncapsulationAlgorithmSpec): Algorithm {
+  const algorithm = coreAlgorithm(wire)
+  if (algorithm === undefined) throw unsupported(`EncapsulationAlgorithm ${wire} is not supported.`)
   return algorithm
 }
 

@@ -37,7 +37,10 @@ const internal: Row = [500, 'KMSInternalException', silent]
 const timeout = (message: string): Row => [503, 'DependencyTimeoutException', () => message]
 
 const AWS_ERRORS = {
-  invalid_argument: validation(({ params }) => `Invalid ${params.field ?? 'request'}: ${params.reason ?? ''}`),
+  // Recorded: the service says nothing of what is wrong with a public key.
+  invalid_argument: validation(({ params }) =>
+    params.field === 'publicKey' ? '' : `Invalid ${params.field ?? 'request'}: ${params.reason ?? ''}`,
+  ),
   malformed_reference: [400, 'NotFoundException', (context) => `Invalid keyId '${referenceOf(context)}'`],
   payload_too_large: [413, 'RequestEntityTooLargeException', silent],
   plaintext_too_large: validation((context) =>

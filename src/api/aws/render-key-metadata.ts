@@ -24,6 +24,8 @@ const ORIGINS = {
   external: 'EXTERNAL_KEY_STORE',
 } as const satisfies Record<Key['origin'], OriginType>
 
+export const renderOrigin = ({ origin }: Pick<Key, 'origin'>): OriginType => ORIGINS[origin]
+
 const LISTS = {
   encrypt_decrypt: { member: 'EncryptionAlgorithms', op: 'encrypt' },
   sign_verify: { member: 'SigningAlgorithms', op: 'sign' },
@@ -77,7 +79,7 @@ export function renderKeyMetadata({ key, current }: KeyView, address: AwsAddress
     KeyUsage: wireUsage(key.purpose),
     KeyState: wireState(state),
     ...(key.deletion !== undefined && state === 'pending_deletion' && { DeletionDate: seconds(key.deletion.dueAt) }),
-    Origin: ORIGINS[key.origin],
+    Origin: renderOrigin(key),
     KeyManager: 'CUSTOMER',
     ...renderSpec(key),
     ...renderAlgorithms(key, current),

@@ -59,8 +59,7 @@ function serialize(output: Readonly<Record<string, unknown>>): string {
   return JSON.stringify(wire)
 }
 
-/** For a wire operation that no binding can be: `operations` names those of the core that `handle` runs. */
-export function routeOf<N extends InputName>(wire: N, operations: readonly string[], handle: Handle<N>): Route {
+function routeOf<N extends InputName>(wire: N, operations: readonly string[], handle: Handle<N>): Route {
   const validate: Validator<N> = validatorOf(wire)
   return {
     wire,

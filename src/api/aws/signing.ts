@@ -23,15 +23,32 @@ type Message = {
   readonly SigningAlgorithm: SigningAlgorithmSpec
 }
 
+/** FIPS 204 section 6.2. */
+const MU_BYTES = 64
+
+/** Ed25519ph signs digests only and pure Ed25519 messages only; the other algorithms that hash take either. */
+function messageTypes(algorithm: Algorithm): readonly MessageType[] {
+  if (algorithm === 'ed25519_ph') return ['DIGEST']
+  if (algorithm === 'ml_dsa_mu') return ['EXTERNAL_MU']
+  const row = algorithmRow(algorithm)
+  return row.op === 'sign' && 'hash' in row ? ['RAW', 'DIGEST'] : ['RAW']
+}
+
 /** @throws AwsError for a message type that the algorithm does not have */
 export function signInput(wire: Message, algorithm: Algorithm): SignInput {
   const type = wire.MessageType ?? 'RAW'
-  if (type === 'RAW') return { message: wire.Message }
-  const row = algorithmRow(algorithm)
-  const hashes = row.op === 'sign' && 'hash' in row
-  if (type === 'DIGEST' && hashes) return { digest: wire.Message }
-  if (type === 'EXTERNAL_MU' && algorithm === 'ml_dsa_mu') return { mu: wire.Message }
-  throw validationError(`MessageType ${type} is not compatible with SigningAlgorithm ${wire.SigningAlgorithm}.`)
+  if (!messageTypes(algorithm).includes(type)) {
+    throw validationError(`Message type ${type} is incompatible with algorithm ${wire.SigningAlgorithm}.`)
+  }
+  switch (type) {
+    case 'RAW':
+      return { message: wire.Message }
+    case 'DIGEST':
+      return { digest: wire.Message }
+    case 'EXTERNAL_MU':
+      if (wire.Message.length === MU_BYTES) return { mu: wire.Message }
+      throw validationError(`Digest is invalid length for algorithm ${wire.SigningAlgorithm}.`)
+  }
 }
 
 /** AWS pairs each ECDSA hash with curves of one field size, bytes. */

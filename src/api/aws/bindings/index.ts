@@ -3,15 +3,20 @@ import { type Route, route } from '../route.ts'
 import { cancelKeyDeletionBinding } from './cancel-key-deletion.ts'
 import { createAliasBinding } from './create-alias.ts'
 import { createKeyBinding } from './create-key.ts'
+import { decapsulateBinding } from './decapsulate.ts'
 import { decryptBinding } from './decrypt.ts'
 import { deleteAliasBinding } from './delete-alias.ts'
+import { deriveSharedSecretBinding } from './derive-shared-secret.ts'
 import { describeKeyBinding } from './describe-key.ts'
 import { disableKeyBinding } from './disable-key.ts'
 import { disableKeyRotationBinding } from './disable-key-rotation.ts'
 import { enableKeyBinding } from './enable-key.ts'
 import { enableKeyRotationBinding } from './enable-key-rotation.ts'
+import { encapsulateBinding } from './encapsulate.ts'
 import { encryptBinding } from './encrypt.ts'
 import { generateDataKeyBinding } from './generate-data-key.ts'
+import { generateDataKeyPairBinding } from './generate-data-key-pair.ts'
+import { generateDataKeyPairWithoutPlaintextBinding } from './generate-data-key-pair-without-plaintext.ts'
 import { generateDataKeyWithoutPlaintextBinding } from './generate-data-key-without-plaintext.ts'
 import { generateMacBinding } from './generate-mac.ts'
 import { generateRandomBinding } from './generate-random.ts'
@@ -25,7 +30,7 @@ import { listKeyRotationsBinding } from './list-key-rotations.ts'
 import { listKeysBinding } from './list-keys.ts'
 import { listResourceTagsBinding } from './list-resource-tags.ts'
 import { putKeyPolicyBinding } from './put-key-policy.ts'
-import { reEncryptRoute } from './re-encrypt.ts'
+import { reEncryptBinding } from './re-encrypt.ts'
 import { rotateKeyOnDemandBinding } from './rotate-key-on-demand.ts'
 import { scheduleKeyDeletionBinding } from './schedule-key-deletion.ts'
 import { signBinding } from './sign.ts'
@@ -40,15 +45,20 @@ export const routes: readonly Route[] = [
   route(cancelKeyDeletionBinding),
   route(createAliasBinding),
   route(createKeyBinding),
+  route(decapsulateBinding),
   route(decryptBinding),
   route(deleteAliasBinding),
+  route(deriveSharedSecretBinding),
   route(describeKeyBinding),
   route(disableKeyBinding),
   route(disableKeyRotationBinding),
   route(enableKeyBinding),
   route(enableKeyRotationBinding),
+  route(encapsulateBinding),
   route(encryptBinding),
   route(generateDataKeyBinding),
+  route(generateDataKeyPairBinding),
+  route(generateDataKeyPairWithoutPlaintextBinding),
   route(generateDataKeyWithoutPlaintextBinding),
   route(generateMacBinding),
   route(generateRandomBinding),
@@ -62,7 +72,7 @@ export const routes: readonly Route[] = [
   route(listKeysBinding),
   route(listResourceTagsBinding),
   route(putKeyPolicyBinding),
-  reEncryptRoute,
+  route(reEncryptBinding),
   route(rotateKeyOnDemandBinding),
   route(scheduleKeyDeletionBinding),
   route(signBinding),

@@ -1,57 +1,49 @@
-import { reEncryptFrom, reEncryptTo } from '../../../core/ops/re-encrypt-sides.ts'
+import { reEncrypt } from '../../../core/ops/re-encrypt.ts'
 import { materialIdFor, readCiphertext, refuseDryRunModifiers, sourceKey } from '../ciphertext.ts'
 import { checkGrantTokens, encryptionAlgorithm, encryptionContext } from '../crypto-input.ts'
-import type { EncryptionAlgorithmSpec, ReEncryptRequest, ReEncryptResponse } from '../gen/types.ts'
+import type { ReEncryptRequest } from '../gen/types.ts'
 import { keyArn, parseKeyReference } from '../names.ts'
-import { type AwsContext, checkDryRun, type Route, routeOf } from '../route.ts'
+import { type AwsContext, bind, checkDryRun } from '../route.ts'
 
-function toSource(wire: ReEncryptRequest, ctx: AwsContext) {
+function readSource(wire: ReEncryptRequest, ctx: AwsContext) {
   const algorithm = encryptionAlgorithm(wire.SourceEncryptionAlgorithm)
   return {
+    ciphertext: readCiphertext(wire.CiphertextBlob),
     key: sourceKey(wire.SourceKeyId, 'SourceKeyId', algorithm, ctx.realm),
     algorithm,
-    ciphertext: readCiphertext(wire.CiphertextBlob),
     context: encryptionContext(wire.SourceEncryptionContext, algorithm),
-    dryRun: wire.DryRun,
   }
 }
 
-function toDestination(wire: ReEncryptRequest, ctx: AwsContext) {
+function readDestination(wire: ReEncryptRequest, ctx: AwsContext) {
   const algorithm = encryptionAlgorithm(wire.DestinationEncryptionAlgorithm)
   return {
     key: parseKeyReference(wire.DestinationKeyId, ctx.realm),
     algorithm,
     context: encryptionContext(wire.DestinationEncryptionContext, algorithm),
-    dryRun: wire.DryRun,
   }
 }
 
-const SYMMETRIC: EncryptionAlgorithmSpec = 'SYMMETRIC_DEFAULT'
-
-export const reEncryptRoute: Route = routeOf(
-  'ReEncrypt',
-  [reEncryptFrom.name, reEncryptTo.name],
-  async (wire, kernel, call, ctx): Promise<ReEncryptResponse> => {
+export const reEncryptBinding = bind({
+  wire: 'ReEncrypt',
+  operation: reEncrypt,
+  toInput(wire, ctx) {
     checkGrantTokens(wire.GrantTokens)
     refuseDryRunModifiers(wire.DryRunModifiers)
-    const [source, destination] = [toSource(wire, ctx), toDestination(wire, ctx)]
-    const from = await kernel.execute(reEncryptFrom, source, call)
-    try {
-      const to = await kernel.execute(reEncryptTo, { ...destination, plaintext: from.plaintext }, call)
-      checkDryRun(wire)
-      const sourceAlgorithm = wire.SourceEncryptionAlgorithm ?? SYMMETRIC
-      const destinationAlgorithm = wire.DestinationEncryptionAlgorithm ?? SYMMETRIC
-      return {
-        CiphertextBlob: to.ciphertext,
-        SourceKeyId: keyArn(ctx.realm, from.key.id),
-        KeyId: keyArn(ctx.realm, to.key.id),
-        SourceEncryptionAlgorithm: sourceAlgorithm,
-        DestinationEncryptionAlgorithm: destinationAlgorithm,
-        SourceKeyMaterialId: materialIdFor(sourceAlgorithm, from.version),
-        DestinationKeyMaterialId: materialIdFor(destinationAlgorithm, to.version),
-      }
-    } finally {
-      from.plaintext.fill(0)
+    return { source: readSource(wire, ctx), destination: readDestination(wire, ctx), dryRun: wire.DryRun }
+  },
+  toOutput({ source, destination, ciphertext }, wire, ctx) {
+    checkDryRun(wire)
+    const from = wire.SourceEncryptionAlgorithm ?? 'SYMMETRIC_DEFAULT'
+    const to = wire.DestinationEncryptionAlgorithm ?? 'SYMMETRIC_DEFAULT'
+    return {
+      CiphertextBlob: ciphertext,
+      SourceKeyId: keyArn(ctx.realm, source.key.id),
+      KeyId: keyArn(ctx.realm, destination.key.id),
+      SourceEncryptionAlgorithm: from,
+      DestinationEncryptionAlgorithm: to,
+      SourceKeyMaterialId: materialIdFor(from, source.version),
+      DestinationKeyMaterialId: materialIdFor(to, destination.version),
     }
   },
-)
+})

@@ -1,0 +1,23 @@
+import { decapsulate } from '../../../core/ops/decapsulate.ts'
+import { checkGrantTokens, encapsulationAlgorithm } from '../crypto-input.ts'
+import { keyArn, parseKeyReference } from '../names.ts'
+import { bind, checkDryRun } from '../route.ts'
+
+export const decapsulateBinding = bind({
+  wire: 'Decapsulate',
+  operation: decapsulate,
+  toInput(wire, ctx) {
+    checkGrantTokens(wire.GrantTokens)
+    const algorithm = encapsulationAlgorithm(wire.EncapsulationAlgorithm)
+    const key = parseKeyReference(wire.KeyId, ctx.realm)
+    return { key, algorithm, ciphertext: wire.SharedSecretCiphertextBlob, dryRun: wire.DryRun }
+  },
+  toOutput({ key, secret }, wire, ctx) {
+    checkDryRun(wire)
+    return {
+      KeyId: keyArn(ctx.realm, key.id),
+      SharedSecret: secret,
+      EncapsulationAlgorithm: wire.EncapsulationAlgorithm,
+    }
+  },
+})

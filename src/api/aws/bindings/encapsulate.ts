@@ -1,0 +1,23 @@
+import { encapsulate } from '../../../core/ops/encapsulate.ts'
+import { checkGrantTokens, encapsulationAlgorithm } from '../crypto-input.ts'
+import { keyArn, parseKeyReference } from '../names.ts'
+import { bind, checkDryRun } from '../route.ts'
+
+export const encapsulateBinding = bind({
+  wire: 'Encapsulate',
+  operation: encapsulate,
+  toInput(wire, ctx) {
+    checkGrantTokens(wire.GrantTokens)
+    const algorithm = encapsulationAlgorithm(wire.EncapsulationAlgorithm)
+    return { key: parseKeyReference(wire.KeyId, ctx.realm), algorithm, dryRun: wire.DryRun }
+  },
+  toOutput({ key, secret, ciphertext }, wire, ctx) {
+    checkDryRun(wire)
+    return {
+      KeyId: keyArn(ctx.realm, key.id),
+      SharedSecret: secret,
+      SharedSecretCiphertextBlob: ciphertext,
+      EncapsulationAlgorithm: wire.EncapsulationAlgorithm,
+    }
+  },
+})
