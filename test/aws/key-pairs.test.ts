@@ -49,6 +49,9 @@ t.test('shared secrets are what the other side computes', async (t) => {
       spkiOf(other.publicKey),
       spkiOf(generateKeyPairSync('x25519').publicKey),
       base64('no key'),
+      base64(Buffer.alloc(8192, 0x30)),
+      base64(peer.publicKey.export({ format: 'pem', type: 'spki' })),
+      spkiOf(generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey),
       base64(offCurve),
       base64(Buffer.from(request.PublicKey, 'base64').subarray(0, -1)),
       base64(peer.privateKey.export({ format: 'der', type: 'pkcs8' })),
@@ -190,6 +193,24 @@ t.test('data key pairs of every spec', async (t) => {
     t.ok(belong(laterKey, publicKeyOf(other)), `${KeyPairSpec} without plaintext`)
     t.not(other, PublicKey)
   }
+})
+
+t.test('many data key pairs at once, no two alike', async (t) => {
+  const aws = await makeAws()
+  t.teardown(() => aws.close())
+  const KeyId = await aws.createKey()
+  const specs = ['RSA_2048', 'ML_KEM_1024', 'ECC_NIST_P256', 'ECC_NIST_EDWARDS25519']
+  const answers = await Promise.all(
+    Array.from({ length: 24 }, (_, index) =>
+      aws.ask('GenerateDataKeyPair', { KeyId, KeyPairSpec: specs[index % specs.length] }),
+    ),
+  )
+  t.same(
+    answers.filter(({ status }) => status !== 200),
+    [],
+  )
+  t.equal(new Set(answers.map(({ body }) => body.PublicKey)).size, 24)
+  t.equal(new Set(answers.map(({ body }) => body.PrivateKeyPlaintext)).size, 24)
 })
 
 t.test('data key pairs refused', async (t) => {

@@ -106,3 +106,26 @@ t.test('to and from RSA', async (t) => {
     'ValidationException: Algorithm RSAES_OAEP_SHA_256 and key spec RSA_2048 cannot encrypt data larger than 190 bytes.',
   )
 })
+
+t.test('many at once, while one of the keys is disabled', async (t) => {
+  const aws = await makeAws()
+  t.teardown(() => aws.close())
+  const [one, two] = [await aws.createKey(), await aws.createKey()]
+  const { CiphertextBlob } = (await aws.ask('Encrypt', { KeyId: one, Plaintext })).body
+  const request = { CiphertextBlob, DestinationKeyId: two }
+  const before = await Promise.all(Array.from({ length: 20 }, () => aws.ask('ReEncrypt', request)))
+  const blobs = new Set(before.map(({ body }) => body.CiphertextBlob))
+  t.equal(blobs.size, 20, 'no two alike')
+  for (const blob of blobs) t.equal((await aws.ask('Decrypt', { CiphertextBlob: blob })).body.Plaintext, Plaintext)
+  const during = await Promise.all([
+    ...Array.from({ length: 10 }, () => aws.refusal('ReEncrypt', request)),
+    aws.refusal('DisableKey', { KeyId: two }),
+    ...Array.from({ length: 10 }, () => aws.refusal('ReEncrypt', request)),
+  ])
+  const disabled = `DisabledException: ${arnOf(two)} is disabled.`
+  t.same(
+    during.filter((answer) => answer !== 'ok' && answer !== disabled),
+    [],
+  )
+  t.equal(await aws.refusal('ReEncrypt', request), disabled)
+})
