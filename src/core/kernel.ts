@@ -65,7 +65,7 @@ type Trace = {
   decision: AuditRecord['decision']
   realm?: string
   target?: Partial<VersionTarget & SecretTarget>
-  source?: VersionTarget
+  source?: VersionTarget & { readonly use: KeyUse | undefined }
   algorithm?: string
   use?: KeyUse
 }
@@ -120,17 +120,20 @@ export class Kernel {
   }
 
   #noteUse(input: unknown, output: unknown, call: Call, trace: Trace): void {
-    const { use, target } = trace
-    if (use === undefined || target?.key === undefined || !isUse(input, output)) return
-    this.#lastUses.note({
-      id: target.key.id,
-      use,
-      dialect: call.dialect,
-      wire: call.wire,
-      at: trace.startedAt,
-      requestId: call.requestId,
-      recordId: trace.id,
-    })
+    if (!isUse(input, output)) return
+    const used = [trace.source, { key: trace.target?.key, use: trace.use }]
+    for (const { key, use } of used.filter((one) => one !== undefined)) {
+      if (key === undefined || use === undefined) continue
+      this.#lastUses.note({
+        id: key.id,
+        use,
+        dialect: call.dialect,
+        wire: call.wire,
+        at: trace.startedAt,
+        requestId: call.requestId,
+        recordId: trace.id,
+      })
+    }
   }
 
   async #attempt<I, O>(operation: Operation<I, O>, input: I, call: Call, trace: Trace): Promise<Outcome<O>> {
@@ -186,7 +189,7 @@ export class Kernel {
         return operation.run(env, await this.#useTarget(operation, operation, input, env, trace), input)
       case 'pair': {
         const source = await this.#useTarget(operation, operation.source, input, env, trace)
-        trace.source = source
+        trace.source = { ...source, use: trace.use }
         const destination = await this.#useTarget(operation, operation.destination, input, env, trace)
         return operation.run(env, { source, destination }, input)
       }

@@ -50,6 +50,21 @@ assert kms.verify_mac(KeyId=mac_key['Arn'], Message=b'message', Mac=maced['Mac']
 refused('KMSInvalidMacException', kms.verify_mac, KeyId=mac_key['Arn'], Message=b'other', Mac=maced['Mac'], MacAlgorithm='HMAC_SHA_512')
 assert len(kms.generate_random(NumberOfBytes=33)['Plaintext']) == 33
 
+pair = kms.generate_data_key_pair(KeyId=key_id, KeyPairSpec='ECC_NIST_P256', EncryptionContext={'a': 'b'})
+assert pair['KeyId'] == arn and pair['KeyMaterialId'] == key['CurrentKeyMaterialId']
+opened = kms.decrypt(CiphertextBlob=pair['PrivateKeyCiphertextBlob'], EncryptionContext={'a': 'b'})
+assert opened['Plaintext'] == pair['PrivateKeyPlaintext'] and pair['PublicKey'][-65:] in opened['Plaintext']
+blind = kms.generate_data_key_pair_without_plaintext(KeyId=key_id, KeyPairSpec='ECC_NIST_EDWARDS25519')
+assert 'PrivateKeyPlaintext' not in blind and len(blind['PublicKey']) == 44
+agreed = [kms.create_key(KeySpec='ECC_NIST_P521', KeyUsage='KEY_AGREEMENT')['KeyMetadata']['KeyId'] for _ in range(2)]
+points = [kms.get_public_key(KeyId=one)['PublicKey'] for one in agreed]
+secrets = {
+    kms.derive_shared_secret(KeyId=one, KeyAgreementAlgorithm='ECDH', PublicKey=point)['SharedSecret']
+    for one, point in zip(agreed, reversed(points))
+}
+assert len(secrets) == 1 and len(secrets.pop()) == 66
+refused('DryRunOperationException', kms.generate_data_key_pair, KeyId=key_id, KeyPairSpec='RSA_4096', DryRun=True)
+
 signer = kms.create_key(KeySpec='RSA_2048', KeyUsage='SIGN_VERIFY')['KeyMetadata']['KeyId']
 for algorithm in kms.get_public_key(KeyId=signer)['SigningAlgorithms']:
     signed = kms.sign(KeyId=signer, Message=b'message', SigningAlgorithm=algorithm)
@@ -60,7 +75,7 @@ for algorithm in kms.get_public_key(KeyId=signer)['SigningAlgorithms']:
 kms.create_alias(AliasName='alias/boto3', TargetKeyId=key_id)
 assert kms.describe_key(KeyId='alias/boto3')['KeyMetadata']['Arn'] == arn
 assert [alias['AliasName'] for page in kms.get_paginator('list_aliases').paginate() for alias in page['Aliases']] == ['alias/boto3']
-assert {row['KeyId'] for page in kms.get_paginator('list_keys').paginate(PaginationConfig={'PageSize': 1}) for row in page['Keys']} == {key_id, signer, other['KeyId'], mac_key['KeyId']}
+assert {row['KeyId'] for page in kms.get_paginator('list_keys').paginate(PaginationConfig={'PageSize': 1}) for row in page['Keys']} == {key_id, signer, other['KeyId'], mac_key['KeyId'], *agreed}
 kms.delete_alias(AliasName='alias/boto3')
 refused('NotFoundException', kms.describe_key, KeyId='alias/boto3')
 

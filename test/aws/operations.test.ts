@@ -320,26 +320,6 @@ t.test('what AWS has and Trefoil does not is refused, never ignored', async (t) 
   t.equal((await aws.ask('ListKeys')).body.Keys.length, keys + 1, 'nothing half-made')
 })
 
-t.test('dry runs do everything but the deed', async (t) => {
-  const aws = await makeAws()
-  t.teardown(() => aws.close())
-  const id = await aws.createKey()
-  const signing = await aws.createKey({ KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' })
-  const { CiphertextBlob } = (await aws.ask('Encrypt', { KeyId: id, Plaintext: 'aGk=' })).body
-  const message = { KeyId: signing, Message: 'aGk=', SigningAlgorithm: 'ECDSA_SHA_256' }
-  const runs: readonly (readonly [string, object])[] = [
-    ['Encrypt', { KeyId: id, Plaintext: 'aGk=' }],
-    ['Decrypt', { CiphertextBlob }],
-    ['GenerateDataKey', { KeyId: id, KeySpec: 'AES_256' }],
-    ['Sign', message],
-    ['Verify', { ...message, Signature: 'aGk=' }],
-  ]
-  const dry = 'DryRunOperationException: The request would have succeeded, but the DryRun option is set.'
-  for (const [operation, body] of runs) t.equal(await aws.refusal(operation, { ...body, DryRun: true }), dry, operation)
-  await aws.ask('DisableKey', { KeyId: id })
-  t.match(await aws.refusal('Encrypt', { KeyId: id, Plaintext: 'aGk=', DryRun: true }), /^DisabledException/)
-})
-
 t.test('aliases', async (t) => {
   const aws = await makeAws()
   t.teardown(() => aws.close())

@@ -54,6 +54,15 @@ t.test('between symmetric keys, contexts and versions', async (t) => {
     "ValidationException: 1 validation error detected: Value null at 'ciphertextBlob' failed to satisfy constraint: Member must not be null",
   )
 
+  const [given, taken] = [await aws.createKey(), await aws.createKey()]
+  const fresh = (await aws.ask('Encrypt', { KeyId: given, Plaintext })).body.CiphertextBlob
+  await aws.ask('ReEncrypt', { CiphertextBlob: fresh, DestinationKeyId: taken })
+  for (const KeyId of [given, taken]) {
+    t.match((await aws.ask('GetKeyLastUsage', { KeyId })).body, { KeyLastUsage: { Operation: 'ReEncrypt' } })
+  }
+  const records = aws.audit.records.filter(({ wire, outcome }) => wire === 'ReEncrypt' && outcome === 'ok')
+  t.match(records.at(-1), { key: taken, sourceKey: given, decision: 'allow' }, 'one record of both')
+
   await aws.ask('DisableKey', { KeyId: two })
   t.equal(await aws.refusal('ReEncrypt', request), `DisabledException: ${arnOf(two)} is disabled.`)
   t.equal(await aws.refusal('ReEncrypt', { ...request, DryRun: true }), `DisabledException: ${arnOf(two)} is disabled.`)
