@@ -18,6 +18,7 @@ export const ERROR_CODES = [
   'key_not_found', // params: reference
   'version_not_found', // params: reference
   'alias_not_found', // params: reference
+  'deletion_not_found', // params: reference
   'ring_exists', // params: reference
   'key_exists', // params: reference
   'key_deleted', // params: reference — the name belongs to a key that waits for its deletion
@@ -38,6 +39,8 @@ export const ERROR_CODES = [
   'version_disabled', // params: state
   'version_state', // params: state — the version's state does not allow the operation
   'version_destroyed',
+  'version_imported', // its material came from outside, which is never deleted for good
+  'key_has_versions',
   'secret_disabled',
   // what it can do
   'usage_mismatch', // params: usage, operation

@@ -55,6 +55,7 @@ const NOT_FOUND: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'version_not_found',
   'alias_not_found',
   'secret_not_found',
+  'deletion_not_found',
 ])
 
 /** What one request has come to know, for its audit record and its error. */

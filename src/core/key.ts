@@ -148,6 +148,7 @@ export type Alias = {
 
 /** What a purged key leaves: its version counter, so that no version name is used twice. `retired`: the name is refused for ever. */
 export type Tombstone = {
+  /** A retired one's is its key's. */
   readonly id: string
   readonly ringId: string
   readonly name: string

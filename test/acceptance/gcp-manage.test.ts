@@ -119,6 +119,27 @@ async function rotates(t: Test, client: Client, ring: string, server: RunningTre
   t.equal(await codeOf(client.restoreCryptoKeyVersion({ name: gone.name ?? '' })), FAILED_PRECONDITION)
 }
 
+async function deletes(t: Test, client: Client, parent: string, server: RunningTrefoil): Promise<void> {
+  const cryptoKey = { purpose: 'ENCRYPT_DECRYPT', destroyScheduledDuration: { seconds: DAY } } as const
+  const [made] = await client.createCryptoKey({ parent, cryptoKeyId: 'gone', cryptoKey })
+  const name = made.name ?? ''
+  const version = `${name}/cryptoKeyVersions/1`
+  t.equal(await codeOf(client.deleteCryptoKey({ name })), FAILED_PRECONDITION)
+  t.equal(await codeOf(client.deleteCryptoKeyVersion({ name: version })), FAILED_PRECONDITION)
+  await client.destroyCryptoKeyVersion({ name: version })
+  await advance(server, '2d')
+  const [first] = await client.deleteCryptoKeyVersion({ name: version })
+  await first.promise()
+  t.equal(await codeOf(client.getCryptoKeyVersion({ name: version })), NOT_FOUND)
+  const [second] = await client.deleteCryptoKey({ name })
+  await second.promise()
+  t.match(second.metadata, { retiredResource: new RegExp(`^${LOCATION}/retiredResources/`) })
+  t.match(await client.checkDeleteCryptoKeyProgress(second.name ?? ''), { done: true, metadata: second.metadata })
+  t.match(await client.checkDeleteCryptoKeyVersionProgress(first.name ?? ''), { done: true })
+  t.equal(await codeOf(client.getCryptoKey({ name })), NOT_FOUND)
+  t.equal(await codeOf(client.createCryptoKey({ parent, cryptoKeyId: 'gone', cryptoKey })), INVALID_ARGUMENT)
+}
+
 t.test('@google-cloud/kms manages keys', async (t) => {
   const server = await startTrefoil()
   t.teardown(() => server.stop())
@@ -131,6 +152,7 @@ t.test('@google-cloud/kms manages keys', async (t) => {
       await updates(t, client, parent)
       await lists(t, client, parent)
       await rotates(t, client, parent, server)
+      await deletes(t, client, parent, server)
     })
   }
 })

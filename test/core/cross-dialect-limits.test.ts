@@ -2,14 +2,20 @@
 import t from 'tap'
 import { DIALECTS } from '../../src/core/key.ts'
 import { createAlias, listAliases } from '../../src/core/ops/aliases.ts'
+import { backupKey } from '../../src/core/ops/backup-key.ts'
 import { createKey } from '../../src/core/ops/create-key.ts'
 import { createVersion } from '../../src/core/ops/create-version.ts'
 import { decrypt } from '../../src/core/ops/decrypt.ts'
+import { deleteKey } from '../../src/core/ops/delete-key.ts'
+import { deleteVersion } from '../../src/core/ops/delete-version.ts'
 import { destroyVersion } from '../../src/core/ops/destroy-version.ts'
 import { encrypt } from '../../src/core/ops/encrypt.ts'
 import { getKey } from '../../src/core/ops/get-key.ts'
 import { importKey } from '../../src/core/ops/import-key.ts'
 import { purgeKey } from '../../src/core/ops/purge-key.ts'
+import { putKey } from '../../src/core/ops/put-key.ts'
+import { restoreKey } from '../../src/core/ops/restore-key.ts'
+import { createRing } from '../../src/core/ops/rings.ts'
 import { rotateKey } from '../../src/core/ops/rotate-key.ts'
 import { scheduleDeletion } from '../../src/core/ops/schedule-deletion.ts'
 import { setRotation } from '../../src/core/ops/set-rotation.ts'
@@ -118,6 +124,47 @@ for (const [maker, user] of PAIRS) {
     t.equal((await run(user, getKey, { key })).key.versionCounter, 1)
   })
 }
+
+t.test('a name that GCP retired is refused everywhere, in any case and by any way of making a key', async (t) => {
+  for (const maker of DIALECTS) {
+    const { run, code, advance, store } = await makeKernel()
+    await run(maker, createKey, { ring, name: 'k', spec: 'aes_256', destroyDelay: DAY })
+    const { blob } = await run('azure', backupKey, { key })
+    await run('gcp', destroyVersion, { key })
+    await advance(DAY)
+    await run('gcp', deleteVersion, { key, version: { by: 'number', number: 1 } })
+    t.equal(await code(run(maker, createKey, { ring, name: 'k', spec: 'aes_256' })), 'key_exists', 'it is there still')
+    t.equal((await run('gcp', createVersion, { key, makeCurrent: true })).version.number, 2, 'no number comes again')
+    await run('gcp', destroyVersion, { key })
+    t.equal(await code(run('gcp', deleteKey, { key })), 'key_has_versions')
+    await advance(DAY)
+    await run('gcp', deleteVersion, { key })
+    const { tombstone: retired } = await run('gcp', deleteKey, { key })
+    for (const dialect of DIALECTS) {
+      t.equal(await code(run(dialect, getKey, { key })), 'key_not_found', dialect)
+      for (const name of ['k', 'K']) {
+        const wanted = { ring, name, spec: 'aes_256', defaultUses: ['encrypt', 'decrypt'] } as const
+        const material = new Secret(Uint8Array.from(Buffer.alloc(32, 7)))
+        t.equal(await code(run(dialect, createKey, wanted)), 'name_reserved', `${dialect} create ${name}`)
+        t.equal(await code(run(dialect, putKey, wanted)), 'name_reserved', `${dialect} put ${name}`)
+        t.equal(
+          await code(run(dialect, importKey, { ...wanted, material })),
+          'name_reserved',
+          `${dialect} import ${name}`,
+        )
+      }
+      t.equal(
+        await code(run(dialect, createKey, { ring, name: 'l', spec: 'aes_256' })),
+        dialect === 'aws' ? 'ok' : 'key_exists',
+      )
+    }
+    t.equal(await code(run('azure', restoreKey, { ring, blob })), 'name_reserved', 'restore')
+    await run('gcp', createRing, { name: 'other', shared: true })
+    const elsewhere = await run('azure', restoreKey, { ring: { by: 'name', name: 'other' }, blob })
+    t.not(elsewhere.key.id, retired.id, 'what was deleted for good comes back under another id, in another ring')
+    t.equal(await store.count('keys', 'realm', []), 2, 'nothing else was made')
+  }
+})
 
 t.test('aliases are AWS’s pointers and no names: a key may have the name that an alias has', async (t) => {
   const { run, code } = await makeKernel()

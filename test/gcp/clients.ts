@@ -10,6 +10,7 @@ import {
   type MessageShape,
   toJson,
 } from '@bufbuild/protobuf'
+import { REGISTRY } from '../../src/api/gcp/json.ts'
 import { METHODS } from '../../src/api/gcp/services.ts'
 import { STATUS } from '../../src/api/gcp/status.ts'
 import type { TestGcp } from './support.ts'
@@ -113,7 +114,7 @@ export const restClient = (gcp: TestGcp): Client =>
       const json = toJson(method.input, create(method.input, request)) as JsonObject
       const http = toHttp(method, json)
       const { status, body } = await gcp.rest(http.method, http.path, http.body)
-      if (status === 200) return { ok: true, message: fromJson(method.output, body) }
+      if (status === 200) return { ok: true, message: fromJson(method.output, body, { registry: REGISTRY }) }
       return { ok: false, status: body.error?.status ?? `HTTP ${status}`, text: body.error?.message ?? String(body) }
     },
   })

@@ -48,6 +48,17 @@ export async function validRequests(world: World): Promise<Record<string, () => 
   const tag = (await client.get(kms.macSign, text)).mac
   const version = async () => ({ name: `${await symmetric()}/cryptoKeyVersions/1` })
   const restorable = async () => client.get(kms.destroyCryptoKeyVersion, await version())
+  const destroyed = async () => {
+    const { name } = await restorable()
+    await world.gcp.advance(30 * 86_400_000)
+    return { name }
+  }
+  const empty = async () => {
+    const cryptoKey = { purpose: Purpose.ENCRYPT_DECRYPT }
+    const request = { parent: RING, cryptoKeyId: fresh(), cryptoKey, skipInitialVersionCreation: true }
+    return { name: (await client.get(kms.createCryptoKey, request)).name }
+  }
+  const deleted = async () => ({ name: (await client.get(kms.deleteCryptoKey, await empty())).name })
   const still = (request: object) => async () => request
   return {
     ListLocations: still({ name: 'projects/local' }),
@@ -85,6 +96,9 @@ export async function validRequests(world: World): Promise<Record<string, () => 
     }),
     UpdateCryptoKeyPrimaryVersion: async () => ({ name: await symmetric(), cryptoKeyVersionId: '1' }),
     DestroyCryptoKeyVersion: version,
+    DeleteCryptoKeyVersion: destroyed,
+    DeleteCryptoKey: empty,
+    GetOperation: deleted,
     RestoreCryptoKeyVersion: async () => ({ name: (await restorable()).name }),
     GetPublicKey: still({ name: `${signing}/cryptoKeyVersions/1`, publicKeyFormat: 1 }),
     Encrypt: still({ name: key, plaintext: Buffer.from('text'), additionalAuthenticatedData: Buffer.of(1) }),

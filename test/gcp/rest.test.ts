@@ -154,9 +154,9 @@ t.test('routes of the service configuration, and methods that are not there yet'
   const unimplemented = { status: 501, body: { error: { code: 501, status: 'UNIMPLEMENTED' } } }
   t.match(await gcp.rest('GET', `${KEY}:getIamPolicy?options.requestedPolicyVersion=3`), unimplemented)
   t.match(await gcp.rest('POST', `${KEY}:getIamPolicy`, {}), unimplemented)
-  t.match(await gcp.rest('GET', `${LOCATION}/operations/o`), unimplemented)
+  t.match(await gcp.rest('GET', `${LOCATION}/retiredResources`), unimplemented)
   t.match(await gcp.rest('POST', `${LOCATION}:generateRandomBytes`, { lengthBytes: 8 }), unimplemented)
-  t.match(await gcp.rest('DELETE', KEY), unimplemented)
+  t.match(await gcp.rest('GET', `${LOCATION}/operations/o`), { status: 404, body: { error: { status: 'NOT_FOUND' } } })
 })
 
 t.test('REST over HTTP/2 as well', async (t) => {

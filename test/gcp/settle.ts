@@ -1,13 +1,6 @@
 /** Answers without what is random in them: opened, verified or measured instead, so that two servers' can be compared. */
 import { verify } from 'node:crypto'
-import {
-  createRegistry,
-  type DescMethod,
-  type JsonObject,
-  type Message,
-  type MessageShape,
-  toJson,
-} from '@bufbuild/protobuf'
+import { type DescMethod, type JsonObject, type Message, type MessageShape, toJson } from '@bufbuild/protobuf'
 import { AnySchema } from '@bufbuild/protobuf/wkt'
 import { p256 } from '@noble/curves/nist.js'
 import { crc32c } from '../../src/api/codec/crc32c.ts'
@@ -18,7 +11,6 @@ import {
   type DecapsulateResponse,
   type EncryptRequest,
   type EncryptResponse,
-  file_google_cloud_kms_v1_service,
   type GenerateRandomBytesResponse,
   KeyManagementService,
   type MacSignRequest,
@@ -27,16 +19,20 @@ import {
   type RawEncryptRequest,
   type RawEncryptResponse,
 } from '../../src/api/gcp/gen/google/cloud/kms/v1/service_pb.js'
-import { file_google_rpc_error_details } from '../../src/api/gcp/gen/google/rpc/error_details_pb.js'
+import { type Operation, OperationSchema } from '../../src/api/gcp/gen/google/longrunning/operations_pb.js'
 import type { Status, StatusSchema } from '../../src/api/gcp/gen/google/rpc/status_pb.js'
+import { REGISTRY } from '../../src/api/gcp/json.ts'
 import type { Client } from './clients.ts'
 
 const kms = KeyManagementService.method
-const registry = createRegistry(file_google_cloud_kms_v1_service, file_google_rpc_error_details)
 
 /** An error's details as REST has them. */
 export const detailsOf = (status: MessageShape<typeof StatusSchema> | undefined): unknown =>
-  ((status as Status | undefined)?.details ?? []).map((any) => toJson(AnySchema, any, { registry }))
+  ((status as Status | undefined)?.details ?? []).map((any) => toJson(AnySchema, any, { registry: REGISTRY }))
+
+const UUIDS = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g
+/** Two servers' UUIDs differ. */
+export const withoutUuids = <T>(json: T): T => JSON.parse(JSON.stringify(json).replace(UUIDS, 'uuid'))
 
 type Settler = (client: Client, request: Message, answer: Message) => Promise<JsonObject> | JsonObject
 const settler =
@@ -58,8 +54,15 @@ async function signatureHolds(client: Client, request: AsymmetricSignRequest, { 
   return p256.verify(signature, digest, point, { prehash: false, lowS: false, format: 'der' })
 }
 
+const settleOperation = settler((_client, _request, operation: Operation) =>
+  withoutUuids(toJson(OperationSchema, operation, { registry: REGISTRY }) as JsonObject),
+)
+
 /** By method: the members of an answer that are random, and what takes their place. */
 const SETTLERS: Readonly<Record<string, Settler>> = {
+  DeleteCryptoKey: settleOperation,
+  DeleteCryptoKeyVersion: settleOperation,
+  GetOperation: settleOperation,
   Encrypt: settler(async (client, request: EncryptRequest, { ciphertext }: EncryptResponse) => {
     const { additionalAuthenticatedData } = request
     const opened = await client.get(kms.decrypt, { name: keyOf(request.name), ciphertext, additionalAuthenticatedData })
@@ -107,7 +110,7 @@ export async function settle(
   request: Message,
   answer: Message,
 ): Promise<JsonObject> {
-  const json = toJson(method.output, answer, { registry }) as JsonObject
+  const json = toJson(method.output, answer, { registry: REGISTRY }) as JsonObject
   settleChecksums(json, answer)
   if ('nextPageToken' in json) json.nextPageToken = 'more'
   return { ...json, ...(await SETTLERS[method.name]?.(client, request, answer)) }

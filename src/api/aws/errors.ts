@@ -70,6 +70,7 @@ const AWS_ERRORS = {
     (context) => `An alias with the name ${context.prefix}${referenceOf(context)} already exists`,
   ],
   // No operation of AWS's names a secret or a backup.
+  deletion_not_found: [400, 'NotFoundException', silent],
   secret_not_found: [400, 'NotFoundException', silent],
   secret_exists: [400, 'AlreadyExistsException', silent],
   secret_deleted: [400, 'AlreadyExistsException', silent],
@@ -86,6 +87,8 @@ const AWS_ERRORS = {
   version_disabled: [400, 'DisabledException', ({ arn }) => `${arn} is disabled.`],
   version_state: invalidState('in a state that does not allow this operation'),
   version_destroyed: invalidState('pending deletion'),
+  version_imported: invalidState('imported'),
+  key_has_versions: invalidState('in a state that does not allow this operation'),
   usage_mismatch: [
     400,
     'InvalidKeyUsageException',

@@ -97,6 +97,7 @@ const AZURE_ERRORS = {
   key_exists: conflict(undefined, ({ name }) => `Key ${name} exists already.`),
   key_deleted: nameTaken,
   alias_exists: conflict(undefined, () => 'The name exists already.'),
+  deletion_not_found: notFound,
   secret_not_found: secretNotFound,
   secret_exists: conflict(undefined, ({ params }) => `Secret ${params.reference ?? ''} exists already.`),
   secret_deleted: conflict(
@@ -128,6 +129,8 @@ const AZURE_ERRORS = {
   version_disabled: keyDisabled,
   version_state: keyDisabled,
   version_destroyed: notFound,
+  version_imported: keyDisabled,
+  key_has_versions: keyDisabled,
   usage_mismatch: forbidden(
     'KeyOperationForbidden',
     ({ operation }) => `Operation ${operation} is not permitted on this key.`,

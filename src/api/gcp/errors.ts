@@ -107,6 +107,11 @@ const ERRORS = {
   key_not_found: notFound('CryptoKey', 'key'),
   version_not_found: notFound('CryptoKeyVersion', 'version'),
   alias_not_found: notFound('CryptoKey', 'key'),
+  deletion_not_found: [
+    'NOT_FOUND',
+    'RESOURCE_NOT_FOUND',
+    (facts) => `Operation ${named(facts, 'location')}/operations/${facts.params.reference} not found.`,
+  ],
   ring_exists: exists('KeyRing', 'ring'),
   key_exists: exists('CryptoKey', 'key'),
   key_deleted: exists('CryptoKey', 'key'),
@@ -148,6 +153,16 @@ const ERRORS = {
     (facts) => `${versionNamed(facts)} is in state ${stateWord(facts)}, which does not allow the requested operation.`,
   ],
   version_destroyed: notEnabled(stateWord),
+  version_imported: [
+    'FAILED_PRECONDITION',
+    'VERSION_IMPORTED',
+    (facts) => `${versionNamed(facts)} was imported: successfully imported CryptoKeyVersions cannot be deleted.`,
+  ],
+  key_has_versions: [
+    'FAILED_PRECONDITION',
+    'KEY_HAS_VERSIONS',
+    (facts) => `CryptoKey ${named(facts, 'key')} has CryptoKeyVersions, which must be deleted first.`,
+  ],
   usage_mismatch: wrongPurpose,
   unsupported_operation: wrongPurpose,
   algorithm_mismatch: wrongPurpose,

@@ -18,14 +18,14 @@ import {
   ScalarType,
   toJson,
 } from '@bufbuild/protobuf'
-import { FieldMaskSchema, isWrapperDesc } from '@bufbuild/protobuf/wkt'
+import { EmptySchema, FieldMaskSchema, isWrapperDesc } from '@bufbuild/protobuf/wkt'
 import { decodeBase64, encodeBase64 } from '../codec/base64.ts'
 import { file_google_cloud_kms_v1_service } from './gen/google/cloud/kms/v1/service_pb.js'
 import { file_google_rpc_error_details } from './gen/google/rpc/error_details_pb.js'
 import { badRequest, type FieldViolation } from './status.ts'
 
 /** What an Any may hold in an answer. */
-const REGISTRY = createRegistry(file_google_cloud_kms_v1_service, file_google_rpc_error_details)
+export const REGISTRY = createRegistry(file_google_cloud_kms_v1_service, file_google_rpc_error_details, EmptySchema)
 /** Types whose JSON is not that of their fields; google.protobuf.Empty is. */
 const wellKnown = (desc: DescMessage): boolean =>
   desc.typeName.startsWith('google.protobuf.') && desc.typeName !== 'google.protobuf.Empty'

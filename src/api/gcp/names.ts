@@ -9,6 +9,7 @@ import { badField } from './status.ts'
 export type ProjectName = { readonly project: string }
 export type LocationName = ProjectName & { readonly location: string }
 export type RingName = LocationName & { readonly ring: string }
+export type OperationName = LocationName & { readonly operation: string }
 export type KeyName = RingName & { readonly key: string }
 export type VersionName = KeyName & { readonly version: number }
 /** What a request is about, as far down as it says. */
@@ -22,12 +23,14 @@ const LOCATION = `${PROJECT}/locations/(?<location>[a-z0-9-]{1,63})`
 const RING = `${LOCATION}/keyRings/(?<ring>${ID})`
 const KEY = `${RING}/cryptoKeys/(?<key>${ID})`
 const VERSION = `${KEY}/cryptoKeyVersions/(?<version>[1-9][0-9]{0,9})`
+const OPERATION = `${LOCATION}/operations/(?<operation>[a-zA-Z0-9_-]{1,63})`
 const PATTERNS = {
   project: new RegExp(`^${PROJECT}$`),
   location: new RegExp(`^${LOCATION}$`),
   keyRing: new RegExp(`^${RING}$`),
   cryptoKey: new RegExp(`^${KEY}$`),
   cryptoKeyVersion: new RegExp(`^${VERSION}$`),
+  operation: new RegExp(`^${OPERATION}$`),
 } as const
 
 const FORMS: Readonly<Record<keyof typeof PATTERNS, string>> = {
@@ -36,6 +39,7 @@ const FORMS: Readonly<Record<keyof typeof PATTERNS, string>> = {
   keyRing: 'projects/*/locations/*/keyRings/*',
   cryptoKey: 'projects/*/locations/*/keyRings/*/cryptoKeys/*',
   cryptoKeyVersion: 'projects/*/locations/*/keyRings/*/cryptoKeys/*/cryptoKeyVersions/*',
+  operation: 'projects/*/locations/*/operations/*',
 }
 
 function match(kind: keyof typeof PATTERNS, field: string, text: string): Readonly<Record<string, string>> {
@@ -55,6 +59,7 @@ export function parseVersion(field: string, text: string): VersionName {
   const { version, ...rest } = match('cryptoKeyVersion', field, text) as KeyName & { version: string }
   return { ...rest, version: Number(version) }
 }
+export const parseOperation = (field: string, text: string) => match('operation', field, text) as OperationName
 /** Encrypt takes either. */
 export const parseKeyOrVersion = (field: string, text: string): KeyName & { readonly version?: number } =>
   text.includes('/cryptoKeyVersions/') ? parseVersion(field, text) : parseKey(field, text)
@@ -83,7 +88,7 @@ export const locationMessage = (name: LocationName): MessageInitShape<typeof Loc
 })
 
 /** The project and location that the request named; a realm's other addresses are other clouds'. */
-function requested(ctx: WireContext): string {
+export function requested(ctx: WireContext): string {
   if (ctx.realm.dialect !== 'gcp') throw new TypeError('a Google Cloud request has a Google Cloud address')
   return locationName(ctx.realm)
 }

@@ -1,6 +1,6 @@
 import { KmsError } from '../error.ts'
 import { type KeyVersion, keyStateError, toVersionState } from '../key.ts'
-import { type VersionInput, type VersionTarget, versionOperation } from '../operation.ts'
+import { type KeyTarget, type VersionInput, type VersionTarget, versionOperation } from '../operation.ts'
 import type { VersionView } from '../view.ts'
 import { destroyMaterial } from './purge-key.ts'
 
@@ -11,7 +11,7 @@ const withVersion = (target: VersionTarget, version: KeyVersion): VersionView =>
 })
 
 /** A deletion of the whole key stands above its versions (docs/adr/007). */
-function checkKey({ key }: VersionTarget): void {
+export function checkKeyStays({ key }: KeyTarget): void {
   if (key.state === 'pending_deletion' || key.state === 'pending_replica_deletion') throw keyStateError(key.state)
 }
 
@@ -23,7 +23,7 @@ export const destroyVersion = versionOperation<VersionInput, VersionView>({
   name: 'DestroyVersion',
   action: 'destroy-version',
   async run(env, target) {
-    checkKey(target)
+    checkKeyStays(target)
     const { revision, ...old } = target.version
     const version = {
       ...toVersionState(old, 'destroy_scheduled', env.now),
@@ -41,7 +41,7 @@ export const restoreVersion = versionOperation<VersionInput, VersionView>({
   name: 'RestoreVersion',
   action: 'restore-version',
   async run(env, target) {
-    checkKey(target)
+    checkKeyStays(target)
     const { revision, destroyAt: _, ...old } = target.version
     if (old.state !== 'destroy_scheduled') throw new KmsError('version_state', { state: old.state })
     const version: KeyVersion = { ...toVersionState(old, 'disabled', env.now) }

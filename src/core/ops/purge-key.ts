@@ -17,7 +17,7 @@ export async function destroyMaterial(env: Env, ringId: string, version: KeyVers
   await env.backends.named(version.backend).destroyKey({ ringId, versionId, spec, ref }, env.call)
 }
 
-async function removeAliases(env: Env, keyId: string): Promise<readonly Write[]> {
+export async function removeAliases(env: Env, keyId: string): Promise<readonly Write[]> {
   const writes: Write[] = []
   let after: string | undefined
   do {
@@ -30,12 +30,12 @@ async function removeAliases(env: Env, keyId: string): Promise<readonly Write[]>
   return writes
 }
 
-async function removeLastUse(env: Env, keyId: string): Promise<readonly Write[]> {
+export async function removeLastUse(env: Env, keyId: string): Promise<readonly Write[]> {
   const row = await env.store.get('lastUses', keyId)
   return row === undefined ? [] : [{ kind: 'delete', collection: 'lastUses', id: keyId, revision: row.revision }]
 }
 
-async function removeCounts(env: Env, versions: readonly KeyVersion[]): Promise<readonly Write[]> {
+export async function removeCounts(env: Env, versions: readonly KeyVersion[]): Promise<readonly Write[]> {
   const writes: Write[] = []
   for (const { id } of versions) {
     const row = await env.store.get('messageCounts', id)

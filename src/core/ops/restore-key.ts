@@ -33,10 +33,11 @@ async function checkName(env: Env, { ring }: RingTarget, name: string) {
   return tombstone
 }
 
-/** Its old id, which ciphertexts and other clouds know it by, unless the key it was made from is still there. */
+/** Its old id, which ciphertexts and other clouds know it by, unless the key it was made from is still there, or was deleted for good. */
 async function keyOf(env: Env, target: RingTarget, backup: KeyBackup, counter: number): Promise<Key> {
   const { key } = backup
-  const taken = (await env.store.get('keys', key.id)) !== undefined
+  const namesake = (await env.store.get('keys', key.id)) ?? (await env.store.get('tombstones', key.id))
+  const taken = namesake !== undefined
   // A key without a name of its own goes by its id, which it can't share.
   if (taken && key.name === key.id) throw new KmsError('key_exists', { reference: key.name })
   return {

@@ -7,6 +7,8 @@ import { createCryptoKeyVersionBinding } from './create-crypto-key-version.ts'
 import { createKeyRingBinding } from './create-key-ring.ts'
 import { decapsulateBinding } from './decapsulate.ts'
 import { decryptBinding } from './decrypt.ts'
+import { deleteCryptoKeyBinding } from './delete-crypto-key.ts'
+import { deleteCryptoKeyVersionBinding } from './delete-crypto-key-version.ts'
 import { destroyCryptoKeyVersionBinding } from './destroy-crypto-key-version.ts'
 import { encryptBinding } from './encrypt.ts'
 import { generateRandomBytesBinding } from './generate-random-bytes.ts'
@@ -14,6 +16,7 @@ import { getCryptoKeyBinding } from './get-crypto-key.ts'
 import { getCryptoKeyVersionBinding } from './get-crypto-key-version.ts'
 import { getKeyRingBinding } from './get-key-ring.ts'
 import { getLocationBinding } from './get-location.ts'
+import { getOperationBinding } from './get-operation.ts'
 import { getPublicKeyBinding } from './get-public-key.ts'
 import { listCryptoKeyVersionsBinding } from './list-crypto-key-versions.ts'
 import { listCryptoKeysBinding } from './list-crypto-keys.ts'
@@ -36,6 +39,8 @@ export const BINDINGS: readonly BoundMethod[] = [
   createKeyRingBinding,
   decapsulateBinding,
   decryptBinding,
+  deleteCryptoKeyVersionBinding,
+  deleteCryptoKeyBinding,
   destroyCryptoKeyVersionBinding,
   encryptBinding,
   generateRandomBytesBinding,
@@ -43,6 +48,7 @@ export const BINDINGS: readonly BoundMethod[] = [
   getCryptoKeyBinding,
   getKeyRingBinding,
   getLocationBinding,
+  getOperationBinding,
   getPublicKeyBinding,
   listCryptoKeyVersionsBinding,
   listCryptoKeysBinding,

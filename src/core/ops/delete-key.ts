@@ -1,0 +1,29 @@
+import { KmsError } from '../error.ts'
+import type { Tombstone } from '../key.ts'
+import { type KeyInput, keyOperation } from '../operation.ts'
+import { checkKeyStays } from './destroy-version.ts'
+import { removeAliases, removeLastUse } from './purge-key.ts'
+
+/**
+ * GCP's deletion of a key whose versions are deleted already. Its name is retired: no dialect can use it again.
+ * @throws KmsError key_has_versions, key_pending_deletion
+ */
+export const deleteKey = keyOperation<KeyInput, { readonly tombstone: Tombstone }>({
+  name: 'DeleteKey',
+  action: 'delete-key',
+  async run(env, target) {
+    checkKeyStays(target)
+    const { id, ringId, name, versionCounter, revision } = target.key
+    if ((await env.store.count('versions', 'number', [id])) > 0) throw new KmsError('key_has_versions')
+    const tombstone: Tombstone = { id, ringId, name, versionCounter, retired: true, purgedAt: env.now }
+    return {
+      output: { tombstone },
+      writes: [
+        { kind: 'delete', collection: 'keys', id, revision },
+        { kind: 'insert', collection: 'tombstones', row: tombstone },
+        ...(await removeAliases(env, id)),
+        ...(await removeLastUse(env, id)),
+      ],
+    }
+  },
+})
