@@ -61,8 +61,12 @@ export const MAX_LINE = FIELDS.length * (MAX_FIELD * 6 + 32) + 256
 const macOf = (key: KeyObject, previous: string, body: string | Uint8Array): string =>
   createHmac('sha256', key).update(previous).update(body).digest('base64url')
 
+/** Text that JSON writes as it stands: most of a record's fields. */
+const PLAIN = /^[\w:./@+-]*$/
+
 function textOf(value: string | number): string {
   if (typeof value === 'number') return Number.isFinite(value) ? String(value) : 'null'
+  if (value.length <= MAX_FIELD && PLAIN.test(value)) return `"${value}"`
   return JSON.stringify(value.length > MAX_FIELD ? value.slice(0, MAX_FIELD) : value)
 }
 

@@ -6,12 +6,13 @@ import { closeSync, fsyncSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { KmsError, StartError } from '../core/error.ts'
+import { Lru } from '../core/lru.ts'
 import type { Order, Page, Store, Stored, Write } from '../core/ports.ts'
 import { COLLECTION_NAMES, type CollectionName, type IndexName, type Rows } from '../core/schema.ts'
 import { type AnyStored, asStored } from './codec.ts'
 import { checkLimit, encodeCursor, encodeTuple, entriesOf, isUniqueIndex, pageRange } from './entries.ts'
 import { createPrivateFile, type DirectoryLock, lockDirectory } from './lock.ts'
-import { Lru } from './lru.ts'
+
 import { migrate } from './migrations.ts'
 import { planCommit, type Step } from './plan.ts'
 import { SqliteTables } from './sqlite-tables.ts'
@@ -85,6 +86,7 @@ export class SqliteStore implements Store {
   /** Why the last write failed, until one works again. */
   #failure: unknown
   #probedAt = 0
+  #closed = false
 
   /** Made by `openSqliteStore`, which checks what it is given. */
   constructor(database: Database.Database, tables: SqliteTables, lock: DirectoryLock, options: SqliteOptions) {
@@ -101,7 +103,7 @@ export class SqliteStore implements Store {
   }
 
   #read<T>(work: () => T): T {
-    if (!this.#database.open) throw unavailable(new Error('the store is closed'))
+    if (this.#closed) throw unavailable(new Error('the store is closed'))
     try {
       return work()
     } catch (error) {
@@ -236,7 +238,8 @@ export class SqliteStore implements Store {
   }
 
   async close(): Promise<void> {
-    if (!this.#database.open) return
+    if (this.#closed) return
+    this.#closed = true
     this.#database.close()
     this.#lock.release()
   }
