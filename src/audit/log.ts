@@ -259,6 +259,8 @@ export class ChainedAuditLog implements AuditLog {
     clearInterval(this.#checkpointTimer)
     clearTimeout(this.#retryTimer)
     await this.#running
+    // One that is being written may stand for an earlier record than the last.
+    await this.#checkpointing
     await this.#checkpoint()
     this.#writer.close()
   }

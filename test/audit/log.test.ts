@@ -193,3 +193,13 @@ t.test('which records it has', async (t) => {
   t.ok(world.segments().length > 2)
   t.same(await log.has(['record-1', 'record-40', 'record-41', 'request-7']), new Set(['record-40', 'record-1']))
 })
+
+t.test('closing signs the last record, also while an earlier checkpoint is being written', async (t) => {
+  for (let round = 0; round < 10; round++) {
+    const world = await makeLog(t, { checkpointRecords: 1 })
+    const log = await world.open()
+    await appendEach(log, 1, 2)
+    await log.close()
+    t.match(readFileSync(world.checkpoints, 'utf8').trimEnd().split('\n').at(-1), '"seq":2,')
+  }
+})

@@ -16,7 +16,9 @@ async function written(t: Test): Promise<LogWorld> {
   const log = await world.open()
   await appendEach(log, 1, COUNT)
   await log.close()
-  t.same(world.verify(), { ok: true, records: COUNT, checkpoints: 5 })
+  // One is being written while the next falls due: how many there are depends on the disk.
+  t.match(world.verify(), { ok: true, records: COUNT })
+  t.match(readFileSync(world.checkpoints, 'utf8').trimEnd().split('\n').at(-1), `"seq":${COUNT},`, 'the last is signed')
   t.ok(world.segments().length >= 3, 'several files')
   return world
 }
@@ -45,16 +47,14 @@ t.test('a flipped bit anywhere', async (t) => {
       const flipped = Buffer.from(bytes)
       flipped[at] = (flipped[at] ?? 0) ^ (1 << random.between(0, 7))
       writeFileSync(path, flipped)
-      const broken = linesOf(path)
-      writeFileSync(path, bytes)
       // A newline gone joins two records, one more cuts a record in two: the first of them is named in each case.
-      const seq = seqOf(bytes.toString('latin1', bytes.lastIndexOf(10, at - 1) + 1, bytes.length))
-      writeFileSync(path, flipped)
+      const start = at === 0 ? 0 : bytes.lastIndexOf(10, at - 1) + 1
+      const seq = seqOf(bytes.toString('latin1', start))
       const verdict = world.verify()
       const problem = verdict.ok ? 'ok' : verdict.problem
       // A flip in its number makes it another record, in the place of this one.
       if (!new RegExp(`\\brecord ${seq}\\b|follows record ${seq - 1}\\b`).test(problem)) {
-        t.fail(`seed ${seed}: byte ${at} of ${path} (record ${seq}, ${broken.length} lines): ${problem}`)
+        t.fail(`seed ${seed}: byte ${at} of ${path} (record ${seq}): ${problem}`)
       }
     }
     writeFileSync(path, bytes)
