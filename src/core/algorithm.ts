@@ -120,11 +120,12 @@ type SpecRow =
   | { readonly type: 'aes'; readonly bytes: number; readonly algorithms: readonly Algorithm[] }
   | { readonly type: 'hmac'; readonly bytes: number; readonly algorithms: readonly Algorithm[] }
   | { readonly type: 'rsa'; readonly bits: number; readonly algorithms: readonly Algorithm[] }
-  /** `curve` is OpenSSL's name, `jwk` the JOSE one, `coordinate` the field size in bytes. */
+  /** `curve` is OpenSSL's name, `jwk` the JOSE one, `oid` its DER in hex, `coordinate` the field size in bytes. */
   | {
       readonly type: 'ec'
       readonly curve: string
       readonly jwk: string
+      readonly oid: string
       readonly coordinate: number
       readonly algorithms: readonly Algorithm[]
     }
@@ -185,13 +186,35 @@ export const KEY_SPECS = {
   rsa_2048: { type: 'rsa', bits: 2048, algorithms: RSA_ALGORITHMS },
   rsa_3072: { type: 'rsa', bits: 3072, algorithms: RSA_ALGORITHMS },
   rsa_4096: { type: 'rsa', bits: 4096, algorithms: RSA_ALGORITHMS },
-  ec_p256: { type: 'ec', curve: 'prime256v1', jwk: 'P-256', coordinate: 32, algorithms: ['ecdsa_sha256', 'ecdh'] },
-  ec_p384: { type: 'ec', curve: 'secp384r1', jwk: 'P-384', coordinate: 48, algorithms: ['ecdsa_sha384', 'ecdh'] },
-  ec_p521: { type: 'ec', curve: 'secp521r1', jwk: 'P-521', coordinate: 66, algorithms: ['ecdsa_sha512', 'ecdh'] },
+  ec_p256: {
+    type: 'ec',
+    curve: 'prime256v1',
+    jwk: 'P-256',
+    oid: '06082a8648ce3d030107',
+    coordinate: 32,
+    algorithms: ['ecdsa_sha256', 'ecdh'],
+  },
+  ec_p384: {
+    type: 'ec',
+    curve: 'secp384r1',
+    jwk: 'P-384',
+    oid: '06052b81040022',
+    coordinate: 48,
+    algorithms: ['ecdsa_sha384', 'ecdh'],
+  },
+  ec_p521: {
+    type: 'ec',
+    curve: 'secp521r1',
+    jwk: 'P-521',
+    oid: '06052b81040023',
+    coordinate: 66,
+    algorithms: ['ecdsa_sha512', 'ecdh'],
+  },
   ec_secp256k1: {
     type: 'ec',
     curve: 'secp256k1',
     jwk: 'secp256k1',
+    oid: '06052b8104000a',
     coordinate: 32,
     algorithms: ['ecdsa_sha256', 'ecdh'],
   },

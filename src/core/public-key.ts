@@ -33,7 +33,9 @@ export function fits(key: KeyObject, row: KeySpecRow): boolean {
     case 'rsa':
       return key.asymmetricKeyType === 'rsa' && key.asymmetricKeyDetails?.modulusLength === row.bits
     case 'ec':
-      return key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === row.curve
+      return (
+        key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === row.curve && namesCurve(key, row)
+      )
     case 'ed25519':
     case 'x25519':
       return key.asymmetricKeyType === row.type
@@ -46,4 +48,13 @@ export function fits(key: KeyObject, row: KeySpecRow): boolean {
     default:
       return key.type === 'secret' && key.symmetricKeySize === row.bytes
   }
+}
+
+/**
+ * RFC 5480 section 2.1.1: a curve is named, its parameters are never spelled out. OpenSSL takes those that resemble a
+ * named curve for it, whatever the cofactor, and hands them out again as they came.
+ */
+function namesCurve(key: KeyObject, row: Extract<KeySpecRow, { type: 'ec' }>): boolean {
+  const publicKey = key.type === 'private' ? createPublicKey(key) : key
+  return publicKey.export({ format: 'der', type: 'spki' }).includes(row.oid, 0, 'hex')
 }

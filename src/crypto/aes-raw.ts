@@ -50,6 +50,13 @@ function checkLength(row: AesRow, plaintext: Uint8Array): void {
   if (row.mode === 'kwp' && length === 0) throw invalidArgument('plaintext', 'must not be empty')
 }
 
+/** The shortest output of RFC 3394 section 2.2.1 (two blocks of key data) and of RFC 5649 section 4.1. */
+const SHORTEST_WRAPPED = { kw: 24, kwp: 16 } as const
+
+/** OpenSSL unwraps nothing to nothing, without an error. */
+const isTooShort = ({ mode }: AesRow, ciphertext: Uint8Array): boolean =>
+  (mode === 'kw' || mode === 'kwp') && ciphertext.length < SHORTEST_WRAPPED[mode]
+
 const ivOf = (row: AesRow, iv: Uint8Array): Uint8Array =>
   row.mode === 'kw' || row.mode === 'kwp' ? WRAP_IV[row.mode] : iv
 
@@ -70,6 +77,7 @@ export function encrypt(row: AesRow, key: KeyObject, plaintext: Uint8Array, para
 export function decrypt(row: AesRow, key: KeyObject, ciphertext: Uint8Array, params: EncryptParams): Uint8Array {
   const tagBytes = checkParams(row, params)
   if (row.mode === 'gcm') return openGcm(row, key, ciphertext, params, tagBytes)
+  if (isTooShort(row, ciphertext)) throw new KmsError('invalid_ciphertext')
   const decipher = createDecipheriv(cipherName(row, key), key, ivOf(row, params.iv))
   if (row.mode === 'cbc') decipher.setAutoPadding(false)
   try {

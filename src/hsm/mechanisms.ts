@@ -96,12 +96,3 @@ export const HMAC_MECHANISMS: Readonly<Record<Hash, number>> = {
   sha384: CKM.SHA384_HMAC,
   sha512: CKM.SHA512_HMAC,
 }
-
-/** CKA_EC_PARAMS: the curve's OID in DER, by OpenSSL's curve name; Ed25519's is RFC 8410's. */
-export const EC_PARAMS: Readonly<Record<string, Uint8Array>> = {
-  prime256v1: Buffer.from('06082a8648ce3d030107', 'hex'),
-  secp384r1: Buffer.from('06052b81040022', 'hex'),
-  secp521r1: Buffer.from('06052b81040023', 'hex'),
-  secp256k1: Buffer.from('06052b8104000a', 'hex'),
-  ed25519: Buffer.from('06032b6570', 'hex'),
-}

@@ -5,7 +5,7 @@ import { type KeySpec, type KeySpecRow, specRow } from '../core/algorithm.ts'
 import { invalidArgument, KmsError } from '../core/error.ts'
 import { ID_BYTES, type ObjectRef } from './key-ref.ts'
 import { ecSpki, ed25519Spki, mlDsaSpki, readPrivateKey, rsaSpki } from './material.ts'
-import { CKA, CKK, CKM, CKO, EC_PARAMS } from './mechanisms.ts'
+import { CKA, CKK, CKM, CKO } from './mechanisms.ts'
 import type { MadeKey } from './protocol.ts'
 import { CKR } from './return-codes.ts'
 import { ckrOf, type Session } from './token.ts'
@@ -78,7 +78,9 @@ function privateTemplate(row: TokenRow, id: Buffer, place: Placement): ITemplate
   return { ...common, ...LOCKED, ...USES[row.type] }
 }
 
-const curveOf = (row: TokenRow): Buffer => Buffer.from(EC_PARAMS[row.type === 'ec' ? row.curve : row.type] ?? [])
+/** CKA_EC_PARAMS: the curve's OID in DER; Ed25519's is RFC 8410's. */
+const curveOf = (row: TokenRow): Buffer =>
+  Buffer.from(row.type === 'ec' ? row.oid : row.type === 'ed25519' ? '06032b6570' : '', 'hex')
 
 /** The public half is read once and dropped: its place is the store, and token memory is scarce. */
 function publicTemplate(row: TokenRow): ITemplate {

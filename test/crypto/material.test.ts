@@ -81,6 +81,9 @@ t.test('the EC public half that comes along must be its own', async (t) => {
   t.doesNotThrow(() => createPrivateKey({ key: foreign, format: 'der', type: 'pkcs8' }), 'OpenSSL takes it')
   t.equal(await importing('ec_p256', foreign), 'invalid_argument', 'with the point of another key')
   t.equal(await importing('ec_secp256k1', der), 'invalid_argument', 'another curve of the same size')
+  const explicit = generateKeyPairSync('ec', { namedCurve: 'prime256v1', paramEncoding: 'explicit' })
+  t.equal(explicit.privateKey.asymmetricKeyDetails?.namedCurve, 'prime256v1', 'OpenSSL finds the name by itself')
+  t.equal(await importing('ec_p256', pkcs8(explicit.privateKey)), 'invalid_argument', 'parameters spelled out')
 })
 
 t.test('RSA keys', async (t) => {
