@@ -8,7 +8,15 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BINDINGS } from '../src/api/azure/bindings/index.ts'
 import { AZURE_OPERATIONS } from '../src/api/azure/coverage.ts'
-import { AKP_ALGORITHMS, CURVES, ENCRYPTIONS, RSA_SIZES, SIGNATURES } from '../src/api/azure/names.ts'
+import {
+  AES_SIZES,
+  AKP_ALGORITHMS,
+  CURVES,
+  ENCRYPTIONS,
+  OCT_ALGORITHMS,
+  RSA_SIZES,
+  SIGNATURES,
+} from '../src/api/azure/names.ts'
 
 const PAGE = join(import.meta.dirname, '..', 'docs', 'azure.md')
 
@@ -30,13 +38,19 @@ function algorithms(): string {
   const rsa = Object.entries(SIGNATURES).filter(([, row]) => !('curve' in row))
   const curves = Object.keys(CURVES).map((curve) => {
     const names = Object.entries(SIGNATURES).filter(([, row]) => 'curve' in row && row.curve === curve)
-    return ['EC, EC-HSM', curve, code(names.map(([name]) => name)), '']
+    return ['EC, EC-HSM', curve, code(names.map(([name]) => name)), '', '']
   })
   const sizes = Object.keys(RSA_SIZES).join(', ')
-  const rsaRow = ['RSA, RSA-HSM', sizes, code(rsa.map(([name]) => name)), code(Object.keys(ENCRYPTIONS))]
-  const akp = Object.keys(AKP_ALGORITHMS).map((name) => ['AKP, AKP-HSM', name, code([name]), ''])
-  const head = ['kty', 'size, curve or alg', 'sign, verify', 'encrypt, decrypt, wrapKey, unwrapKey']
-  return table(head, [rsaRow, ...curves, ...akp])
+  const rsaNames = code(Object.keys(ENCRYPTIONS))
+  const rsaRow = ['RSA, RSA-HSM', sizes, code(rsa.map(([name]) => name)), rsaNames, rsaNames]
+  const akp = Object.keys(AKP_ALGORITHMS).map((name) => ['AKP, AKP-HSM', name, code([name]), '', ''])
+  const oct = Object.entries(AES_SIZES).map(([bits, spec]) => {
+    const names = (wraps: boolean) =>
+      Object.entries(OCT_ALGORITHMS).filter(([, row]) => row.wraps === wraps && (!('spec' in row) || row.spec === spec))
+    return ['oct, oct-HSM', bits, '', ...[false, true].map((wraps) => code(names(wraps).map(([name]) => name)))]
+  })
+  const head = ['kty', 'size, curve or alg', 'sign, verify', 'encrypt, decrypt', 'wrapKey, unwrapKey']
+  return table(head, [rsaRow, ...curves, ...akp, ...oct])
 }
 
 function fill(page: string, name: string, content: string): string {

@@ -12,7 +12,8 @@ const [BEGIN, END] = ['<!-- begin keys -->', '<!-- end keys -->']
 
 const awsName = (spec: KeySpec): string =>
   purposesOf(spec).some((purpose) => isExpressible({ spec, purpose })) ? wireSpec(spec) : ''
-const azureName = (spec: KeySpec): string => keyTypeOf({ spec, protection: 'software' }) ?? ''
+const azureName = (spec: KeySpec): string =>
+  purposesOf(spec).flatMap((purpose) => keyTypeOf({ spec, protection: 'software', purpose }) ?? [])[0] ?? ''
 const gcpNames = (spec: KeySpec): string =>
   ALGORITHM_ROWS.filter((row) => row.spec === spec)
     .map((row) => GcpAlgorithm[row.gcp])

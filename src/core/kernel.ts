@@ -283,7 +283,7 @@ export class Kernel {
     if (located.version === undefined && target.key.state !== 'enabled') throw keyStateError(target.key.state)
     const version = await this.#resolver.version(target, located.version)
     trace.target = { ...target, version }
-    const use = typeof demand.use === 'function' ? demand.use(input) : demand.use
+    const use = typeof demand.use === 'function' ? demand.use(input, target.key) : demand.use
     trace.use = use
     checkUse(target.key, version, use, env.call, name, env.now)
     const backend = env.backends.named(version.backend)

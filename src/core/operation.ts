@@ -104,9 +104,13 @@ export type VersionOperation<I extends VersionInput, O> = Common<VersionTarget, 
 /** Where a use's key and version come from; `expected` is the key the caller named, if that may differ. */
 export type Located = VersionInput & { readonly expected?: KeyReference }
 
+/** A function: what the key's kind makes of an operation that has one name for several kinds (Azure's encrypt). */
+export type UseChoice = KeyUse | ((key: Key) => KeyUse)
+export const chosenUse = (choice: UseChoice, key: Key): KeyUse => (typeof choice === 'function' ? choice(key) : choice)
+
 /** What an operation demands of one key that it uses. */
 export type Demand<I> = {
-  readonly use: KeyUse | ((input: I) => KeyUse)
+  readonly use: KeyUse | ((input: I, key: Key) => KeyUse)
   locate(input: I): Located
   algorithm(input: I): AlgorithmChoice | undefined
 }

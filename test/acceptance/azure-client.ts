@@ -157,7 +157,7 @@ async function refusals(prefix: string) {
   const digest = createHash('sha256').update(MESSAGE).digest()
   return {
     unknown: await codeOf(client.getKey(`${prefix}-nope`)),
-    oct: await codeOf(client.createOctKey(`${prefix}-oct`)),
+    oct: await codeOf(client.createOctKey(`${prefix}-oct`, { hsm: true })),
     release: await codeOf(client.releaseKey(`${prefix}-sign-only`, 'a-token')),
     digest: await codeOf(cryptography(id).sign('RS384', digest)),
   }

@@ -89,10 +89,10 @@ t.test('what Azure refuses is refused', async (t) => {
     t.equal(answer.status, 400, why)
     t.equal(answer.body.error.code, 'BadParameter', why)
   }
-  const oct = await create('k', { kty: 'oct' })
-  t.match(oct, {
+  const okp = await create('k', { kty: 'OKP' })
+  t.match(okp, {
     status: 400,
-    body: { error: { message: 'Invalid kty value: oct', innererror: { code: 'KeyTypeNotSupported' } } },
+    body: { error: { message: 'Invalid kty value: OKP', innererror: { code: 'KeyTypeNotSupported' } } },
   })
   const hsm = await create('k', { kty: 'RSA-HSM' })
   t.match(

@@ -91,6 +91,20 @@ export const bindBody =
     }
   }
 
+/** One operation of the API that is two of the core's: `isSecond` tells by the request's body which one it is. */
+export const bindEither = (
+  first: BoundOperation,
+  second: BoundOperation,
+  isSecond: (body: Readonly<Record<string, unknown>>) => boolean,
+): BoundOperation => ({
+  ...first,
+  operation: `${first.operation}, ${second.operation}`,
+  serve(kernel, request, ctx, call) {
+    const chosen = isRecord(request.body) && isSecond(request.body) ? second : first
+    return chosen.serve(kernel, request, ctx, call)
+  },
+})
+
 const routeOf = (binding: Route & { readonly wire: string }, operation: { readonly name: string }) => ({
   wire: binding.wire,
   operation: operation.name,

@@ -1,5 +1,6 @@
 /** Keys as Azure shows them. */
 import { createPublicKey } from 'node:crypto'
+import { isAsymmetric } from '../../core/algorithm.ts'
 import { KmsError } from '../../core/error.ts'
 import { effectiveVersionState, type Key, type KeyVersion } from '../../core/key.ts'
 import type { KeyView } from '../../core/view.ts'
@@ -62,9 +63,16 @@ export function isShown(key: Key, apiVersion: string): boolean {
   const kty = keyTypeOf(key)
   return kty !== undefined && (!kty.startsWith('AKP') || knowsAkp(apiVersion))
 }
+const WITHOUT_MATERIAL: ReadonlySet<KeyVersion['state']> = new Set<KeyVersion['state']>([
+  'pending_generation',
+  'generation_failed',
+  'pending_import',
+  'import_failed',
+  'destroyed',
+])
 /** Azure has no word for a version without material, so that destroyed ones are not there. */
-export const isShownVersion = (version: KeyVersion): boolean =>
-  version.spki !== undefined && version.state !== 'destroyed'
+export const isShownVersion = ({ state, spec, spki }: KeyVersion): boolean =>
+  !WITHOUT_MATERIAL.has(state) && (spki !== undefined || !isAsymmetric(spec))
 
 function publicPart(
   spec: Key['spec'],
@@ -86,7 +94,7 @@ function jwkOf(base: string, key: Key, version: KeyVersion | undefined): JsonWeb
   return {
     kid: version === undefined ? keyUrl(base, key) : keyId(base, key, version),
     kty,
-    key_ops: keyOpsOf(key.uses),
+    key_ops: keyOpsOf(key.uses, kty),
     ...(version?.spki !== undefined && publicPart(key.spec, version.spki)),
   }
 }

@@ -69,7 +69,7 @@ const AZURE_ERRORS = {
   invalid_argument: bad(({ params }) =>
     params.field === 'request'
       ? String(params.reason)
-      : `Property ${params.field ?? ''} has invalid value: ${params.reason ?? ''}`,
+      : `Property ${params.field === 'plaintext' ? 'value' : (params.field ?? '')} has invalid value: ${params.reason ?? ''}`,
   ),
   malformed_reference: bad(({ params }) => `Invalid identifier ${params.reference ?? ''}`),
   payload_too_large: {

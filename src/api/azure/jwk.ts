@@ -5,11 +5,11 @@ import { KEY_SPECS, type KeySpec } from '../../core/algorithm.ts'
 import { invalidArgument } from '../../core/error.ts'
 import { Secret } from '../../core/secret.ts'
 import { decodeBase64url } from '../codec/base64url.ts'
-import { CURVES, isCurve, isRsaSize, type KeyType, RSA_SIZES } from './names.ts'
+import { AES_SIZES, CURVES, familyOf, isAesSize, isCurve, isRsaSize, type KeyType, RSA_SIZES } from './names.ts'
 import type { JsonWebKeyBody } from './schemas.ts'
 
 type Jwk = Static<typeof JsonWebKeyBody>
-type Member = 'n' | 'e' | 'd' | 'p' | 'q' | 'dp' | 'dq' | 'qi' | 'x' | 'y'
+type Member = 'n' | 'e' | 'd' | 'p' | 'q' | 'dp' | 'dq' | 'qi' | 'x' | 'y' | 'k'
 export type ImportedMaterial = { readonly spec: KeySpec; readonly material: Secret }
 
 const wrong = (member: Member | 'crv', reason: string) => invalidArgument(`key.${member}`, reason)
@@ -96,9 +96,21 @@ function publicPoint(curve: string, scalar: Uint8Array): Buffer | undefined {
   }
 }
 
+function octMaterial(jwk: Jwk): ImportedMaterial {
+  const material = new Secret(bytesOf(jwk, 'k'))
+  const bits = material.length * 8
+  if (!isAesSize(bits)) throw wrong('k', 'must have 128, 192 or 256 bits')
+  return { spec: AES_SIZES[bits], material }
+}
+
+function akpMaterial(): never {
+  throw invalidArgument('key.kty', 'keys of this type are not imported')
+}
+
+const MATERIALS = { RSA: rsaMaterial, EC: ecMaterial, AKP: akpMaterial, oct: octMaterial } as const
+
 /** @throws KmsError invalid_argument with the member named */
 export function importedMaterial(kty: KeyType, jwk: Jwk): ImportedMaterial {
   if (jwk.key_hsm !== undefined) throw invalidArgument('key.key_hsm', 'transfer blobs are not supported')
-  if (kty.startsWith('AKP')) throw invalidArgument('key.kty', 'keys of this type are not imported')
-  return kty.startsWith('EC') ? ecMaterial(jwk) : rsaMaterial(jwk)
+  return MATERIALS[familyOf(kty)](jwk)
 }

@@ -2,8 +2,19 @@
 import type { Static } from '@sinclair/typebox'
 import type { KeyUse } from '../../core/algorithm.ts'
 import { invalidArgument, KmsError } from '../../core/error.ts'
+import type { Key } from '../../core/key.ts'
 import type { VersionOptions } from '../../core/ops/material.ts'
-import { defaultKeyOps, isKeyOp, isKeyType, KEY_OPS, type KeyType, knowsAkp } from './names.ts'
+import {
+  defaultKeyOps,
+  isKeyOp,
+  isKeyType,
+  KEY_OP_NAMES,
+  type KeyOp,
+  type KeyType,
+  knowsAkp,
+  useOf,
+  useOfKey,
+} from './names.ts'
 import { MAX_TAG_LENGTH, type UpdateKeyBody } from './schemas.ts'
 
 type Body = Static<typeof UpdateKeyBody>
@@ -23,16 +34,26 @@ export function refuseRelease({ release_policy }: Pick<Body, 'release_policy'>):
 }
 
 /** @throws KmsError invalid_argument for a name that is no operation, or twice there */
-export function namedUses(ops: readonly string[] | undefined, possible?: KeyType): readonly KeyUse[] | undefined {
+function namedOps(ops: readonly string[] | undefined, possible?: KeyType): readonly KeyOp[] | undefined {
   if (ops === undefined || ops.length === 0) return undefined
-  const allowed: readonly string[] = possible === undefined ? Object.keys(KEY_OPS) : defaultKeyOps(possible)
-  const uses = ops.map((op) => {
+  const allowed = possible === undefined ? KEY_OP_NAMES : defaultKeyOps(possible)
+  const named = ops.map((op) => {
     if (!isKeyOp(op) || !allowed.includes(op))
       throw invalidArgument('key_ops', `not an operation of ${possible ?? 'these'} keys`)
-    return KEY_OPS[op]
+    return op
   })
-  if (new Set(uses).size !== uses.length) throw invalidArgument('key_ops', 'an operation is named twice')
-  return uses
+  if (new Set(named).size !== named.length) throw invalidArgument('key_ops', 'an operation is named twice')
+  return named
+}
+
+export const namedUses = (ops: readonly string[] | undefined, kty: KeyType): readonly KeyUse[] | undefined =>
+  namedOps(ops, kty)?.map((op) => useOf(op, kty))
+
+/** Where the type is not known before the key is found. */
+export function usesOfKey(ops: readonly string[] | undefined): ((key: Key) => readonly KeyUse[]) | undefined {
+  const named = namedOps(ops)
+  if (named === undefined) return undefined
+  return (key) => named.map((op) => useOfKey(op, key))
 }
 
 export function versionOptions(attributes: Attributes): VersionOptions {

@@ -1,5 +1,5 @@
 /** How Azure Key Vault names things: vaults in host names, key identifiers, key types, algorithms and permitted operations. */
-import { type Algorithm, type Hash, KEY_SPECS, type KeySpec, type KeyUse } from '../../core/algorithm.ts'
+import { type Algorithm, algorithmRow, type Hash, KEY_SPECS, type KeySpec, type KeyUse } from '../../core/algorithm.ts'
 import { invalidArgument, KmsError } from '../../core/error.ts'
 import type { Key, KeyVersion } from '../../core/key.ts'
 import { UUID } from '../../core/key.ts'
@@ -79,8 +79,11 @@ export function versionReference(version: string): VersionReference | undefined 
   return { by: 'hex', hex: version.toLowerCase() }
 }
 
-export const KEY_TYPES = ['RSA', 'RSA-HSM', 'EC', 'EC-HSM', 'AKP', 'AKP-HSM'] as const
+export const KEY_TYPES = ['RSA', 'RSA-HSM', 'EC', 'EC-HSM', 'AKP', 'AKP-HSM', 'oct', 'oct-HSM'] as const
 export type KeyType = (typeof KEY_TYPES)[number]
+type KeyFamily = 'RSA' | 'EC' | 'AKP' | 'oct'
+/** The type without where its keys live. */
+export const familyOf = (kty: KeyType): KeyFamily => kty.replace(/-HSM$/, '') as KeyFamily
 
 /** RFC 9964's names of the algorithm that an AKP key is made for. */
 export const AKP_ALGORITHMS = {
@@ -111,38 +114,55 @@ export const RSA_SIZES = { 2048: 'rsa_2048', 3072: 'rsa_3072', 4096: 'rsa_4096' 
   KeySpec
 >
 export const isRsaSize = (bits: number): bits is keyof typeof RSA_SIZES => Object.hasOwn(RSA_SIZES, bits)
+export const AES_SIZES = { 128: 'aes_128', 192: 'aes_192', 256: 'aes_256' } as const satisfies Record<number, KeySpec>
+export const isAesSize = (bits: number): bits is keyof typeof AES_SIZES => Object.hasOwn(AES_SIZES, bits)
 export const isCurve = (curve: string): curve is Curve => Object.hasOwn(CURVES, curve)
 export const isKeyType = (kty: string): kty is KeyType => (KEY_TYPES as readonly string[]).includes(kty)
 
 /** Azure's type of a key; undefined where this dialect has none for it, so that it isn't shown. */
-export function keyTypeOf(key: Pick<Key, 'spec' | 'protection'>): KeyType | undefined {
+export function keyTypeOf(key: Pick<Key, 'spec' | 'protection' | 'purpose'>): KeyType | undefined {
   const { type } = KEY_SPECS[key.spec]
   const hsm = key.protection === 'hsm'
   if (type === 'rsa') return hsm ? 'RSA-HSM' : 'RSA'
   if (type === 'ec') return hsm ? 'EC-HSM' : 'EC'
   if (type === 'ml-dsa') return hsm ? 'AKP-HSM' : 'AKP'
+  // Envelopes are no algorithm of Azure's, and their keys serve nothing else.
+  if (type === 'aes' && key.purpose === 'raw_encrypt_decrypt') return hsm ? 'oct-HSM' : 'oct'
   return undefined
 }
 
-export const KEY_OPS = {
-  encrypt: 'encrypt',
-  decrypt: 'decrypt',
-  sign: 'sign',
-  verify: 'verify',
-  wrapKey: 'wrap',
-  unwrapKey: 'unwrap',
-} as const satisfies Record<string, KeyUse>
+/** `oct` is the use of AES keys, whose raw encryption is not that of the others. */
+const KEY_OPS = {
+  encrypt: { use: 'encrypt', oct: 'raw_encrypt' },
+  decrypt: { use: 'decrypt', oct: 'raw_decrypt' },
+  sign: { use: 'sign', oct: 'sign' },
+  verify: { use: 'verify', oct: 'verify' },
+  wrapKey: { use: 'wrap', oct: 'wrap' },
+  unwrapKey: { use: 'unwrap', oct: 'unwrap' },
+} as const satisfies Record<string, { readonly use: KeyUse; readonly oct: KeyUse }>
 export type KeyOp = keyof typeof KEY_OPS
+export const KEY_OP_NAMES = Object.keys(KEY_OPS) as readonly KeyOp[]
 export const isKeyOp = (name: string): name is KeyOp => Object.hasOwn(KEY_OPS, name)
+export const useOf = (op: KeyOp, kty: KeyType): KeyUse => KEY_OPS[op][familyOf(kty) === 'oct' ? 'oct' : 'use']
+/** What an operation asks of a key. @throws KmsError key_not_found for one that this dialect can't show */
+export function useOfKey(op: KeyOp, key: Key): KeyUse {
+  const kty = keyTypeOf(key)
+  if (kty === undefined) throw new KmsError('key_not_found', { reference: key.name })
+  return useOf(op, kty)
+}
 /** In Azure's order; uses it has no name for are left out. */
-export const keyOpsOf = (uses: readonly KeyUse[]): readonly KeyOp[] =>
-  (Object.keys(KEY_OPS) as KeyOp[]).filter((op) => uses.includes(KEY_OPS[op]))
+export const keyOpsOf = (uses: readonly KeyUse[], kty: KeyType): readonly KeyOp[] =>
+  KEY_OP_NAMES.filter((op) => uses.includes(useOf(op, kty)))
 
+const FAMILY_OPS: Readonly<Record<KeyFamily, readonly KeyOp[]>> = {
+  RSA: ['encrypt', 'decrypt', 'sign', 'verify', 'wrapKey', 'unwrapKey'],
+  EC: ['sign', 'verify'],
+  AKP: ['sign', 'verify'],
+  oct: ['encrypt', 'decrypt', 'wrapKey', 'unwrapKey'],
+}
 /** What a key of this type may do when the caller names nothing. Never empty: clients refuse a key without operations. */
-export const defaultKeyOps = (kty: KeyType): readonly KeyOp[] =>
-  kty.startsWith('EC') || kty.startsWith('AKP')
-    ? ['sign', 'verify']
-    : ['encrypt', 'decrypt', 'sign', 'verify', 'wrapKey', 'unwrapKey']
+export const defaultKeyOps = (kty: KeyType): readonly KeyOp[] => FAMILY_OPS[familyOf(kty)]
+export const defaultUses = (kty: KeyType): readonly KeyUse[] => defaultKeyOps(kty).map((op) => useOf(op, kty))
 
 type SignatureRow = { readonly algorithm: Algorithm; readonly hash: Hash; readonly curve?: Curve }
 export const SIGNATURES = {
@@ -165,6 +185,40 @@ export const ENCRYPTIONS = {
   RSA1_5: 'rsa_encrypt_pkcs1',
 } as const satisfies Record<string, Algorithm>
 export type EncryptionName = keyof typeof ENCRYPTIONS
+
+/** `spec` where the name says the size of the key; `wraps`: for wrapKey and unwrapKey, the others for encrypt and decrypt. */
+type OctRow = { readonly algorithm: Algorithm; readonly spec?: KeySpec; readonly wraps: boolean }
+export const OCT_ALGORITHMS = {
+  A128GCM: { algorithm: 'aes_gcm', spec: 'aes_128', wraps: false },
+  A192GCM: { algorithm: 'aes_gcm', spec: 'aes_192', wraps: false },
+  A256GCM: { algorithm: 'aes_gcm', spec: 'aes_256', wraps: false },
+  A128CBC: { algorithm: 'aes_cbc', spec: 'aes_128', wraps: false },
+  A192CBC: { algorithm: 'aes_cbc', spec: 'aes_192', wraps: false },
+  A256CBC: { algorithm: 'aes_cbc', spec: 'aes_256', wraps: false },
+  A128CBCPAD: { algorithm: 'aes_cbc_pad', spec: 'aes_128', wraps: false },
+  A192CBCPAD: { algorithm: 'aes_cbc_pad', spec: 'aes_192', wraps: false },
+  A256CBCPAD: { algorithm: 'aes_cbc_pad', spec: 'aes_256', wraps: false },
+  A128KW: { algorithm: 'aes_kw', spec: 'aes_128', wraps: true },
+  A192KW: { algorithm: 'aes_kw', spec: 'aes_192', wraps: true },
+  A256KW: { algorithm: 'aes_kw', spec: 'aes_256', wraps: true },
+  CKM_AES_KEY_WRAP: { algorithm: 'aes_kw', wraps: true },
+  CKM_AES_KEY_WRAP_PAD: { algorithm: 'aes_kwp', wraps: true },
+} as const satisfies Record<string, OctRow>
+export const isOctAlgorithm = (alg: string): alg is keyof typeof OCT_ALGORITHMS => Object.hasOwn(OCT_ALGORITHMS, alg)
+
+/** What an AES algorithm demands of a key, and the mode that it is. */
+export function octAlgorithm(alg: string, wraps: boolean) {
+  const row: OctRow | undefined = isOctAlgorithm(alg) ? OCT_ALGORITHMS[alg] : undefined
+  if (row === undefined || row.wraps !== wraps) throw invalidArgument('alg', 'not an algorithm of this operation')
+  const { algorithm, spec: named } = row
+  const mode = algorithmRow(algorithm)
+  if (mode.op !== 'encrypt' || mode.scheme !== 'aes') throw new KmsError('internal')
+  const choose = ({ spec }: Pick<KeyVersion, 'spec'>): Algorithm => {
+    if (named !== undefined && named !== spec) throw new KmsError('algorithm_mismatch', { algorithm: alg, spec })
+    return algorithm
+  }
+  return { choose, mode: mode.mode, ivBytes: mode.ivBytes }
+}
 
 export function signatureRow(alg: string): SignatureRow {
   if (!Object.hasOwn(SIGNATURES, alg)) throw invalidArgument('alg', 'not a signature algorithm of this service')

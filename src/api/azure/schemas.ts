@@ -92,7 +92,13 @@ export const RestoreBody = Type.Object({ value: Type.String({ minLength: 1, maxL
 export const RandomBody = Type.Object({ count: Type.Integer({ minimum: 1, maximum: 128 }) })
 
 /** encrypt, decrypt, wrapkey, unwrapkey. */
-export const ValueBody = Type.Object({ alg: Alg, value: Bytes })
+export const CipherBody = Type.Object({
+  alg: Alg,
+  value: Bytes,
+  iv: Type.Optional(Bytes),
+  aad: Type.Optional(Bytes),
+  tag: Type.Optional(Bytes),
+})
 const AkpMembers = { context: Type.Optional(Bytes), external_mu: Type.Optional(Bytes) }
 /** AKP keys have one algorithm, which need not be named. */
 export const SignBody = Type.Object({ alg: Type.Optional(Alg), value: Type.Optional(Bytes), ...AkpMembers })

@@ -4,9 +4,11 @@ import { KmsError } from '../error.ts'
 import type { KeyVersion } from '../key.ts'
 import {
   type AlgorithmChoice,
+  chosenUse,
   type Demand,
   type Env,
   type Located,
+  type UseChoice,
   type UseTarget,
   useOperation,
 } from '../operation.ts'
@@ -22,7 +24,7 @@ export type DecryptInput = {
   readonly algorithm: AlgorithmChoice
   readonly ciphertext: Uint8Array
   readonly context?: EncryptionContext | undefined
-  readonly use?: 'decrypt' | 'unwrap' | undefined
+  readonly use?: UseChoice | undefined
   readonly dryRun?: boolean | undefined
 }
 export type DecryptOutput = VersionView & { readonly plaintext: Uint8Array }
@@ -96,7 +98,7 @@ export const decryptDemand: Pick<Demand<DecryptInput>, 'locate' | 'algorithm'> =
 export const decrypt = useOperation<DecryptInput, DecryptOutput>({
   name: 'Decrypt',
   action: 'decrypt',
-  use: (input) => input.use ?? 'decrypt',
+  use: (input, key) => chosenUse(input.use ?? 'decrypt', key),
   ...decryptDemand,
   async run(env, target, input) {
     const { algorithm } = target

@@ -1,7 +1,7 @@
 import { maxPlaintext } from '../algorithm.ts'
 import { type EncryptionContext, isEnvelope, NO_CONTEXT, sealEnvelope } from '../envelope.ts'
 import { KmsError } from '../error.ts'
-import { type AlgorithmChoice, useOperation, type VersionInput } from '../operation.ts'
+import { type AlgorithmChoice, chosenUse, type UseChoice, useOperation, type VersionInput } from '../operation.ts'
 import type { EncryptParams } from '../ports.ts'
 import type { VersionView } from '../view.ts'
 
@@ -11,7 +11,7 @@ export type EncryptInput = VersionInput & {
   /** Envelope algorithms only. */
   readonly context?: EncryptionContext | undefined
   /** Azure's wrapKey is encryption under another name and right. */
-  readonly use?: 'encrypt' | 'wrap' | undefined
+  readonly use?: UseChoice | undefined
   /** Everything but the encryption itself (AWS DryRun). */
   readonly dryRun?: boolean | undefined
 }
@@ -25,7 +25,7 @@ export const NO_PARAMS: EncryptParams = { nonce: NOTHING, iv: NOTHING, aad: NOTH
 export const encrypt = useOperation<EncryptInput, EncryptOutput>({
   name: 'Encrypt',
   action: 'encrypt',
-  use: (input) => input.use ?? 'encrypt',
+  use: (input, key) => chosenUse(input.use ?? 'encrypt', key),
   locate: (input) => input,
   algorithm: (input) => input.algorithm,
   async run({ call }, target, input) {

@@ -1,4 +1,4 @@
-import { type KeyUse, purposesOf, usesOf } from '../algorithm.ts'
+import { type KeyUse, mixesPurposes, purposeOf, purposesOf, usesOf } from '../algorithm.ts'
 import { invalidArgument, KmsError } from '../error.ts'
 import type { Key } from '../key.ts'
 import { type Env, type KeyTarget, type Outcome, type RingTarget, ringOperation } from '../operation.ts'
@@ -17,6 +17,9 @@ export type PutKeyInput = CreateKeyInput & {
 /** A key is one spec in one place; another dialect's key can't be given uses it was not made with (design section 1). */
 function checkSameKind(env: Env, key: Key, input: PutKeyInput): void {
   if (key.spec !== input.spec) throw invalidArgument('kty', `key ${key.name} is ${key.spec}`)
+  if (!mixesPurposes(key.spec) && key.purpose !== purposeOf(input.uses ?? input.defaultUses, key.spec)) {
+    throw invalidArgument('kty', `key ${key.name} is for ${key.purpose}`)
+  }
   if (input.protection !== undefined && key.protection !== input.protection) {
     throw invalidArgument('kty', `key ${key.name} is protected by ${key.protection}`)
   }
@@ -25,7 +28,8 @@ function checkSameKind(env: Env, key: Key, input: PutKeyInput): void {
 
 /** @throws KmsError invalid_argument for a use that the spec can't have, or that the key was not made with elsewhere */
 export function checkUsesOf(env: Env, key: Key, uses: readonly KeyUse[]): void {
-  const able = purposesOf(key.spec).flatMap((purpose) => usesOf(purpose, key.spec))
+  const purposes = mixesPurposes(key.spec) ? purposesOf(key.spec) : [key.purpose]
+  const able = purposes.flatMap((purpose) => usesOf(purpose, key.spec))
   if (uses.some((use) => !able.includes(use))) throw invalidArgument('key_ops', `not all are operations of ${key.spec}`)
   const added = uses.some((use) => !key.uses.includes(use))
   if (added && key.createdBy !== env.call.dialect)

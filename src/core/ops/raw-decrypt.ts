@@ -1,6 +1,6 @@
 import type { Algorithm } from '../algorithm.ts'
 import { KmsError } from '../error.ts'
-import { type AlgorithmChoice, useOperation, type VersionInput } from '../operation.ts'
+import { type AlgorithmChoice, chosenUse, type UseChoice, useOperation, type VersionInput } from '../operation.ts'
 import type { VersionView } from '../view.ts'
 
 export type RawDecryptInput = VersionInput & {
@@ -10,7 +10,7 @@ export type RawDecryptInput = VersionInput & {
   readonly iv?: Uint8Array | undefined
   readonly aad?: Uint8Array | undefined
   readonly tagBytes?: number | undefined
-  readonly use?: 'raw_decrypt' | 'unwrap' | undefined
+  readonly use?: UseChoice | undefined
   readonly dryRun?: boolean | undefined
 }
 export type RawDecryptOutput = VersionView & { readonly algorithm: Algorithm; readonly plaintext: Uint8Array }
@@ -21,7 +21,7 @@ const NOTHING = new Uint8Array(0)
 export const rawDecrypt = useOperation<RawDecryptInput, RawDecryptOutput>({
   name: 'RawDecrypt',
   action: 'raw-decrypt',
-  use: (input) => input.use ?? 'raw_decrypt',
+  use: (input, key) => chosenUse(input.use ?? 'raw_decrypt', key),
   locate: (input) => input,
   algorithm: (input) => input.algorithm,
   async run({ call }, target, input) {

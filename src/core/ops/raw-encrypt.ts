@@ -1,6 +1,13 @@
 import { type Algorithm, algorithmRow } from '../algorithm.ts'
 import { invalidArgument, KmsError } from '../error.ts'
-import { type AlgorithmChoice, type Env, useOperation, type VersionInput } from '../operation.ts'
+import {
+  type AlgorithmChoice,
+  chosenUse,
+  type Env,
+  type UseChoice,
+  useOperation,
+  type VersionInput,
+} from '../operation.ts'
 import type { VersionView } from '../view.ts'
 
 export type RawEncryptInput = VersionInput & {
@@ -12,7 +19,7 @@ export type RawEncryptInput = VersionInput & {
   /** AES-GCM only; 12 to 16, default 16. */
   readonly tagBytes?: number | undefined
   /** Azure's wrapKey is encryption under another name and right. */
-  readonly use?: 'raw_encrypt' | 'wrap' | undefined
+  readonly use?: UseChoice | undefined
   readonly dryRun?: boolean | undefined
 }
 /** AES-GCM's ciphertext ends with its tag. */
@@ -40,7 +47,7 @@ async function ivFor(env: Env, algorithm: Algorithm, versionId: string, input: R
 export const rawEncrypt = useOperation<RawEncryptInput, RawEncryptOutput>({
   name: 'RawEncrypt',
   action: 'raw-encrypt',
-  use: (input) => input.use ?? 'raw_encrypt',
+  use: (input, key) => chosenUse(input.use ?? 'raw_encrypt', key),
   locate: (input) => input,
   algorithm: (input) => input.algorithm,
   async run(env, target, input) {

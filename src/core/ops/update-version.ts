@@ -17,7 +17,7 @@ export type UpdateVersionInput = VersionInput & {
   readonly notBefore?: number | undefined
   readonly expiresAt?: number | undefined
   /** The key's; versions have none of their own. */
-  readonly uses?: readonly KeyUse[] | undefined
+  readonly uses?: readonly KeyUse[] | ((key: Key) => readonly KeyUse[]) | undefined
   readonly tags?: Readonly<Record<string, string>> | undefined
 }
 
@@ -38,7 +38,8 @@ export const updateVersion = versionOperation<UpdateVersionInput, VersionView>({
   action: 'update-version',
   keyStates: ['enabled', 'disabled', 'unavailable'],
   states: ['enabled', 'disabled'],
-  async run(env, target, { enabled, notBefore, expiresAt, uses, tags }) {
+  async run(env, target, { enabled, notBefore, expiresAt, uses: named, tags }) {
+    const uses = typeof named === 'function' ? named(target.key) : named
     if (uses !== undefined) checkUsesOf(env, target.key, uses)
     const change: EnabledChange =
       enabled === undefined

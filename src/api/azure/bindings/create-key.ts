@@ -6,15 +6,16 @@ import { bindBody } from '../binding.ts'
 import { keyBundle } from '../bundle.ts'
 import { checkTags, keyType, namedUses, refuseRelease, versionOptions } from '../key-input.ts'
 import {
+  AES_SIZES,
   AKP_ALGORITHMS,
   CURVES,
-  defaultKeyOps,
+  defaultUses,
+  familyOf,
+  isAesSize,
   isAkpAlgorithm,
   isCurve,
   isReservedName,
   isRsaSize,
-  KEY_OPS,
-  type KeyType,
   parseKeyName,
   RSA_SIZES,
 } from '../names.ts'
@@ -23,26 +24,31 @@ import { CreateKeyBody } from '../schemas.ts'
 type Body = Static<typeof CreateKeyBody>
 
 const DEFAULT_RSA_SIZE = 2048
+const DEFAULT_AES_SIZE = 256
 const PUBLIC_EXPONENT = 65_537
 
-function specOf(kty: KeyType, body: Body): KeySpec {
-  if (kty === 'AKP' || kty === 'AKP-HSM') {
-    if (body.alg === undefined || !isAkpAlgorithm(body.alg))
-      throw invalidArgument('alg', 'not an algorithm of AKP keys')
-    return AKP_ALGORITHMS[body.alg]
-  }
-  if (kty === 'EC' || kty === 'EC-HSM') {
-    const curve = body.crv ?? 'P-256'
-    if (!isCurve(curve)) throw invalidArgument('crv', 'not a curve of this service')
-    return CURVES[curve]
-  }
-  const bits = body.key_size ?? DEFAULT_RSA_SIZE
+function akpSpec({ alg }: Body): KeySpec {
+  if (alg === undefined || !isAkpAlgorithm(alg)) throw invalidArgument('alg', 'not an algorithm of AKP keys')
+  return AKP_ALGORITHMS[alg]
+}
+
+function ecSpec({ crv = 'P-256' }: Body): KeySpec {
+  if (!isCurve(crv)) throw invalidArgument('crv', 'not a curve of this service')
+  return CURVES[crv]
+}
+
+function octSpec({ key_size: bits = DEFAULT_AES_SIZE }: Body): KeySpec {
+  if (!isAesSize(bits)) throw invalidArgument('key_size', 'must be 128, 192 or 256')
+  return AES_SIZES[bits]
+}
+
+function rsaSpec({ key_size: bits = DEFAULT_RSA_SIZE, public_exponent: exponent = PUBLIC_EXPONENT }: Body): KeySpec {
   if (!isRsaSize(bits)) throw invalidArgument('key_size', 'must be 2048, 3072 or 4096')
-  if ((body.public_exponent ?? PUBLIC_EXPONENT) !== PUBLIC_EXPONENT) {
-    throw invalidArgument('public_exponent', `must be ${PUBLIC_EXPONENT}`)
-  }
+  if (exponent !== PUBLIC_EXPONENT) throw invalidArgument('public_exponent', `must be ${PUBLIC_EXPONENT}`)
   return RSA_SIZES[bits]
 }
+
+const SPECS = { RSA: rsaSpec, EC: ecSpec, AKP: akpSpec, oct: octSpec } as const
 
 export const createKey = bindBody(
   putKey,
@@ -58,10 +64,10 @@ export const createKey = bindBody(
     return {
       ring: { by: 'default' },
       name: parseKeyName(name),
-      spec: specOf(kty, body),
+      spec: SPECS[familyOf(kty)](body),
       protection: kty.endsWith('-HSM') ? 'hsm' : 'software',
       uses: namedUses(body.key_ops, kty),
-      defaultUses: defaultKeyOps(kty).map((op) => KEY_OPS[op]),
+      defaultUses: defaultUses(kty),
       tags: checkTags(body.tags),
       version: versionOptions(body.attributes),
     }

@@ -4,7 +4,7 @@ import { bindBody } from '../binding.ts'
 import { keyBundle } from '../bundle.ts'
 import { importedMaterial } from '../jwk.ts'
 import { checkTags, keyType, namedUses, refuseRelease, versionOptions } from '../key-input.ts'
-import { defaultKeyOps, isReservedName, KEY_OPS, parseKeyName } from '../names.ts'
+import { defaultUses, isReservedName, parseKeyName } from '../names.ts'
 import { ImportKeyBody } from '../schemas.ts'
 
 export const importKey = bindBody(
@@ -24,7 +24,7 @@ export const importKey = bindBody(
       ...importedMaterial(kty, body.key),
       protection: body.Hsm === true || kty.endsWith('-HSM') ? 'hsm' : 'software',
       uses: namedUses(body.key.key_ops, kty),
-      defaultUses: defaultKeyOps(kty).map((op) => KEY_OPS[op]),
+      defaultUses: defaultUses(kty),
       tags: checkTags(body.tags),
       version: versionOptions(body.attributes),
     }

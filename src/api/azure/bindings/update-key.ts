@@ -1,7 +1,7 @@
 import { updateVersion } from '../../../core/ops/update-version.ts'
 import { bindBody } from '../binding.ts'
 import { keyBundle } from '../bundle.ts'
-import { checkTags, namedUses, refuseRelease, versionOptions } from '../key-input.ts'
+import { checkTags, refuseRelease, usesOfKey, versionOptions } from '../key-input.ts'
 import { keyReference, versionReference } from '../names.ts'
 import { UpdateKeyBody } from '../schemas.ts'
 
@@ -18,7 +18,7 @@ export const updateKey = bindBody(
       key: keyReference(name),
       version: versionReference(version),
       ...versionOptions(body.attributes),
-      uses: namedUses(body.key_ops),
+      uses: usesOfKey(body.key_ops),
       tags: checkTags(body.tags),
     }
   },

@@ -1,25 +1,3 @@
-import { encrypt as operation } from '../../../core/ops/encrypt.ts'
-import { encodeBase64url } from '../../codec/base64url.ts'
-import { bindBody } from '../binding.ts'
-import { encryptionAlgorithm, keyId, keyReference, versionReference } from '../names.ts'
-import { bytesOf, ValueBody } from '../schemas.ts'
+import { encrypting } from '../ciphers.ts'
 
-export const wrapKey = bindBody(
-  operation,
-  ValueBody,
-)({
-  wire: 'wrapKey',
-  method: 'POST',
-  paths: ['/keys/:name/:version/wrapkey', '/keys/:name/wrapkey'],
-  toInput: ({ name, version, body }) => ({
-    key: keyReference(name),
-    version: versionReference(version),
-    algorithm: encryptionAlgorithm(body.alg),
-    plaintext: bytesOf('value', body.value),
-    use: 'wrap',
-  }),
-  toOutput: ({ key, version, ciphertext }, { base }) => ({
-    kid: keyId(base, key, version),
-    value: encodeBase64url(ciphertext),
-  }),
-})
+export const wrapKey = encrypting({ wire: 'wrapKey', segment: 'wrapkey', wraps: true })
