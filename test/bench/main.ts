@@ -1,7 +1,8 @@
 /**
  * `npm run bench`: interleaved rounds in one run, so that the machine's moods fall on all alike. Prints requests per
  * second, latencies, server CPU per request and its ratio to a bare Fastify echo of the same payload. The audit log is
- * durable throughout. BENCH_ROUNDS and BENCH_SECONDS set the length.
+ * durable throughout. Then the parts of an AWS Encrypt alone: what is left of its cost beside them and the echo is the
+ * surface (routing, validation, rendering) and waiting. BENCH_ROUNDS and BENCH_SECONDS set the length.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -10,6 +11,7 @@ import { startSoftHsm } from '../support/softhsm.ts'
 import { cpuSeconds } from './cpu.ts'
 import { http1, http2, type Sample } from './load.ts'
 import { ceilings } from './openssl.ts'
+import { encryptParts } from './parts.ts'
 import { echoRequest, makeScenarios, type Scenario } from './scenarios.ts'
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5)
@@ -94,6 +96,7 @@ async function run(): Promise<void> {
     }
     const [yardstick] = list
     if (yardstick !== undefined) console.table(list.map((measured) => summary(measured, yardstick)))
+    console.table(await encryptParts())
     console.table(
       ceilings().map(({ name, perSecond }) => ({ 'openssl speed': name, 'per CPU second': Math.round(perSecond) })),
     )
