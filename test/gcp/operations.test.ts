@@ -9,6 +9,7 @@ import {
 } from '../../src/api/gcp/gen/google/cloud/kms/v1/resources_pb.js'
 import { Locations } from '../../src/api/gcp/gen/google/cloud/location/locations_pb.js'
 import { createKey } from '../../src/core/ops/create-key.ts'
+import { createRing } from '../../src/core/ops/rings.ts'
 import { disableKey } from '../../src/core/ops/set-key-enabled.ts'
 import { both, checksum, kms, newKey, RING, symmetric, TEXT } from './fixture.ts'
 import { LOCATION } from './support.ts'
@@ -84,6 +85,26 @@ both('creating keys', async (t, client) => {
   })
   const { cryptoKeys, totalSize } = await client.get(kms.listCryptoKeys, { parent: RING })
   t.same([cryptoKeys.map(({ name }) => name), totalSize], [[key.name, signing.key], 2])
+})
+
+both('totals are of what is shown', async (t, client, gcp) => {
+  const rings = async () => {
+    const { keyRings, totalSize } = await client.get(kms.listKeyRings, { parent: LOCATION })
+    t.equal(totalSize, keyRings.length)
+    return totalSize
+  }
+  const before = await rings()
+  await gcp.run('azure', createRing, { name: 'hidden', shared: false })
+  t.equal(await rings(), before, "another cloud's ring")
+  await gcp.run('gcp', createRing, { name: 'shared', shared: true })
+  t.equal(await rings(), before + 1)
+  await symmetric(client, 'a')
+  await symmetric(client, 'b')
+  await gcp.run('azure', createKey, { ring: { by: 'name', name: 'r' }, name: 'p521', spec: 'ec_p521' })
+  for (const request of [{}, { pageSize: 1 }, { pageSize: 1, orderBy: 'name desc' }]) {
+    t.equal((await client.get(kms.listCryptoKeys, { parent: RING, ...request })).totalSize, 2, JSON.stringify(request))
+  }
+  t.equal((await client.get(kms.listCryptoKeys, { parent: RING, filter: 'name:a' })).totalSize, 0, 'of a filtered list')
 })
 
 both('a key without a first version', async (t, client) => {

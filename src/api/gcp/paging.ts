@@ -44,9 +44,14 @@ function readOrder(orderBy: string): Paging['order'] {
  * @throws RpcError INVALID_ARGUMENT
  */
 export function readPaging(list: string, request: PageRequest): Paging {
-  const { pageSize, pageToken, orderBy = '' } = request
+  const { pageSize, pageToken, filter = '', orderBy = '' } = request
   if (pageSize < 0) throw badField('page_size', 'Invalid value for field page_size: it must not be negative.')
-  const paging = { limit: Math.min(pageSize === 0 ? DEFAULT_SIZE : pageSize, MAX_SIZE), order: readOrder(orderBy) }
+  const paging = {
+    limit: Math.min(pageSize === 0 ? DEFAULT_SIZE : pageSize, MAX_SIZE),
+    order: readOrder(orderBy),
+    // The total is of the whole list, and not said of a filtered one.
+    counted: filter.trim() === '',
+  }
   return pageToken === '' ? paging : { ...paging, after: readToken(list, request) }
 }
 
@@ -60,11 +65,9 @@ export function readMatches<T>(
   return matches === undefined ? {} : { matches: (row) => matches(render(row)) }
 }
 
-/** The fields that end every page; the total is of the whole list, and not said of a filtered one. */
-export function pageEnd(list: string, request: PageRequest, page: { next?: string; total: number }) {
-  const { next, total } = page
-  const filtered = (request.filter ?? '').trim() !== ''
-  return { nextPageToken: writeToken(list, request, next), totalSize: filtered ? 0 : total }
+/** The fields that end every page. */
+export function pageEnd(list: string, request: PageRequest, { next, total = 0 }: { next?: string; total?: number }) {
+  return { nextPageToken: writeToken(list, request, next), totalSize: total }
 }
 
 /** The field next_page_token: empty on the last page. */

@@ -17,6 +17,8 @@ export type Paging = {
   readonly limit: number
   /** Of names and numbers; ascending unless said. */
   readonly order?: Order | undefined
+  /** Whether the caller asks how long the whole list is. */
+  readonly counted?: boolean
 }
 /** Rows that one page of a filtered list looks at; a page that found less than it may hold goes on with the next. */
 export const MAX_SCAN = 2000
@@ -27,11 +29,30 @@ export type ListKeysOptions = Paging & {
   /** Which of the keys that are shown the caller asks for. */
   readonly matches?: (view: KeyView) => boolean
 }
-export type KeyList = { readonly keys: readonly KeyView[]; readonly next?: string; readonly total: number }
+export type KeyList = {
+  readonly keys: readonly KeyView[]
+  readonly next?: string
+  /** Where it was asked for. */
+  readonly total?: number
+}
 
-type Scan = (after: string | undefined, limit: number) => Promise<{ rows: readonly Stored<Key>[]; next?: string }>
+type Scan<T> = (after: string | undefined, limit: number) => Promise<{ rows: readonly T[]; next?: string }>
 
-async function collect(env: Env, target: RealmTarget, options: ListKeysOptions, scan: Scan) {
+const COUNT_PAGE = 500
+
+/** How many of a list's rows are shown. */
+export async function countShown<T>(scan: Scan<T>, shown: (row: T) => boolean): Promise<number> {
+  let total = 0
+  let after: string | undefined
+  do {
+    const page = await scan(after, COUNT_PAGE)
+    total += page.rows.filter(shown).length
+    after = page.next
+  } while (after !== undefined)
+  return total
+}
+
+async function collect(env: Env, target: RealmTarget, options: ListKeysOptions, scan: Scan<Stored<Key>>) {
   const keys: KeyView[] = []
   let after = options.after
   let scanned = 0
@@ -64,7 +85,7 @@ export const listRealmKeys = realmOperation<ListKeysOptions, KeyList>({
     const { store } = env
     const prefix = [target.realm.id]
     const page = await collect(env, target, input, (after, limit) => store.page('keys', 'realm', prefix, after, limit))
-    return { output: { ...page, total: await store.count('keys', 'realm', prefix) } }
+    return { output: page }
   },
 })
 
@@ -75,9 +96,12 @@ export const listRingKeys = ringOperation<RingInput & ListKeysOptions, KeyList>(
   async run(env, target, input): Promise<Outcome<KeyList>> {
     const { store } = env
     const prefix = [target.ring.id]
-    const page = await collect(env, target, input, (after, limit) =>
-      store.page('keys', 'name', prefix, after, limit, input.order),
-    )
-    return { output: { ...page, total: await store.count('keys', 'name', prefix) } }
+    const scan: Scan<Stored<Key>> = (after, limit) => store.page('keys', 'name', prefix, after, limit, input.order)
+    const page = await collect(env, target, input, scan)
+    if (input.counted !== true) return { output: page }
+    const all = await store.count('keys', 'name', prefix)
+    const { include = () => true } = input
+    // Of a ring too large to be looked through, the nearest truth.
+    return { output: { ...page, total: all > MAX_SCAN ? all : await countShown(scan, include) } }
   },
 })

@@ -14,7 +14,8 @@ export type ListVersionsInput = KeyInput &
 export type VersionList = KeyView & {
   readonly versions: readonly KeyVersion[]
   readonly next?: string
-  readonly total: number
+  /** Where it was asked for. */
+  readonly total?: number
 }
 
 /** The versions of a key, oldest first. */
@@ -35,7 +36,7 @@ export const listVersions = keyOperation<ListVersionsInput, VersionList>({
       versions.push(...page.rows.filter(wanted))
       after = page.next
     } while (after !== undefined && versions.length < input.limit && scanned < MAX_SCAN)
-    const total = await env.store.count('versions', 'number', [target.key.id])
-    return { output: { ...target, versions, total, ...(after !== undefined && { next: after }) } }
+    const total = input.counted === true ? { total: await env.store.count('versions', 'number', [target.key.id]) } : {}
+    return { output: { ...target, versions, ...total, ...(after !== undefined && { next: after }) } }
   },
 })

@@ -3,7 +3,7 @@ import type { KeyRing, Realm } from '../key.ts'
 import { DIALECTS } from '../key.ts'
 import { type RingInput, type RingTarget, realmOperation, ringOperation } from '../operation.ts'
 import { newRing } from '../provision.ts'
-import { MAX_SCAN, type Paging } from './list-keys.ts'
+import { countShown, MAX_SCAN, type Paging } from './list-keys.ts'
 import { dialectOf } from './material.ts'
 
 export type RingView = { readonly realm: Realm; readonly ring: KeyRing }
@@ -15,7 +15,8 @@ export type RingList = {
   readonly realm: Realm
   readonly rings: readonly KeyRing[]
   readonly next?: string
-  readonly total: number
+  /** Where it was asked for. */
+  readonly total?: number
 }
 
 /** @throws KmsError ring_exists */
@@ -43,20 +44,22 @@ export const getRing = ringOperation<RingInput, RingTarget>({
 export const listRings = realmOperation<ListRingsInput, RingList>({
   name: 'ListRings',
   action: 'list-rings',
-  async run(env, { realm }, { after: start, limit, order, matches }) {
+  async run(env, { realm }, { after: start, limit, order, matches, counted }) {
     const { dialect } = env.call
-    const wanted = (ring: KeyRing): boolean =>
-      (dialect === 'system' || ring.dialects.includes(dialect)) && matches?.(ring) !== false
+    const shown = (ring: KeyRing): boolean => dialect === 'system' || ring.dialects.includes(dialect)
+    const wanted = (ring: KeyRing): boolean => shown(ring) && matches?.(ring) !== false
+    const scan = (after: string | undefined, rows: number) =>
+      env.store.page('rings', 'name', [realm.id], after, rows, order)
     const rings: KeyRing[] = []
     let after = start
     let scanned = 0
     do {
-      const page = await env.store.page('rings', 'name', [realm.id], after, limit - rings.length, order)
+      const page = await scan(after, limit - rings.length)
       scanned += page.rows.length
       rings.push(...page.rows.filter(wanted))
       after = page.next
     } while (after !== undefined && rings.length < limit && scanned < MAX_SCAN)
-    const total = await env.store.count('rings', 'name', [realm.id])
-    return { output: { realm, rings, total, ...(after !== undefined && { next: after }) } }
+    const total = counted === true ? { total: await countShown(scan, shown) } : {}
+    return { output: { realm, rings, ...total, ...(after !== undefined && { next: after }) } }
   },
 })
