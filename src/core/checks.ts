@@ -52,14 +52,16 @@ export function checkAlgorithm(
 ): Algorithm {
   const { spec } = version
   if (typeof choice === 'function') return checkAlgorithm(key, version, choice(version, key), backend, use)
+  const serves = (name: Algorithm): boolean => usesOf(purposeOfAlgorithm(name), spec).includes(use)
   if (choice === 'envelope') {
-    const algorithm = specRow(spec).algorithms.find((name) => isEnvelope(name) && backend.supports(spec, name))
+    const candidates = specRow(spec).algorithms.filter((name) => isEnvelope(name) && serves(name))
+    const algorithm = candidates.find((name) => backend.supports(spec, name))
     if (algorithm === undefined) throw new KmsError('algorithm_mismatch', { algorithm: choice, spec })
     return algorithm
   }
   const allowed = version.algorithms === undefined || version.algorithms.includes(choice) || isEnvelope(choice)
-  const fits = specHas(spec, choice) && usesOf(purposeOfAlgorithm(choice), spec).includes(use)
-  if (!fits || !allowed) throw new KmsError('algorithm_mismatch', { algorithm: choice, spec })
+  if (!specHas(spec, choice) || !serves(choice) || !allowed)
+    throw new KmsError('algorithm_mismatch', { algorithm: choice, spec })
   if (!backend.supports(spec, choice)) throw new KmsError('unsupported_algorithm', { algorithm: choice, spec })
   return choice
 }
