@@ -21,6 +21,7 @@ import type { CryptoBackend } from '../../src/core/ports.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { decapsulate } from '../../src/crypto/kem.ts'
 import { callContext, equal, flipped, newHome, refusal } from '../conformance/backend.ts'
+import { expandedPkcs8, pkcs8, seedPkcs8, spkiOf } from './pkcs8.ts'
 
 type Field = 'seed' | 'z' | 'd' | 'pk' | 'sk' | 'ek' | 'dk' | 'c' | 'k' | 'm' | 'message' | 'signature'
 type SlhSeed = 'skSeed' | 'skPrf' | 'pkSeed'
@@ -74,21 +75,6 @@ const hex = (...texts: (string | undefined)[]): Buffer => {
 function check(good: boolean, claim: string): void {
   if (!good) throw new Error(`not so: ${claim}`)
 }
-
-function tlv(tag: number, ...content: readonly Uint8Array[]): Buffer {
-  const body = Buffer.concat(content)
-  const length = body.length < 128 ? [body.length] : [0x82, body.length >> 8, body.length & 255]
-  return Buffer.concat([Buffer.of(tag, ...length), body])
-}
-/** Of NIST's arcs of signatures (3) and KEMs (4). */
-const algorithmId = (oid: string): Buffer => hex('300b060960864801650304', oid)
-const pkcs8 = (oid: string, privateKey: Uint8Array): Buffer =>
-  tlv(0x30, hex('020100'), algorithmId(oid), tlv(0x04, privateKey))
-/** RFC 9881 section 6, RFC 9935 section 6. */
-const seedPkcs8 = (oid: string, seed: Uint8Array): Buffer => pkcs8(oid, tlv(0x80, seed))
-const expandedPkcs8 = (oid: string, dk: Uint8Array): Buffer => pkcs8(oid, tlv(0x04, dk))
-const spkiOf = (oid: string, publicKey: Uint8Array): Buffer =>
-  tlv(0x30, algorithmId(oid), tlv(0x03, Buffer.of(0), publicKey))
 
 export async function importDer(backend: CryptoBackend, spec: KeySpec, der: Uint8Array) {
   const home = newHome()

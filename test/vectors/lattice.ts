@@ -1,9 +1,12 @@
 /** ML-DSA over messages, contexts and external mu, and ML-KEM. */
-import { type KeySpec, type KeySpecRow, specRow } from '../../src/core/algorithm.ts'
+import { createPrivateKey, type KeyObject } from 'node:crypto'
+import { type KeySpec, specRow } from '../../src/core/algorithm.ts'
 import { encapsulate } from '../../src/core/encapsulate.ts'
 import { KmsError } from '../../src/core/error.ts'
 import type { SignInput } from '../../src/core/ports.ts'
 import { verify } from '../../src/core/verify.ts'
+import { decapsulate } from '../../src/crypto/kem.ts'
+import { expandedPkcs8, seedPkcs8 } from './pkcs8.ts'
 import { context, equal, hex, orRefused, type Runner, specWhere, UNSUPPORTED, type Vector } from './vector.ts'
 
 export const latticeSpec = (name: string): KeySpec =>
@@ -38,28 +41,20 @@ export const mlDsaVerify =
     return verdicts[0] === true
   }
 
-/** Seed-only PKCS#8 (RFC 9881 section 6, RFC 9935 section 6). */
-function pkcs8OfSeed(row: KeySpecRow, seed: Uint8Array): string {
-  const field = Buffer.concat([Buffer.from([0x80, seed.length]), seed])
-  return pkcs8Of(row, field)
+/** The end of the OID of the parameter set, as pkcs8.ts has it. */
+const OIDS: Readonly<Record<string, string>> = {
+  'ml-dsa-44': '0311',
+  'ml-dsa-65': '0312',
+  'ml-dsa-87': '0313',
+  'ml-kem-512': '0401',
+  'ml-kem-768': '0402',
+  'ml-kem-1024': '0403',
 }
-
-/** Their OIDs are 2.16.840.1.101.3.4.3.17 to .19, and 2.16.840.1.101.3.4.4.1 to .3. */
-function pkcs8Of(row: KeySpecRow, choice: Uint8Array): string {
-  if (row.type !== 'ml-dsa' && row.type !== 'ml-kem') throw new Error('no seed')
-  const arc =
-    row.type === 'ml-dsa'
-      ? [3, 16 + row.parameterSet]
-      : [4, 1 + ['ml-kem-512', 'ml-kem-768', 'ml-kem-1024'].indexOf(row.node)]
-  const algorithm = Buffer.from([...hex('300b060960864801650304'), ...arc])
-  return der(0x30, Buffer.concat([hex('020100'), algorithm, der(0x04, choice)])).toString('hex')
+const oidOf = (spec: KeySpec): string => {
+  const row = specRow(spec)
+  return ('node' in row && OIDS[row.node]) || ''
 }
-
-function der(tag: number, content: Uint8Array): Buffer {
-  const { length } = content
-  const octets = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff]
-  return Buffer.concat([Buffer.from([tag, ...octets]), content])
-}
+const seedOf = (spec: KeySpec, seed: Uint8Array): string => seedPkcs8(oidOf(spec), seed).toString('hex')
 
 /** Signatures are randomised, so the vector's is verified under the imported key's public half, and ours beside it. */
 export const mlDsaSign =
@@ -67,7 +62,7 @@ export const mlDsaSign =
   async (backend, group, vector, keys) => {
     const ways = waysOf(vector).filter(({ algorithm }) => backend.supports(spec, algorithm))
     if (ways.length === 0) return UNSUPPORTED
-    const imported = await keys.get(spec, group.privateKeyPkcs8 || pkcs8OfSeed(specRow(spec), hex(group.privateSeed)))
+    const imported = await keys.get(spec, group.privateKeyPkcs8 || seedOf(spec, hex(group.privateSeed)))
     if (imported?.spki === undefined) return false
     const { handle, spki } = imported
     const publicKey = hex(String(group.publicKey))
@@ -89,7 +84,7 @@ export const mlDsaSign =
 export const mlKem: Runner = async (backend, group, { seed, ek, c, K }, keys) => {
   const spec = latticeSpec(group.parameterSet ?? '')
   if (!backend.supports(spec, 'ml_kem')) return UNSUPPORTED
-  const imported = await keys.get(spec, pkcs8OfSeed(specRow(spec), hex(seed)))
+  const imported = await keys.get(spec, seedOf(spec, hex(seed)))
   if (imported?.spki === undefined) return false
   const { handle, spki } = imported
   if (!equal(spki.subarray(-hex(ek).length), hex(ek))) throw new Error('another public key from the seed')
@@ -103,11 +98,26 @@ export const mlKem: Runner = async (backend, group, { seed, ek, c, K }, keys) =>
   return equal(opened, hex(K))
 }
 
-/** Keys are kept as their seed, so one that comes without it is refused, sound or not. */
-export const mlKemExpanded: Runner = async (backend, group, { dk }, keys) => {
+/**
+ * Keys are kept as their seed, so one that comes without it is refused, sound or not; it goes to the function that the
+ * backend decapsulates with.
+ */
+export const mlKemExpanded: Runner = async (backend, group, { dk, c, K }, keys) => {
   const spec = latticeSpec(group.parameterSet ?? '')
-  if (!backend.supports(spec, 'ml_kem')) return UNSUPPORTED
-  const imported = await keys.get(spec, pkcs8Of(specRow(spec), der(0x04, hex(dk))))
-  if (imported !== undefined) throw new Error('took a key without its seed')
-  return 'strict'
+  const row = specRow(spec)
+  if (row.type !== 'ml-kem' || !backend.supports(spec, 'ml_kem')) return UNSUPPORTED
+  const key = expandedPkcs8(oidOf(spec), hex(dk))
+  if ((await keys.get(spec, key.toString('hex'))) !== undefined) throw new Error('took a key without its seed')
+  const parsed = parsePrivateKey(key)
+  if (parsed === undefined) return false
+  const opened = await orRefused('invalid_ciphertext', undefined, async () => decapsulate(row, parsed, hex(c)))
+  return opened !== undefined && equal(opened, hex(K))
+}
+
+function parsePrivateKey(key: Buffer): KeyObject | undefined {
+  try {
+    return createPrivateKey({ key, format: 'der', type: 'pkcs8' })
+  } catch {
+    return undefined
+  }
 }
