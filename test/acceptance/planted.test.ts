@@ -21,6 +21,7 @@ const HEADER = plant('header')
 const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const JWK = privateKey.export({ format: 'jwk' })
 const PRIVATE = Buffer.from(JWK.d ?? '', 'base64url')
+const SYMMETRIC = randomBytes(32)
 
 /** Base64 of the bytes wherever they begin in what is encoded: without the characters that depend on their neighbours. */
 const base64Cores = (bytes: Buffer): readonly string[] =>
@@ -38,7 +39,7 @@ function formsOf(bytes: Buffer): readonly Buffer[] {
   return [bytes, ...[hex, hex.toUpperCase(), ...cores, ...urls].map((text) => Buffer.from(text))]
 }
 
-const PLANTED = { PLAINTEXT, VALUE, TOKEN, CLIENT_SECRET, PASSPHRASE, PRIVATE, URL_PART, HEADER }
+const PLANTED = { PLAINTEXT, VALUE, TOKEN, CLIENT_SECRET, PASSPHRASE, PRIVATE, SYMMETRIC, URL_PART, HEADER }
 const FORMS = Object.entries(PLANTED).map(([name, bytes]) => [name, formsOf(bytes)] as const)
 const foundIn = (text: Buffer): readonly string[] =>
   FORMS.filter(([, forms]) => forms.some((form) => text.includes(form))).map(([name]) => name)
@@ -96,6 +97,15 @@ async function azure(base: string): Promise<readonly Sent[]> {
   await ask('PUT', '/keys/bad', { key: { ...key, n: JWK.d, kty: 'EC' } })
   await ask('PUT', '/keys/bad', { key: { ...key, d: `${JWK.d}!` } })
   await ask('POST', '/keys/imported/backup')
+  const k = SYMMETRIC.toString('base64url')
+  await ask('PUT', '/keys/aes', { key: { kty: 'oct', k } })
+  await ask('PUT', '/keys/bad', { key: { kty: 'oct', k: `${k}!` } })
+  await ask('PUT', '/keys/bad', { key: { kty: 'oct', k: `${k}AAAA` } })
+  await ask('PUT', '/keys/bad', { key: { kty: 'oct', k }, Hsm: true })
+  await ask('POST', '/keys/aes/backup')
+  await ask('POST', '/keys/aes/encrypt', { alg: 'A256GCM', value: PLAINTEXT.toString('base64url') })
+  await ask('POST', '/keys/aes/wrapkey', { alg: 'A256KW', value: PLAINTEXT.toString('base64url') })
+  await ask('POST', '/keys/aes/decrypt', { alg: 'A256GCM', value: PLAINTEXT.toString('base64url'), iv: k, tag: k })
   await ask('POST', '/keys/rsa/create', { kty: 'RSA' })
   await ask('POST', '/keys/rsa/encrypt', { alg: 'RSA-OAEP-256', value: PLAINTEXT.toString('base64url') })
   await ask('POST', '/keys/rsa/decrypt', { alg: 'RSA-OAEP-256', value: PLAINTEXT.toString('base64url') })
