@@ -41,7 +41,7 @@ export type Outcome<O> = {
   readonly writes?: readonly Write[]
   /** Runs when `writes` could not be committed: destroys key material made for them. */
   readonly undo?: () => Promise<void>
-  /** What the operation made, for the audit record. */
+  /** What the operation made, or found to be meant where the caller did not say, for the audit record. */
   readonly subject?: {
     readonly key?: Key
     readonly version?: KeyVersion

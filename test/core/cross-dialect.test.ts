@@ -127,7 +127,7 @@ t.test('what is encrypted without context opens in another dialect; any context 
 })
 
 t.test('AWS signs with the current version, verifies and decrypts with any enabled one', async (t) => {
-  const { run, code } = await makeKernel()
+  const { run, code, audit } = await makeKernel()
   await run('azure', putKey, RSA)
   const opener = { ...RSA, name: 'opener', uses: ['encrypt', 'decrypt'] } as const
   await run('azure', putKey, opener)
@@ -141,7 +141,9 @@ t.test('AWS signs with the current version, verifies and decrypts with any enabl
   t.equal((await run('aws', sign, request)).version.number, 2)
   const old = { ...request, signature: first.signature } as const
   t.ok((await run('aws', verify, old)).valid)
+  t.match(audit.records.at(-1), { operation: 'Verify', version: 1 }, 'the record names the version that it was')
   t.equal((await run('aws', decrypt, { ...asked, ciphertext })).version.number, 1)
+  t.match(audit.records.at(-1), { operation: 'Decrypt', version: 1 })
   const both = await run('azure', encrypt, { key, algorithm: 'rsa_oaep_sha256', plaintext: message })
   const other = { key, algorithm: 'rsa_oaep_sha256', ciphertext: both.ciphertext } as const
   t.equal(await code(run('aws', decrypt, other)), 'usage_mismatch', 'sign before decrypt: AWS knows one use')

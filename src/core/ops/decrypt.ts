@@ -104,6 +104,7 @@ export const decrypt = useOperation<DecryptInput, DecryptOutput>({
     const { algorithm } = target
     if (algorithm === undefined) throw new KmsError('internal')
     if (input.dryRun === true) return { output: { ...target, plaintext: new Uint8Array(0) } }
-    return { output: { ...target, ...(await openWith(env, target, algorithm, input)) } }
+    const { version, plaintext } = await openWith(env, target, algorithm, input)
+    return { output: { ...target, version, plaintext }, subject: { version } }
   },
 })

@@ -43,7 +43,7 @@ export const verifyMac = useOperation<VerifyMacInput, VerifyMacOutput>({
     if (await holds(target.version)) return { output: { ...target, algorithm, valid: true } }
     const others = input.version === undefined ? await otherVersions(env, target) : []
     for (const version of others) {
-      if (await holds(version)) return { output: { ...target, version, algorithm, valid: true } }
+      if (await holds(version)) return { output: { ...target, version, algorithm, valid: true }, subject: { version } }
     }
     return { output: { ...target, algorithm, valid: false } }
   },

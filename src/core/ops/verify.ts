@@ -36,7 +36,7 @@ export const verify = useOperation<VerifyInput, VerifyOutput>({
     if (await check(target.version)) return { output: { ...target, algorithm, valid: true } }
     const others = input.version === undefined ? await otherVersions(env, target) : []
     for (const version of others) {
-      if (await check(version)) return { output: { ...target, version, algorithm, valid: true } }
+      if (await check(version)) return { output: { ...target, version, algorithm, valid: true }, subject: { version } }
     }
     return { output: { ...target, algorithm, valid: false } }
   },
