@@ -26,7 +26,8 @@ type Model = {
   readonly name: string
   readonly encrypts: boolean
   readonly delay: number
-  readonly versions: Version[]
+  /** Undefined where one was deleted. */
+  readonly versions: (Version | undefined)[]
   primary: number
   labels: Record<string, string>
   period: number | undefined
@@ -38,6 +39,8 @@ type World = {
   readonly clients: readonly Client[]
   readonly random: Random
   readonly keys: Map<string, Model>
+  /** Names of deleted keys. */
+  readonly retired: Set<string>
   readonly sealed: Sealed[]
 }
 type Step = {
@@ -50,6 +53,7 @@ type Step = {
 const timestamp = (at: number) => ({ seconds: BigInt(Math.floor(at / 1000)), nanos: (at % 1000) * 1_000_000 })
 const versionName = (key: Model, number: number) => `${key.name}/cryptoKeyVersions/${number}`
 const client = ({ random, clients }: World): Client => random.pick(clients)
+const isAlive = ({ keys }: World, key: Model): boolean => [...keys.values()].includes(key)
 const usable = ({ state }: Version): boolean => state === State.ENABLED || state === State.DISABLED
 
 /** What the clock does when it jumps to `now`: dates that were slept through are one rotation. */
@@ -61,13 +65,13 @@ function passTime(key: Model, now: number): void {
     if (key.period === undefined) key.next = undefined
   }
   for (const version of key.versions) {
-    if (version.state === State.DESTROY_SCHEDULED && (version.destroyAt ?? 0) <= now) version.state = State.DESTROYED
+    if (version?.state === State.DESTROY_SCHEDULED && (version.destroyAt ?? 0) <= now) version.state = State.DESTROYED
   }
 }
 
 async function create(world: World): Promise<Step> {
-  const { random, keys } = world
-  const id = `k${random.below(KEYS)}`
+  const { random, keys, retired } = world
+  const id = `k${random.below(KEYS + retired.size)}`
   const encrypts = random.below(3) > 0
   const bare = random.below(4) === 0
   const delay = (1 + random.below(30)) * DAY
@@ -81,7 +85,8 @@ async function create(world: World): Promise<Step> {
       ...(!encrypts && { versionTemplate: { algorithm: Algorithm.EC_SIGN_P256_SHA256 } }),
     },
   })
-  const expected = keys.has(id) ? 'ALREADY_EXISTS' : 'OK'
+  const taken = keys.has(id) ? 'ALREADY_EXISTS' : 'OK'
+  const expected = retired.has(id) ? 'INVALID_ARGUMENT' : taken
   if (expected === 'OK') {
     const versions = bare ? [] : [{ state: State.ENABLED }]
     const name = `${RING}/cryptoKeys/${id}`
@@ -141,6 +146,26 @@ const restore: KeyStep = async (world, key, number, version) => {
   return { what, expected: 'OK', actual }
 }
 
+const deleteVersion: KeyStep = async (world, key, number, version) => {
+  const actual = await client(world).status(kms.deleteCryptoKeyVersion, { name: versionName(key, number) })
+  const what = `delete ${number}`
+  if (version === undefined) return { what, expected: 'NOT_FOUND', actual }
+  if (version.state !== State.DESTROYED) return { what, expected: 'FAILED_PRECONDITION', actual }
+  key.versions[number - 1] = undefined
+  if (key.primary === number) key.primary = 0
+  return { what, expected: 'OK', actual }
+}
+
+const deleteKey: KeyStep = async (world, key) => {
+  const actual = await client(world).status(kms.deleteCryptoKey, { name: key.name })
+  const what = 'delete the key'
+  if (key.versions.some((version) => version !== undefined)) return { what, expected: 'FAILED_PRECONDITION', actual }
+  const id = key.name.slice(`${RING}/cryptoKeys/`.length)
+  world.keys.delete(id)
+  world.retired.add(id)
+  return { what, expected: 'OK', actual }
+}
+
 const setLabels: KeyStep = async (world, key) => {
   const count = world.random.below(3)
   const labels = Object.fromEntries(Array.from({ length: count }, (_, at) => [`l${at}`, `v${world.random.below(9)}`]))
@@ -197,13 +222,16 @@ const sign: KeyStep = async (world, key, number, version) => {
 async function decrypt(world: World): Promise<Step> {
   if (world.sealed.length === 0) return { what: 'nothing to decrypt', expected: '', actual: '' }
   const { key, version, ciphertext } = world.random.pick(world.sealed)
+  const alive = isAlive(world, key)
   const outcome = await client(world).call(kms.decrypt, { name: key.name, ciphertext })
   const allowed = key.versions[version - 1]?.state === State.ENABLED
   const actual = outcome.ok
     ? `${Buffer.from(outcome.message.plaintext)} ${outcome.message.usedPrimary}`
     : outcome.status
-  const expected = allowed ? `${TEXT} ${version === key.primary}` : 'FAILED_PRECONDITION'
-  return { what: `decrypt of ${version}`, expected, actual, key }
+  const gone = key.versions[version - 1] === undefined ? 'INVALID_ARGUMENT' : 'FAILED_PRECONDITION'
+  const refused = alive ? gone : 'NOT_FOUND'
+  const expected = allowed ? `${TEXT} ${version === key.primary}` : refused
+  return { what: `decrypt of ${version}`, expected, actual, ...(alive && { key }) }
 }
 
 async function wait(world: World): Promise<Step> {
@@ -215,6 +243,7 @@ async function wait(world: World): Promise<Step> {
 
 const KEY_STEPS = [
   ...[addVersion, setPrimary, setState, setState, destroy, restore, setLabels, setSchedule],
+  ...[deleteVersion, deleteVersion, deleteKey],
   ...[encrypt, encrypt, sign, sign],
 ]
 
@@ -226,7 +255,8 @@ async function takeStep(world: World): Promise<Step> {
   if (kind === 2) return decrypt(world)
   const key = random.pick([...keys.values()])
   const number = 1 + random.below(key.versions.length + 1)
-  return { ...(await random.pick(KEY_STEPS)(world, key, number, key.versions[number - 1])), key }
+  const step = await random.pick(KEY_STEPS)(world, key, number, key.versions[number - 1])
+  return { ...step, ...(isAlive(world, key) && { key }) }
 }
 
 /** What a key and its versions look like, in the model and in the answers. */
@@ -235,7 +265,7 @@ const modelled = ({ encrypts, versions, primary, labels, period, next }: Model) 
   period: period === undefined ? undefined : BigInt(period / 1000),
   next: next === undefined ? undefined : timestamp(next),
   primary: encrypts && primary > 0 ? [primary, State[versions[primary - 1]?.state ?? 0]] : undefined,
-  versions: versions.map(({ state }) => State[state]).join(),
+  versions: versions.flatMap((version) => (version === undefined ? [] : [State[version.state]])).join(),
 })
 
 async function shown(world: World, { name }: Model) {
@@ -275,7 +305,8 @@ t.test('random lives of keys', { timeout: STEPS * 200 }, async (t) => {
   t.teardown(gcp.close)
   const clients = [grpcClient(gcp), restClient(gcp)]
   await clients[0]?.get(kms.createKeyRing, { parent: LOCATION, keyRingId: 'r' })
-  const world: World = { gcp, clients, random: new Random(seed), keys: new Map(), sealed: [] }
+  const world: World = { gcp, clients, random: new Random(seed), keys: new Map(), retired: new Set(), sealed: [] }
   for (let at = 0; at < STEPS; at++) if (!(await check(t, world, at))) break
+  t.comment(`${world.retired.size} keys deleted`)
   t.same(gcp.failures, [], 'and the clock failed at nothing')
 })
