@@ -71,7 +71,8 @@ function passTime(key: Model, now: number): void {
 
 async function create(world: World): Promise<Step> {
   const { random, keys, retired } = world
-  const id = `k${random.below(KEYS + retired.size)}`
+  const again = retired.size > 0 && random.below(4) === 0
+  const id = again ? random.pick([...retired]) : `k${retired.size + random.below(KEYS)}`
   const encrypts = random.below(3) > 0
   const bare = random.below(4) === 0
   const delay = (1 + random.below(30)) * DAY
@@ -166,6 +167,15 @@ const deleteKey: KeyStep = async (world, key) => {
   return { what, expected: 'OK', actual }
 }
 
+/** A rotation in between leaves a version, and the key. */
+const empty: KeyStep = async (world, key, number, version) => {
+  for (const [at, one] of key.versions.entries()) if (one && usable(one)) await destroy(world, key, at + 1, one)
+  await world.gcp.advance(31 * DAY)
+  for (const one of world.keys.values()) passTime(one, world.gcp.clock.now())
+  for (const [at, one] of key.versions.entries()) await deleteVersion(world, key, at + 1, one)
+  return deleteKey(world, key, number, version)
+}
+
 const setLabels: KeyStep = async (world, key) => {
   const count = world.random.below(3)
   const labels = Object.fromEntries(Array.from({ length: count }, (_, at) => [`l${at}`, `v${world.random.below(9)}`]))
@@ -243,7 +253,7 @@ async function wait(world: World): Promise<Step> {
 
 const KEY_STEPS = [
   ...[addVersion, setPrimary, setState, setState, destroy, restore, setLabels, setSchedule],
-  ...[deleteVersion, deleteVersion, deleteKey],
+  ...[deleteVersion, deleteVersion, deleteKey, empty],
   ...[encrypt, encrypt, sign, sign],
 ]
 
