@@ -3,6 +3,7 @@ import { type CipherGCMTypes, createCipheriv, createDecipheriv, type KeyObject }
 import type { AlgorithmRow } from '../core/algorithm.ts'
 import { invalidArgument, KmsError } from '../core/error.ts'
 import type { EncryptParams } from '../core/ports.ts'
+import { openGcm } from './gcm.ts'
 
 export type AesRow = Extract<AlgorithmRow, { scheme: 'aes' }>
 
@@ -76,7 +77,7 @@ export function encrypt(row: AesRow, key: KeyObject, plaintext: Uint8Array, para
 /** @throws KmsError invalid_ciphertext whatever was wrong with it */
 export function decrypt(row: AesRow, key: KeyObject, ciphertext: Uint8Array, params: EncryptParams): Uint8Array {
   const tagBytes = checkParams(row, params)
-  if (row.mode === 'gcm') return openGcm(row, key, ciphertext, params, tagBytes)
+  if (row.mode === 'gcm') return openGcm(cipherName(row, key) as CipherGCMTypes, key, ciphertext, params, tagBytes)
   if (isTooShort(row, ciphertext)) throw new KmsError('invalid_ciphertext')
   const decipher = createDecipheriv(cipherName(row, key), key, ivOf(row, params.iv))
   if (row.mode === 'cbc') decipher.setAutoPadding(false)
@@ -85,21 +86,4 @@ export function decrypt(row: AesRow, key: KeyObject, ciphertext: Uint8Array, par
   } catch {
     throw new KmsError('invalid_ciphertext')
   }
-}
-
-function openGcm(row: AesRow, key: KeyObject, sealed: Uint8Array, params: EncryptParams, tagBytes: number): Uint8Array {
-  const end = sealed.length - tagBytes
-  if (end < 0) throw new KmsError('invalid_ciphertext')
-  const name = cipherName(row, key) as CipherGCMTypes
-  const decipher = createDecipheriv(name, key, params.iv, { authTagLength: tagBytes })
-  decipher.setAAD(params.aad)
-  decipher.setAuthTag(sealed.subarray(end))
-  const plaintext = decipher.update(sealed.subarray(0, end))
-  try {
-    decipher.final()
-  } catch {
-    plaintext.fill(0)
-    throw new KmsError('invalid_ciphertext')
-  }
-  return plaintext
 }

@@ -1,7 +1,8 @@
 /** `envelope_hmac_kdf`: a key per message, so that no version key has a limit of messages (design section 5.3). */
-import { createCipheriv, createDecipheriv, createHmac, createSecretKey, type KeyObject } from 'node:crypto'
-import { invalidArgument, KmsError } from '../core/error.ts'
+import { createCipheriv, createHmac, createSecretKey, type KeyObject } from 'node:crypto'
+import { invalidArgument } from '../core/error.ts'
 import type { EncryptParams } from '../core/ports.ts'
+import { openGcm } from './gcm.ts'
 
 const NONCE_BYTES = 16
 const IV_BYTES = 12
@@ -33,21 +34,7 @@ export function encrypt(key: KeyObject, plaintext: Uint8Array, params: EncryptPa
 
 export function decrypt(key: KeyObject, ciphertext: Uint8Array, params: EncryptParams): Uint8Array {
   requireParams(params)
-  const end = ciphertext.length - TAG_BYTES
-  if (end < 0) throw new KmsError('invalid_ciphertext')
-  const decipher = createDecipheriv('aes-256-gcm', messageKey(key, params.nonce), params.iv, {
-    authTagLength: TAG_BYTES,
-  })
-  decipher.setAAD(params.aad)
-  decipher.setAuthTag(ciphertext.subarray(end))
-  const plaintext = decipher.update(ciphertext.subarray(0, end))
-  try {
-    decipher.final()
-  } catch {
-    plaintext.fill(0)
-    throw new KmsError('invalid_ciphertext')
-  }
-  return plaintext
+  return openGcm('aes-256-gcm', messageKey(key, params.nonce), ciphertext, params, TAG_BYTES)
 }
 
 function requireParams({ nonce, iv }: EncryptParams): void {

@@ -1,6 +1,7 @@
 /** One comparison of a filter: a path into a message, an operator, and a value of the field's type. */
 import { type DescField, type DescMessage, isFieldSet, type Message, ScalarType } from '@bufbuild/protobuf'
 import { type Duration, durationMs, type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt'
+import { type Slots, slotsOf } from './json.ts'
 
 export type Operator = '=' | '!=' | '<' | '<=' | '>' | '>=' | '=>' | ':'
 export type Comparator = (message: Message) => boolean
@@ -86,9 +87,8 @@ function testOf(field: DescField, operator: Operator, value: string, refuse: Ref
   throw refuse('has fields of its own: name one of them')
 }
 
-type Slots = Record<string, unknown>
 function fieldOf(message: Message, field: DescField): unknown {
-  const slots = message as unknown as Slots
+  const slots = slotsOf(message)
   if (field.oneof === undefined) return slots[field.localName]
   const chosen = slots[field.oneof.localName] as { readonly case?: string; readonly value?: unknown }
   return chosen.case === field.localName ? chosen.value : undefined

@@ -30,8 +30,9 @@ export const REGISTRY = createRegistry(file_google_cloud_kms_v1_service, file_go
 const wellKnown = (desc: DescMessage): boolean =>
   desc.typeName.startsWith('google.protobuf.') && desc.typeName !== 'google.protobuf.Empty'
 
-type Slots = Record<string, unknown>
-const slotsOf = (message: Message): Slots => message as unknown as Slots
+export type Slots = Record<string, unknown>
+/** A message's fields by their local names, which the generated types don't index. */
+export const slotsOf = (message: Message): Slots => message as unknown as Slots
 
 const indexes = new WeakMap<DescMessage, ReadonlyMap<string, DescField>>()
 /** Fields by both of their names. */
