@@ -148,10 +148,30 @@ export interface Store {
   close(): Promise<void>
 }
 
+/** What IAM knows of a verified AWS caller. Policies are parsed JSON documents; their grammar is the evaluator's. */
+export type AwsIdentity = {
+  readonly account: string
+  /** `arn:aws:iam::A:user/x`, `arn:aws:sts::A:assumed-role/R/S`, `arn:aws:iam::A:root`. */
+  readonly arn: string
+  /** Unique and never used again, unlike names: `AIDA…`, `AROA…:session`, the account number for its root. */
+  readonly userId: string
+  readonly userName?: string
+  /** Of a role's session: the role, and the session's name. */
+  readonly roleArn?: string
+  readonly sessionName?: string
+  readonly policies: readonly unknown[]
+  readonly sessionPolicies?: readonly unknown[]
+  readonly boundary?: unknown
+  /** `aws:PrincipalTag`. */
+  readonly tags: Readonly<Record<string, string>>
+}
+
 export type Principal = {
   /** `method:subject`, so that two methods never collide: `sigv4:AKIA…`, `bearer:<oid>`, `anonymous:`. */
   readonly id: string
   readonly method: 'none' | 'sigv4' | 'bearer' | 'system' | 'socket'
+  /** Absent where nobody was verified. */
+  readonly aws?: AwsIdentity
 }
 
 /** Allow-listed: a field is here or it is not recorded. Never a payload. */
