@@ -3,6 +3,7 @@ import { isAsymmetric } from '../algorithm.ts'
 import { invalidArgument, KmsError } from '../error.ts'
 import type { Alias, Key } from '../key.ts'
 import { type KeyInput, type KeyTarget, keyOperation, type RealmTarget, realmOperation } from '../operation.ts'
+import type { Write } from '../ports.ts'
 import type { Paging } from './list-keys.ts'
 
 /** `alias` with its `alias/` prefix, everywhere in this file. */
@@ -10,6 +11,11 @@ export type AliasInput = KeyInput & { readonly alias: string }
 export type CreateAliasInput = AliasInput & {
   /** Most aliases that a key may have; absent: no limit. */
   readonly limit?: number | undefined
+}
+
+/** The key's row as it is, so that an alias and its key's deletion can't pass each other by. */
+function unchanged({ key: { revision, ...row } }: KeyTarget): Write {
+  return { kind: 'update', collection: 'keys', row, revision }
 }
 
 /** @throws KmsError alias_exists, key_pending_deletion, limit_exceeded */
@@ -34,7 +40,7 @@ export const createAlias = keyOperation<CreateAliasInput, KeyTarget>({
       createdAt: env.now,
       updatedAt: env.now,
     }
-    return { output: target, writes: [{ kind: 'insert', collection: 'aliases', row }] }
+    return { output: target, writes: [unchanged(target), { kind: 'insert', collection: 'aliases', row }] }
   },
 })
 
@@ -58,7 +64,7 @@ export const updateAlias = keyOperation<AliasInput, KeyTarget>({
       throw invalidArgument('key', `its type or use is not that of the key that ${name} stands for`)
     const { revision, ...rest } = alias
     const row: Alias = { ...rest, keyId: key.id, updatedAt: env.now }
-    return { output: target, writes: [{ kind: 'update', collection: 'aliases', row, revision }] }
+    return { output: target, writes: [unchanged(target), { kind: 'update', collection: 'aliases', row, revision }] }
   },
 })
 
