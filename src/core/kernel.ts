@@ -176,7 +176,8 @@ export class Kernel {
       case 'ring': {
         const ring = (input as { ring: Parameters<Resolver['ring']>[1] }).ring
         const target = await this.#found(() => this.#ring(ring, call, trace), operation.action, call, trace)
-        trace.target = target
+        const existing = operation.existing?.(input as never)
+        trace.target = { ...target, ...(existing && (await this.#resolver.existing(target, existing))) }
         await this.#decide(operation.action, call, trace)
         return operation.run(env, target, input as never)
       }

@@ -83,7 +83,13 @@ type Common<T, I, O> = {
 export type RealmOperation<I, O> = Common<RealmTarget, I, O> & { readonly target: 'realm' }
 
 export type RingInput = { readonly ring: RingReference }
-export type RingOperation<I extends RingInput, O> = Common<RingTarget, I, O> & { readonly target: 'ring' }
+export type RingOperation<I extends RingInput, O> = Common<RingTarget, I, O> & {
+  readonly target: 'ring'
+  /** Of what may be there by that name already: whether the caller may is then asked of that, not of the ring alone. */
+  readonly existing?: (input: I) => Existing
+}
+/** A name in the ring. */
+export type Existing = { readonly key: string } | { readonly secret: string }
 
 export type KeyInput = { readonly key: KeyReference }
 export type KeyOperation<I extends KeyInput, O> = Common<KeyTarget, I, O> & {

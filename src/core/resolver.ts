@@ -1,7 +1,7 @@
 /** From references to rows: realm, ring, key, version. A ring that the calling dialect may not see is not there. */
 import { KmsError } from './error.ts'
 import { DIALECTS, type Key, type KeyRing, type KeyVersion, type Realm, UUID } from './key.ts'
-import type { Call, KeyTarget, RealmTarget, RingTarget, SecretTarget } from './operation.ts'
+import type { Call, Existing, KeyTarget, RealmTarget, RingTarget, SecretTarget } from './operation.ts'
 import type { Clock, Sealer, Store, Stored } from './ports.ts'
 import { addressPlan, newRealm, newRing } from './provision.ts'
 import {
@@ -78,6 +78,19 @@ export class Resolver {
     }
     const current = key.current === 0 ? undefined : await this.#version(key, { by: 'number', number: key.current })
     return { realm: scope.realm, ring, key, current }
+  }
+
+  /** The key or the secret that has the name. */
+  async existing(
+    { ring }: RingTarget,
+    named: Existing,
+  ): Promise<Partial<Pick<KeyTarget & SecretTarget, 'key' | 'secret'>>> {
+    if ('key' in named) {
+      const key = await this.#store.find('keys', 'name', [ring.id, foldName(named.key)])
+      return key === undefined ? {} : { key }
+    }
+    const secret = await this.#store.find('secrets', 'name', [ring.id, foldName(named.secret)])
+    return secret === undefined ? {} : { secret }
   }
 
   /** @throws KmsError version_not_found; key_unavailable where the current version is asked for and there is none */

@@ -15,6 +15,7 @@ export type ImportKeyInput = PutKeyInput & {
 export const importKey = ringOperation<ImportKeyInput, KeyView>({
   name: 'ImportKey',
   action: 'import-key',
+  existing: ({ name }) => ({ key: name }),
   run: (env, target, { material, ...input }) =>
     putKeyIn(env, target, { ...input, version: { ...input.version, material } }),
 })

@@ -74,5 +74,6 @@ export async function putKeyIn(env: Env, target: RingTarget, input: PutKeyInput)
 export const putKey = ringOperation<PutKeyInput, KeyView>({
   name: 'PutKey',
   action: 'create-key',
+  existing: ({ name }) => ({ key: name }),
   run: putKeyIn,
 })

@@ -65,6 +65,7 @@ export async function findNamesake(env: Env, target: RingTarget, name: string) {
 export const setSecret = ringOperation<SetSecretInput, SecretView>({
   name: 'SetSecret',
   action: 'set-secret',
+  existing: ({ name }) => ({ secret: name }),
   async run(env, target, input) {
     const known = await findNamesake(env, target, input.name)
     const last = known && (await env.store.find('secretVersions', 'number', [known.id, sortable(known.current)]))
