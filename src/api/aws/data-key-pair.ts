@@ -26,7 +26,7 @@ export function dataKeyPairInput(wire: PairRequest, ctx: AwsContext): GenerateDa
 
 /** All but the private key in clear. */
 export const renderDataKeyPair = (
-  { key, version, publicKey, ciphertext }: GenerateDataKeyPairOutput,
+  { key, version, publicKey, ciphertext }: Omit<GenerateDataKeyPairOutput, 'privateKey'>,
   wire: PairRequest,
   ctx: AwsContext,
 ): GenerateDataKeyPairWithoutPlaintextResponse => ({

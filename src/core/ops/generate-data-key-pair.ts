@@ -1,9 +1,10 @@
 import { type KeySpec, specRow } from '../algorithm.ts'
-import { type EncryptionContext, NO_CONTEXT, sealEnvelope } from '../envelope.ts'
-import { invalidArgument, KmsError } from '../error.ts'
+import type { EncryptionContext } from '../envelope.ts'
+import { invalidArgument } from '../error.ts'
 import { exportedPair } from '../key-pair.ts'
 import { useOperation, type VersionInput } from '../operation.ts'
 import type { VersionView } from '../view.ts'
+import { encryptWith } from './encrypt.ts'
 
 export type GenerateDataKeyPairInput = VersionInput & {
   /** Of the pair. */
@@ -27,15 +28,13 @@ export const generateDataKeyPair = useOperation<GenerateDataKeyPairInput, Genera
   use: 'encrypt',
   locate: (input) => input,
   algorithm: () => 'envelope',
-  async run({ call }, target, input) {
-    const { backend, handle, algorithm } = target
-    if (algorithm === undefined) throw new KmsError('internal')
-    const row = specRow(input.spec)
-    if (row.type === 'aes' || row.type === 'hmac') throw invalidArgument('spec', `${input.spec} keys are no pairs`)
+  async run({ call }, target, { spec, context, dryRun }) {
+    const row = specRow(spec)
+    if (row.type === 'aes' || row.type === 'hmac') throw invalidArgument('spec', `${spec} keys are no pairs`)
     const none = new Uint8Array(0)
-    if (input.dryRun === true) return { output: { ...target, privateKey: none, publicKey: none, ciphertext: none } }
+    if (dryRun === true) return { output: { ...target, privateKey: none, publicKey: none, ciphertext: none } }
     const { pkcs8, spki } = await exportedPair(row)
-    const ciphertext = await sealEnvelope(backend, handle, algorithm, pkcs8, input.context ?? NO_CONTEXT, call)
+    const ciphertext = await encryptWith(target, pkcs8, context, call)
     return { output: { ...target, privateKey: pkcs8, publicKey: spki, ciphertext } }
   },
 })

@@ -1,7 +1,7 @@
-import { type EncryptionContext, NO_CONTEXT, sealEnvelope } from '../envelope.ts'
-import { KmsError } from '../error.ts'
+import type { EncryptionContext } from '../envelope.ts'
 import { useOperation, type VersionInput } from '../operation.ts'
 import type { VersionView } from '../view.ts'
+import { encryptWith } from './encrypt.ts'
 
 export type GenerateDataKeyInput = VersionInput & {
   /** Length of the data key, 1 to 1024 bytes. */
@@ -18,13 +18,10 @@ export const generateDataKey = useOperation<GenerateDataKeyInput, GenerateDataKe
   use: 'encrypt',
   locate: (input) => input,
   algorithm: () => 'envelope',
-  async run({ call }, target, input) {
-    const { backend, handle, algorithm } = target
-    if (algorithm === undefined) throw new KmsError('internal')
+  async run({ call }, target, { bytes, context, dryRun }) {
     const nothing = new Uint8Array(0)
-    if (input.dryRun === true) return { output: { ...target, plaintext: nothing, ciphertext: nothing } }
-    const plaintext = await backend.random(input.bytes, call)
-    const ciphertext = await sealEnvelope(backend, handle, algorithm, plaintext, input.context ?? NO_CONTEXT, call)
-    return { output: { ...target, plaintext, ciphertext } }
+    if (dryRun === true) return { output: { ...target, plaintext: nothing, ciphertext: nothing } }
+    const plaintext = await target.backend.random(bytes, call)
+    return { output: { ...target, plaintext, ciphertext: await encryptWith(target, plaintext, context, call) } }
   },
 })

@@ -1,10 +1,10 @@
-import { type Algorithm, maxPlaintext } from '../algorithm.ts'
-import { type EncryptionContext, isEnvelope, NO_CONTEXT, sealEnvelope } from '../envelope.ts'
+import type { Algorithm } from '../algorithm.ts'
+import type { EncryptionContext } from '../envelope.ts'
 import { KmsError } from '../error.ts'
 import { type AlgorithmChoice, pairOperation, type VersionInput } from '../operation.ts'
 import type { VersionView } from '../view.ts'
 import { type DecryptInput, decryptDemand, openWith } from './decrypt.ts'
-import { NO_PARAMS } from './encrypt.ts'
+import { encryptWith } from './encrypt.ts'
 
 export type ReEncryptInput = {
   readonly source: DecryptInput
@@ -37,19 +37,13 @@ export const reEncrypt = pairOperation<ReEncryptInput, ReEncryptOutput>({
     algorithm: ({ destination }) => destination.algorithm,
   },
   async run(env, { source, destination }, input) {
-    const { algorithm, backend, handle } = destination
+    const { algorithm } = destination
     if (algorithm === undefined || source.algorithm === undefined) throw new KmsError('internal')
     const sides = { source: { ...source, algorithm: source.algorithm }, destination: { ...destination, algorithm } }
     if (input.dryRun === true) return { output: { ...sides, ciphertext: new Uint8Array(0) } }
     const { version, plaintext } = await openWith(env, source, source.algorithm, input.source)
     try {
-      const limit = maxPlaintext(handle.spec, algorithm)
-      if (limit !== undefined && plaintext.length > limit) {
-        throw new KmsError('plaintext_too_large', { limit, algorithm, spec: handle.spec })
-      }
-      const ciphertext = isEnvelope(algorithm)
-        ? await sealEnvelope(backend, handle, algorithm, plaintext, input.destination.context ?? NO_CONTEXT, env.call)
-        : await backend.encrypt(handle, algorithm, plaintext, NO_PARAMS, env.call)
+      const ciphertext = await encryptWith(destination, plaintext, input.destination.context, env.call)
       return { output: { ...sides, source: { ...sides.source, version }, ciphertext } }
     } finally {
       plaintext.fill(0)

@@ -1,13 +1,12 @@
-import { generateDataKeyPair } from '../../../core/ops/generate-data-key-pair.ts'
+import { generateDataKeyPairWithoutPlaintext } from '../../../core/ops/generate-data-key-pair-without-plaintext.ts'
 import { dataKeyPairInput, renderDataKeyPair } from '../data-key-pair.ts'
 import { bind, checkDryRun } from '../route.ts'
 
 export const generateDataKeyPairWithoutPlaintextBinding = bind({
   wire: 'GenerateDataKeyPairWithoutPlaintext',
-  operation: generateDataKeyPair,
+  operation: generateDataKeyPairWithoutPlaintext,
   toInput: dataKeyPairInput,
   toOutput(output, wire, ctx) {
-    output.privateKey.fill(0)
     checkDryRun(wire)
     return renderDataKeyPair(output, wire, ctx)
   },

@@ -1,14 +1,13 @@
-import { generateDataKey } from '../../../core/ops/generate-data-key.ts'
+import { generateDataKeyWithoutPlaintext } from '../../../core/ops/generate-data-key-without-plaintext.ts'
 import { dataKeyInput } from '../data-key.ts'
 import { keyArn } from '../names.ts'
 import { bind, checkDryRun } from '../route.ts'
 
 export const generateDataKeyWithoutPlaintextBinding = bind({
   wire: 'GenerateDataKeyWithoutPlaintext',
-  operation: generateDataKey,
+  operation: generateDataKeyWithoutPlaintext,
   toInput: dataKeyInput,
-  toOutput({ key, version, plaintext, ciphertext }, wire, ctx) {
-    plaintext.fill(0)
+  toOutput({ key, version, ciphertext }, wire, ctx) {
     checkDryRun(wire)
     return { CiphertextBlob: ciphertext, KeyId: keyArn(ctx.realm, key.id), KeyMaterialId: version.materialId }
   },
