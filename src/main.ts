@@ -176,7 +176,8 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
   })
   closers.add(() => audit.close())
   const ringKeys = new RingKeys(store, sealer)
-  const backends = new Backends([new SoftwareBackend(ringKeys), ...vault.tokens], config.defaultBackend)
+  const software = new SoftwareBackend(ringKeys)
+  const backends = new Backends([software, ...vault.tokens], config.defaultBackend, config.ringBackends)
   const plan = () => ({ ...config.realm, dialects: dev ? DIALECTS : (['aws'] as const), now: clock.now() })
   const realm = await ensureRealm(store, sealer, plan())
   const authorizer = new ModeAuthorizer({

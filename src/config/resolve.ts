@@ -53,6 +53,8 @@ export type Config = {
   readonly rootKey: RootKeyConfig
   /** `software` or `pkcs11:<hsm name>`. */
   readonly defaultBackend: string
+  /** Backend of the HSM keys of a key ring, by the ring's name; a ring that is not there has the first that fits. */
+  readonly ringBackends: Readonly<Record<string, string>>
   readonly hsm: readonly HsmConfig[]
   /** Addresses of the built-in realm when it is made; afterwards the store knows them. */
   readonly realm: {
@@ -225,6 +227,23 @@ function resolveRootKey(settings: Settings, profile: Profile, dataDir: string, h
   }
 }
 
+function resolveRings(settings: Settings, hsms: readonly string[]): Config['ringBackends'] {
+  const backends: Record<string, string> = {}
+  for (const [index, { name, hsm }] of (settings.keyRings ?? []).entries()) {
+    if (Object.hasOwn(backends, name)) {
+      throw new Problem(`two keyRings entries are named ${name}`, 'remove one of them')
+    }
+    if (!hsms.includes(hsm)) {
+      throw new Problem(
+        `keyRings[${index}].hsm (${hsm}) is not the name of an hsm entry`,
+        `set it to one of: ${hsms.join(', ') || '(there is no hsm entry yet)'}`,
+      )
+    }
+    backends[name] = `pkcs11:${hsm}`
+  }
+  return backends
+}
+
 function resolveBackend(settings: Settings, hsms: readonly string[]): string {
   const backend = settings.defaultBackend ?? 'software'
   const known = ['software', ...hsms.map((name) => `pkcs11:${name}`)]
@@ -269,6 +288,7 @@ export function resolve(settings: Settings): Config {
     auth,
     rootKey: resolveRootKey(settings, profile, dataDir, names),
     defaultBackend: resolveBackend(settings, names),
+    ringBackends: resolveRings(settings, names),
     hsm,
     realm: resolveRealm(settings),
     log: { level: settings.log?.level ?? 'info', format: settings.log?.format ?? (dev ? 'pretty' : 'json') },

@@ -96,6 +96,15 @@ const Hsm = Type.Object(
   closed,
 )
 
+const KeyRing = Type.Object(
+  {
+    name: Type.String({ pattern: '^[A-Za-z0-9_-]{1,63}$', description: 'the name of a key ring' }),
+    /** The `hsm` entry that makes the ring's keys of protection level HSM. */
+    hsm: Type.String({ minLength: 1, maxLength: 63 }),
+  },
+  closed,
+)
+
 export const Settings = Type.Partial(
   Type.Object({
     profile: oneOf(['dev', 'production']),
@@ -128,6 +137,7 @@ export const Settings = Type.Partial(
       description: 'software or pkcs11:<hsm name>',
     }),
     hsm: Type.Array(Hsm, { maxItems: 64 }),
+    keyRings: Type.Array(KeyRing, { maxItems: 4096 }),
     realm: Realm,
     log: Type.Partial(
       Type.Object({

@@ -5,11 +5,16 @@ import type { CryptoBackend } from './ports.ts'
 export class Backends {
   readonly #byName: ReadonlyMap<string, CryptoBackend>
   readonly #defaultName: string
+  readonly #ofRings: ReadonlyMap<string, string>
 
-  /** `defaultName`: where keys go whose caller asks for no protection level (AWS has none to ask for). */
-  constructor(backends: readonly CryptoBackend[], defaultName: string) {
+  /**
+   * `defaultName`: where keys go whose caller asks for no protection level (AWS has none to ask for). `ofRings`: the
+   * backends of rings, by the ring's name, for keys of the protection level that such a backend gives.
+   */
+  constructor(backends: readonly CryptoBackend[], defaultName: string, ofRings: Readonly<Record<string, string>> = {}) {
     this.#byName = new Map(backends.map((backend) => [backend.name, backend]))
     this.#defaultName = defaultName
+    this.#ofRings = new Map(Object.entries(ofRings))
     this.named(defaultName)
   }
 
@@ -24,10 +29,12 @@ export class Backends {
     return backend
   }
 
-  /** The backend for a new key: the default one if its protection fits, else the first that does. */
-  forProtection(protection: CryptoBackend['protection'] | undefined): CryptoBackend | undefined {
+  /** The backend for a new key: its ring's if the protection fits, the default one likewise, else the first that fits. */
+  forProtection(protection: CryptoBackend['protection'] | undefined, ringName?: string): CryptoBackend | undefined {
     const preferred = this.named(this.#defaultName)
-    if (protection === undefined || preferred.protection === protection) return preferred
-    return this.all.find((backend) => backend.protection === protection)
+    const wanted = protection ?? preferred.protection
+    const ofRing = ringName === undefined ? undefined : this.#ofRings.get(ringName)
+    const candidates = [...(ofRing === undefined ? [] : [this.named(ofRing)]), preferred, ...this.all]
+    return candidates.find((backend) => backend.protection === wanted)
   }
 }

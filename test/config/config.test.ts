@@ -177,6 +177,12 @@ t.test('what contradicts itself is refused', async (t) => {
     [{ TREFOIL_PORT: '7443' }, 'two listeners want 127.0.0.1:7443', 'another port'],
     [{ TREFOIL_TLS_CERT: '/cert' }, 'only one of cert and key', 'tls.key'],
     [{ TREFOIL_DEFAULT_BACKEND: 'pkcs11:b', ...hsm(HSM) }, 'pkcs11:b does not exist', 'pkcs11:a'],
+    [{ TREFOIL_KEY_RINGS: '[{"name":"r","hsm":"b"}]', ...hsm(HSM) }, 'keyRings[0].hsm (b) is not', 'one of: a'],
+    [
+      { TREFOIL_KEY_RINGS: '[{"name":"r","hsm":"a"},{"name":"r","hsm":"a"}]', ...hsm(HSM) },
+      'two keyRings entries are named r',
+      'remove one',
+    ],
     [hsm(HSM, HSM), 'two hsm entries are named a', 'another name'],
     [hsm({ ...HSM, tokenLabel: undefined }), 'does not say which token', 'tokenLabel'],
     [hsm({ ...HSM, pin: {} }), 'hsm[0].pin says nothing', 'hsm[0].pin.env'],

@@ -77,7 +77,7 @@ async function planKey(env: Env, target: RingTarget, input: CreateKeyInput): Pro
   const id = randomUUID()
   const { purpose, uses } = checkUses(input)
   const tombstone = input.name === undefined ? undefined : await checkName(env, target, input.name)
-  const backend = env.backends.forProtection(input.protection)
+  const backend = env.backends.forProtection(input.protection, target.ring.name)
   if (backend === undefined)
     throw new KmsError('unsupported_spec', { spec: input.spec, backend: input.protection ?? '' })
   checkSpec(backend, input.spec, purpose)
