@@ -38,6 +38,7 @@ const FIELDS = [
   'sourceVersion',
   'algorithm',
   'decision',
+  'grant',
   'outcome',
   'durationMs',
 ] as const satisfies readonly (keyof AuditRecord)[]

@@ -2,6 +2,8 @@
  * Every way an operation can fail. Dialects map these to their own names and HTTP numbers, in one table each;
  * nothing below `src/api` knows a status code.
  */
+import type { Realm } from './key.ts'
+
 export const ERROR_CODES = [
   // the request
   'invalid_argument', // params: field, reason
@@ -55,7 +57,7 @@ export const ERROR_CODES = [
   'invalid_backup',
   // who asks
   'unauthenticated', // params: reason
-  'access_denied', // params: action
+  'access_denied', // params: action, and the message where the dialect's policies have words of their own
   // limits and conditions
   'limit_exceeded', // params: limit
   'throttled',
@@ -74,6 +76,7 @@ export type ErrorParams = Readonly<Record<string, string | number>>
 
 /** The key an error is about, as far as the kernel had resolved it. Dialects render their own name of it. */
 export type ErrorSubject = {
+  readonly realm: Realm
   readonly keyId: string
   readonly keyName: string
   readonly ringName: string

@@ -7,7 +7,7 @@ import type { KeyUse } from './algorithm.ts'
 import type { Backends } from './backends.ts'
 import { checkAlgorithm, checkUse } from './checks.ts'
 import { type ErrorCode, KmsError } from './error.ts'
-import { effectiveKeyState, keyStateError, versionStateError } from './key.ts'
+import { effectiveKeyState, keyStateError, type Realm, versionStateError } from './key.ts'
 import { isUse, LastUses } from './last-use.ts'
 import { MessageCounter } from './message-counter.ts'
 import type {
@@ -64,7 +64,9 @@ type Trace = {
   readonly startedAt: number
   readonly ticks: number
   decision: AuditRecord['decision']
-  realm?: string
+  /** The grant that allowed, where none of the policies did. */
+  grant?: string
+  realm?: Realm
   target?: Partial<VersionTarget & SecretTarget>
   source?: VersionTarget & { readonly use: KeyUse | undefined }
   algorithm?: string
@@ -169,7 +171,7 @@ export class Kernel {
     switch (operation.target) {
       case 'realm': {
         const { realm } = await this.#found(() => this.#resolver.scope(call), operation.action, call, trace)
-        trace.realm = realm.id
+        trace.realm = realm
         await this.#decide(operation.action, call, trace)
         return operation.run(env, { realm }, input)
       }
@@ -200,7 +202,7 @@ export class Kernel {
 
   async #ring(reference: Parameters<Resolver['ring']>[1], call: Call, trace: Trace) {
     const scope = await this.#resolver.scope(call)
-    trace.realm = scope.realm.id
+    trace.realm = scope.realm
     return this.#resolver.ring(scope, reference, call)
   }
 
@@ -209,13 +211,15 @@ export class Kernel {
     const target = await this.#found(
       async () => {
         const scope = await this.#resolver.scope(call)
-        trace.realm = scope.realm.id
+        trace.realm = scope.realm
         return this.#resolver.key(scope, reference, call)
       },
       action,
       call,
       trace,
+      reference,
     )
+    trace.realm = target.realm
     trace.target = target
     await this.#decide(action, call, trace)
     return target
@@ -255,7 +259,7 @@ export class Kernel {
   ): Promise<SecretTarget> {
     const resolve = async () => {
       const scope = await this.#resolver.scope(call)
-      trace.realm = scope.realm.id
+      trace.realm = scope.realm
       return this.#resolver.secret(scope, input.secret, call)
     }
     const target = await this.#found(resolve, operation.action, call, trace)
@@ -295,35 +299,53 @@ export class Kernel {
     return { ...target, version, backend, handle, algorithm }
   }
 
-  async #decide(action: string, call: Call, trace: Trace): Promise<void> {
+  async #decide(action: string, call: Call, trace: Trace, missing?: KeyReference): Promise<void> {
     const { ring, key, secret } = trace.target ?? {}
     const decision = await this.#deps.authorizer.decide({
       principal: call.principal,
       dialect: call.dialect,
+      wire: call.wire,
       action,
-      realmId: trace.realm ?? '',
-      ...(ring && { ringId: ring.id }),
-      ...(key && { keyId: key.id }),
-      ...(secret && { secretId: secret.id }),
+      realm: trace.realm,
+      ring,
+      key,
+      secret,
+      missing,
+      aws: call.aws,
     })
     trace.decision = decision.allow ? 'allow' : 'deny'
-    if (!decision.allow) throw new KmsError('access_denied', { action }, { cause: new Error(decision.reason) })
+    if (!decision.allow) {
+      const { reason, message } = decision
+      throw new KmsError(
+        'access_denied',
+        { action, ...(message !== undefined && { message }) },
+        { cause: new Error(reason) },
+      )
+    }
+    if (decision.grant !== undefined) trace.grant = decision.grant
   }
 
   /** What is not there is "not found" only to those who may ask; to others it is denied like anything else. */
-  async #found<T>(resolve: () => Promise<T>, action: string, call: Call, trace: Trace): Promise<T> {
+  async #found<T>(
+    resolve: () => Promise<T>,
+    action: string,
+    call: Call,
+    trace: Trace,
+    reference?: KeyReference,
+  ): Promise<T> {
     try {
       return await resolve()
     } catch (error) {
-      if (NOT_FOUND.has(KmsError.from(error).code)) await this.#decide(action, call, trace)
+      if (NOT_FOUND.has(KmsError.from(error).code)) await this.#decide(action, call, trace, reference)
       throw error
     }
   }
 
   #withSubject(error: KmsError, trace: Trace): KmsError {
-    const { key, ring, version } = trace.target ?? {}
-    if (key !== undefined && ring !== undefined) {
+    const { realm, key, ring, version } = trace.target ?? {}
+    if (realm !== undefined && key !== undefined && ring !== undefined) {
       error.subject = {
+        realm,
         keyId: key.id,
         keyName: key.name,
         ringName: ring.name,
@@ -365,7 +387,7 @@ function record(operation: Operation, call: Call, trace: Trace, outcome: string)
     action: operation.action,
     principal: call.principal.id,
     method: call.principal.method,
-    ...(trace.realm !== undefined && { realm: trace.realm }),
+    ...(trace.realm && { realm: trace.realm.id }),
     ...(ring && { ring: ring.id }),
     ...(key && { key: key.id }),
     ...(secret && { secret: secret.id }),
@@ -373,6 +395,7 @@ function record(operation: Operation, call: Call, trace: Trace, outcome: string)
     ...(trace.source && { sourceKey: trace.source.key.id, sourceVersion: trace.source.version.number }),
     ...(trace.algorithm !== undefined && { algorithm: trace.algorithm }),
     decision: trace.decision,
+    ...(trace.grant !== undefined && { grant: trace.grant }),
     outcome,
     durationMs: Math.round((performance.now() - trace.ticks) * 1000) / 1000,
   }

@@ -4,6 +4,7 @@ import type { Backends } from './backends.ts'
 import type { Dialect, Key, KeyRing, KeyState, KeyVersion, Realm, VersionState } from './key.ts'
 import type { LastUses } from './last-use.ts'
 import type { MessageCounter } from './message-counter.ts'
+import type { AwsFacts } from './policy/aws/facts.ts'
 import type { CallContext, Clock, CryptoBackend, KeyHandle, Principal, Sealer, Store, Stored, Write } from './ports.ts'
 import type { KeyReference, RealmAddress, RingReference, SecretReference, VersionReference } from './reference.ts'
 import type { RingKeys } from './ring-keys.ts'
@@ -19,6 +20,10 @@ export type Call = CallContext & {
   readonly clientRequestId?: string
   /** Keys that the dialect has no words for are not there (design section 1); all can be said when absent. */
   readonly expresses?: (key: Key) => boolean
+  /** Whether a ciphertext may lead into that realm, besides the caller's own. */
+  readonly reaches?: (realm: Realm) => boolean
+  /** What AWS's policies may ask of an AWS request. */
+  readonly aws?: AwsFacts
 }
 
 /** What `run` may use. Writes go into its outcome, never to the store directly. */

@@ -1,8 +1,11 @@
 /** What the core needs from outside. Every method's promise rejects with a KmsError, nothing else. */
 import type { Algorithm, KeySpec } from './algorithm.ts'
-import type { Dialect } from './key.ts'
+import type { Dialect, Key, KeyRing, Realm } from './key.ts'
+import type { AwsFacts } from './policy/aws/facts.ts'
+import type { KeyReference } from './reference.ts'
 import type { CollectionName, IndexName, Rows } from './schema.ts'
 import type { Secret } from './secret.ts'
+import type { StoredSecret } from './stored-secret.ts'
 
 /** Travels with every call: abandon the work when `signal` aborts; name the request in logs by `requestId`. */
 export type CallContext = { readonly signal: AbortSignal; readonly requestId: string }
@@ -198,6 +201,8 @@ export type AuditRecord = {
   readonly sourceVersion?: number
   readonly algorithm?: string
   readonly decision: 'allow' | 'deny' | 'none'
+  /** The grant that allowed, where no policy did. */
+  readonly grant?: string
   /** `ok`, or the error code. */
   readonly outcome: string
   readonly durationMs: number
@@ -216,17 +221,28 @@ export interface AuditLog {
   close(): Promise<void>
 }
 
-export type Decision = { readonly allow: true } | { readonly allow: false; readonly reason: string }
+export type Decision =
+  | { readonly allow: true /** The grant that allowed, where no policy did. */; readonly grant?: string }
+  | {
+      readonly allow: false
+      readonly reason: string /** For the caller, in his dialect's words. */
+      readonly message?: string
+    }
 
 export type AccessRequest = {
   readonly principal: Principal
   readonly dialect: Dialect | 'system'
-  /** The operation's action, in the core's own vocabulary. */
+  /** The operation's name on the wire, and what it does in the core's own vocabulary. */
+  readonly wire: string
   readonly action: string
-  readonly realmId: string
-  readonly ringId?: string
-  readonly keyId?: string
-  readonly secretId?: string
+  readonly realm: Realm | undefined
+  readonly ring: KeyRing | undefined
+  readonly key: Key | undefined
+  readonly secret: StoredSecret | undefined
+  /** How the caller named a key that is not there. */
+  readonly missing: KeyReference | undefined
+  /** What AWS's policies may ask of an AWS request. */
+  readonly aws: AwsFacts | undefined
 }
 export interface Authorizer {
   decide(request: AccessRequest): Promise<Decision>

@@ -12,13 +12,17 @@ export type RingReference =
   /** The realm's default ring; the vault's ring for an Azure address. */
   { readonly by: 'default' } | { readonly by: 'name'; readonly name: string }
 
-export type KeyReference =
+export type KeyReference = {
+  /** Where it is looked for, if not in the caller's own realm. */
+  readonly realm?: RealmAddress
+} & (
   | { readonly by: 'id'; readonly id: string }
   | { readonly by: 'alias'; readonly name: string }
   /** A name in a ring; a key's UUID is accepted for its name. */
   | { readonly by: 'name'; readonly ring: RingReference; readonly name: string }
   /** The key that owns a version, as a ciphertext names it. */
   | { readonly by: 'version'; readonly versionId: string }
+)
 
 /** Secrets and keys are named apart. */
 export type SecretReference =

@@ -68,16 +68,25 @@ export class Resolver {
   }
 
   async key(scope: Scope, reference: KeyReference, call: Call): Promise<KeyTarget> {
-    const key = await this.#findKey(scope, reference, call)
-    const notFound = reference.by === 'alias' && key === undefined ? 'alias_not_found' : 'key_not_found'
-    const ring = key?.realmId === scope.realm.id ? await this.#store.get('rings', key.ringId) : undefined
-    if (key === undefined || ring === undefined || !exposed(ring, call) || call.expresses?.(key) === false) {
+    const home = reference.realm === undefined ? scope : await this.#lookUp(reference.realm)
+    const key = home && (await this.#findKey(home, reference, call))
+    const realm = key && home && (await this.#realmOf(key, home, reference, call))
+    const ring = key && realm && (await this.#store.get('rings', key.ringId))
+    if (key === undefined || realm === undefined || ring === undefined || !visible(key, ring, call)) {
       // A version's id comes from a ciphertext; nobody asked for a key by it.
       if (reference.by === 'version') throw new KmsError('invalid_ciphertext')
-      throw new KmsError(notFound, { reference: describeKeyReference(reference) })
+      const code = reference.by === 'alias' && key === undefined ? 'alias_not_found' : 'key_not_found'
+      throw new KmsError(code, { reference: describeKeyReference(reference) })
     }
     const current = key.current === 0 ? undefined : await this.#version(key, { by: 'number', number: key.current })
-    return { realm: scope.realm, ring, key, current }
+    return { realm, ring, key, current }
+  }
+
+  /** Undefined: the key is of a realm that the caller did not name, and a ciphertext does not lead there. */
+  async #realmOf(key: Key, { realm: home }: Scope, reference: KeyReference, call: Call) {
+    if (key.realmId === home.id) return home
+    const realm = reference.by === 'version' ? await this.#store.get('realms', key.realmId) : undefined
+    return realm !== undefined && call.reaches?.(realm) === true ? realm : undefined
   }
 
   /** The key or the secret that has the name. */
@@ -227,5 +236,6 @@ export class Resolver {
   }
 }
 
+const visible = (key: Key, ring: KeyRing, call: Call): boolean => exposed(ring, call) && call.expresses?.(key) !== false
 const exposed = (ring: KeyRing, call: Call): boolean =>
   call.dialect === 'system' || ring.dialects.includes(call.dialect)

@@ -26,30 +26,30 @@ async function makeAsked(allowed: (request: AccessRequest) => boolean) {
 }
 
 t.test('a secret that is there is asked about by itself, a new one by its vault', async (t) => {
-  const { run, code, last, audit } = await makeAsked(({ secretId }) => secretId === undefined)
+  const { run, code, last, audit } = await makeAsked(({ secret }) => secret === undefined)
   const set = (name: string) => {
     const value = new Secret(Buffer.from('value'))
     return run('azure', setSecret, { ring, name, value, attributes: { enabled: true, tags: {} } })
   }
   const { secret } = await set('one')
-  t.notOk(last()?.secretId)
+  t.notOk(last()?.secret)
   t.equal(await code(set('ONE')), 'access_denied', 'whatever the case')
-  t.match(last(), { action: 'set-secret', ringId: secret.ringId, secretId: secret.id })
+  t.match(last(), { action: 'set-secret', ring: { id: secret.ringId }, secret: { id: secret.id } })
   t.match(audit.records.at(-1), { outcome: 'access_denied', secret: secret.id })
   t.equal(await code(set('two')), 'ok')
 })
 
 t.test('so is a key that is made or imported again', async (t) => {
-  const { run, code, last } = await makeAsked(({ keyId }) => keyId === undefined)
+  const { run, code, last } = await makeAsked((request) => request.key === undefined)
   const request = { ring, name: 'k', spec: 'hmac_256', defaultUses: ['mac_sign', 'mac_verify'] } as const
   const put = () => run('azure', putKey, request)
   const { key } = await put()
-  t.notOk(last()?.keyId)
+  t.notOk(last()?.key)
   t.equal(await code(put()), 'access_denied')
-  t.match(last(), { action: 'create-key', keyId: key.id })
+  t.match(last(), { action: 'create-key', key: { id: key.id } })
   const material = new Secret(Buffer.alloc(32, 1))
   t.equal(await code(run('azure', importKey, { ...request, material })), 'access_denied')
-  t.match(last(), { action: 'import-key', keyId: key.id })
+  t.match(last(), { action: 'import-key', key: { id: key.id } })
 })
 
 t.test('data keys without their plaintext are a right of their own', async (t) => {

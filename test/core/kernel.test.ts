@@ -215,7 +215,16 @@ t.test('modes: off allows, permissive reports, enforce denies without an evaluat
     evaluators: {},
     wouldDeny: (request) => reported.push(request.dialect),
   })
-  const request = { principal: { id: 'anonymous:', method: 'none' }, action: 'sign', realmId: 'r' } as const
+  const principal = { id: 'anonymous:', method: 'none' } as const
+  const nothing = {
+    realm: undefined,
+    ring: undefined,
+    key: undefined,
+    secret: undefined,
+    missing: undefined,
+    aws: undefined,
+  }
+  const request = { principal, wire: 'Sign', action: 'sign', ...nothing }
   t.same(await authorizer.decide({ ...request, dialect: 'aws' }), { allow: true })
   t.same(await authorizer.decide({ ...request, dialect: 'azure' }), { allow: true })
   t.same((await authorizer.decide({ ...request, dialect: 'gcp' })).allow, false)

@@ -85,8 +85,8 @@ t.test('the source is found by its ciphertext, and has to be the key that was na
 t.test('either key is decided on by an action of its own', async (t) => {
   const asked: (readonly [string, string | undefined])[] = []
   let refuses = ''
-  const decide = ({ action, keyId }: AccessRequest) => {
-    asked.push([action, keyId])
+  const decide = ({ action, key }: AccessRequest) => {
+    asked.push([action, key?.id])
     return action === refuses ? ({ allow: false, reason: 'test' } as const) : ({ allow: true } as const)
   }
   const { run, code, audit, one, two, source, destination } = await makePair({ decide })

@@ -16,6 +16,11 @@ export type ErrorContext = {
 }
 type Row = readonly [status: number, type: AwsErrorType, message: (context: ErrorContext) => string]
 
+function denied({ arn, params, wire }: ErrorContext): string {
+  if (params.message !== undefined) return String(params.message)
+  return `The caller is not authorized to perform: kms:${wire}${arn === '' ? '' : ` on resource: ${arn}`}`
+}
+
 const silent = (): string => ''
 const algorithmOf = ({ params }: ErrorContext): string => algorithmWireName(String(params.algorithm ?? ''))
 const specOf = ({ params }: ErrorContext): string => specWireName(String(params.spec ?? ''))
@@ -122,14 +127,7 @@ const AWS_ERRORS = {
   invalid_signature: [400, 'KMSInvalidSignatureException', silent],
   invalid_backup: [400, 'ValidationException', silent],
   unauthenticated: [400, 'MissingAuthenticationTokenException', () => 'Missing Authentication Token'],
-  access_denied: [
-    400,
-    'AccessDeniedException',
-    ({ arn, wire }) =>
-      arn === ''
-        ? `The caller is not authorized to perform: kms:${wire}`
-        : `The caller is not authorized to perform: kms:${wire} on resource: ${arn}`,
-  ],
+  access_denied: [400, 'AccessDeniedException', denied],
   limit_exceeded: [
     400,
     'LimitExceededException',
@@ -175,7 +173,8 @@ export function renderError(error: unknown, { address, wire, requestId }: ErrorS
   }
   const { code, params, subject } = KmsError.from(error)
   const [status, type, message] = AWS_ERRORS[code]
-  const arn = subject === undefined || address === undefined ? '' : keyArn(address, subject.keyId)
+  const home = subject?.realm.aws ?? address
+  const arn = subject === undefined || home === undefined ? '' : keyArn(home, subject.keyId)
   return render(
     status,
     type,
