@@ -3,6 +3,7 @@
 #   setup.sh              what the server needs
 #   setup.sh --test       what the tests need too: the development packages and SoftHSM
 #   setup.sh --production the server's packages only, without what building them left behind: for the container
+#   setup.sh --native     the add-on only
 #   setup.sh --installed  npm calls this after it has changed node_modules
 set -eu
 cd "$(dirname "$0")/.."
@@ -35,6 +36,40 @@ install_packages() {
   npm ci --loglevel=error --no-progress "$@" >&2
 }
 
+# The compiled part of the server. It is not needed: without it JavaScript does the same, slower, and the server says so.
+native=src/native
+native_stamp() { uname -sm && cksum "$native"/*.[ch] package-lock.json scripts/setup.sh; }
+
+# Where the headers of Node and of its OpenSSL are.
+node_headers() {
+  for include in node_modules/node-linux-*/include/node "$(dirname "$(command -v node || echo /)")/../include/node"; do
+    if [ -f "$include/node_api.h" ] && [ -f "$include/openssl/evp.h" ]; then
+      printf '%s\n' "$include"
+      return 0
+    fi
+  done
+  return 1
+}
+
+build_native() {
+  [ -f "$native/build/trefoil.node" ] && [ "$(native_stamp)" = "$(cat "$native/build/stamp" 2>/dev/null)" ] && return 0
+  if ! command -v cc >/dev/null || ! headers=$(node_headers); then return 0; fi
+  case "$(uname -s)" in
+    Darwin) shared='-bundle -undefined dynamic_lookup' ;;
+    *) shared=-shared ;;
+  esac
+  mkdir -p "$native/build"
+  # Several starts at once each build their own; the last one's stays.
+  # shellcheck disable=SC2086
+  if cc -std=c11 -O2 -Wall -fPIC -fvisibility=hidden $shared -I"$headers" -o "$native/build/$$.node" "$native"/*.c >&2; then
+    mv "$native/build/$$.node" "$native/build/trefoil.node"
+    native_stamp >"$native/build/stamp"
+  else
+    rm -f "$native/build/trefoil.node"
+    say 'trefoil: the native add-on could not be compiled; the server does without it, some signatures slower'
+  fi
+}
+
 # tap generates its Test class for the plugins that .taprc names. Left to itself it would do so in the middle of its first
 # run, too late for that run.
 built=.tap/built-for
@@ -46,6 +81,7 @@ build_tap() {
 }
 
 finish_install() {
+  build_native
   build_tap
   stamp >"$marker"
 }
@@ -82,8 +118,14 @@ if [ "$mode" = --installed ]; then
   exit 0
 fi
 
+if [ "$mode" = --native ]; then
+  build_native
+  exit 0
+fi
+
 if [ "$mode" = --production ]; then
   install_packages --omit=dev
+  build_native
   rm -rf node_modules/node-linux-*/include node_modules/node-linux-*/share
   check_node
   exit 0
@@ -93,6 +135,7 @@ current() { [ -f "$marker" ] && [ "$(stamp)" = "$(cat "$marker")" ]; }
 current || install_packages
 if [ "$mode" = --test ] && [ ! -x node_modules/.bin/tap ]; then install_packages; fi
 current || finish_install
+build_native
 check_node
 if [ "$mode" = --test ]; then
   cmp -s .taprc "$built" || build_tap

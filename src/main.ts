@@ -36,6 +36,7 @@ import { SoftwareBackend } from './crypto/software.ts'
 import { openPkcs11Backend, type Pkcs11Backend } from './hsm/pkcs11.ts'
 import { probeToken, type TokenReport } from './hsm/probe.ts'
 import { openTokenSealer } from './hsm/token-sealer.ts'
+import { loadAddon, type NativeAddon } from './native/addon.ts'
 import { fileRootKey, passphraseRootKey } from './store/root-key.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 
@@ -51,7 +52,12 @@ const context = (): CallContext => ({ signal: new AbortController().signal, requ
 const hsmOptions = (config: Config, hsm: HsmConfig) => {
   const { pin, ...rest } = hsm
   const secret = readSecret(pin, `the PIN of hsm ${hsm.name}`)
-  return { ...rest, pin: secret.use((bytes) => Buffer.from(bytes).toString('utf8')), env: hsmEnvironment(config) }
+  return {
+    ...rest,
+    pin: secret.use((bytes) => Buffer.from(bytes).toString('utf8')),
+    env: hsmEnvironment(config),
+    native: config.native,
+  }
 }
 
 export const probeHsm = (config: Config, hsm: HsmConfig): Promise<TokenReport> => probeToken(hsmOptions(config, hsm))
@@ -104,6 +110,13 @@ async function openSealer(config: Config, tokens: readonly Pkcs11Backend[], fres
       return openTokenSealer(token.client, { create: fresh })
     }
   }
+}
+
+/** Said once at the start: without the add-on everything works, some of it slowly. */
+function openAddon(config: Config, log: Logger): NativeAddon | undefined {
+  const { addon, missing } = config.native === 'off' ? { missing: 'native is off' } : loadAddon()
+  if (addon === undefined) log.warn({ reason: missing }, 'no native add-on: JavaScript signs digests and µ, slower')
+  return addon
 }
 
 type Vault = { readonly store: Store; readonly sealer: Sealer; readonly tokens: readonly Pkcs11Backend[] }
@@ -176,7 +189,7 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
   })
   closers.add(() => audit.close())
   const ringKeys = new RingKeys(store, sealer)
-  const software = new SoftwareBackend(ringKeys)
+  const software = new SoftwareBackend(ringKeys, openAddon(config, log))
   const backends = new Backends([software, ...vault.tokens], config.defaultBackend, config.ringBackends)
   const plan = () => ({ ...config.realm, dialects: dev ? DIALECTS : (['aws'] as const), now: clock.now() })
   const realm = await ensureRealm(store, sealer, plan())

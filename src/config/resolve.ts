@@ -56,6 +56,8 @@ export type Config = {
   /** Backend of the HSM keys of a key ring, by the ring's name; a ring that is not there has the first that fits. */
   readonly ringBackends: Readonly<Record<string, string>>
   readonly hsm: readonly HsmConfig[]
+  /** `off`: the compiled add-on is left alone. */
+  readonly native: 'auto' | 'off'
   /** Addresses of the built-in realm when it is made; afterwards the store knows them. */
   readonly realm: {
     readonly aws: { readonly account: string; readonly region: string }
@@ -290,6 +292,7 @@ export function resolve(settings: Settings): Config {
     defaultBackend: resolveBackend(settings, names),
     ringBackends: resolveRings(settings, names),
     hsm,
+    native: settings.native ?? 'auto',
     realm: resolveRealm(settings),
     log: { level: settings.log?.level ?? 'info', format: settings.log?.format ?? (dev ? 'pretty' : 'json') },
     audit: {

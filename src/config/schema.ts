@@ -138,6 +138,7 @@ export const Settings = Type.Partial(
     }),
     hsm: Type.Array(Hsm, { maxItems: 64 }),
     keyRings: Type.Array(KeyRing, { maxItems: 4096 }),
+    native: oneOf(['auto', 'off']),
     realm: Realm,
     log: Type.Partial(
       Type.Object({

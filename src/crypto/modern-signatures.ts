@@ -7,6 +7,7 @@ import { KmsError } from '../core/error.ts'
 import type { SignInput } from '../core/ports.ts'
 import { contextOf, messageOf } from '../core/sign-input.ts'
 import { digestOf } from '../core/verify.ts'
+import type { NativeSigner } from './native.ts'
 import type { SlowSigner } from './slow-signer.ts'
 
 const signAsync = promisify(sign)
@@ -27,13 +28,16 @@ async function withRaw<T>(
   }
 }
 
+/** Who signs what node:crypto has no call for. */
+export type Signers = { readonly native: NativeSigner | undefined; readonly slow: SlowSigner }
+
 /** `input` was checked. */
 export async function signModern(
   spec: KeySpecRow,
   row: SignRow,
   key: KeyObject,
   input: SignInput,
-  slow: SlowSigner,
+  { native, slow }: Signers,
 ): Promise<Uint8Array> {
   switch (row.scheme) {
     case 'ed25519':
@@ -45,6 +49,7 @@ export async function signModern(
       return signAsync(null, messageOf(input), { key, context: contextOf(input) })
     case 'ml-dsa-mu': {
       if (spec.type !== 'ml-dsa' || !('mu' in input)) throw new KmsError('internal')
+      if (native !== undefined) return native.signAsync(key, input.mu)
       return withRaw(key, 'raw-seed', (raw) => slow.sign({ kind: row.scheme, node: spec.node, mu: input.mu }, raw))
     }
     case 'hash-slh-dsa': {

@@ -14,6 +14,7 @@ import type {
 } from '../core/ports.ts'
 import { Secret } from '../core/secret.ts'
 import { checkSignInput, hashedInput } from '../core/sign-input.ts'
+import type { NativeAddon } from '../native/addon.ts'
 import * as aesRaw from './aes-raw.ts'
 import { agree } from './agree.ts'
 import * as ecdsa from './ecdsa.ts'
@@ -21,7 +22,8 @@ import * as envelope from './envelope.ts'
 import { decapsulate } from './kem.ts'
 import { KeyCache } from './key-cache.ts'
 import { generateMaterial, importMaterial, loadMaterial, type Material } from './material.ts'
-import { signModern } from './modern-signatures.ts'
+import { type Signers, signModern } from './modern-signatures.ts'
+import { NativeSigner } from './native.ts'
 import { RandomPool } from './random-pool.ts'
 import * as rsa from './rsa.ts'
 import { openKey, sealKey } from './sealed-key.ts'
@@ -44,10 +46,12 @@ export class SoftwareBackend implements CryptoBackend {
   readonly #ringKeys: RingKeySource
   readonly #cache = new KeyCache(CACHED_KEYS)
   readonly #random = new RandomPool()
-  readonly #slow = new SlowSigner()
+  readonly #signers: Signers
 
-  constructor(ringKeys: RingKeySource) {
+  /** @param addon without it JavaScript does what node:crypto has no call for, slower */
+  constructor(ringKeys: RingKeySource, addon?: NativeAddon) {
     this.#ringKeys = ringKeys
+    this.#signers = { native: addon && new NativeSigner(addon), slow: new SlowSigner() }
   }
 
   supports(spec: KeySpec, algorithm: Algorithm): boolean {
@@ -84,13 +88,13 @@ export class SoftwareBackend implements CryptoBackend {
         const hashed = hashedInput(input)
         return 'message' in hashed
           ? ecdsa.signMessage(spec, row.hash, key, hashed.message)
-          : ecdsa.signDigest(spec, row.hash, key, hashed.digest)
+          : ecdsa.signDigest(spec, row.hash, key, hashed.digest, this.#signers.native)
       }
       if (row.scheme === 'rsa-pss' || row.scheme === 'rsa-pkcs1' || row.scheme === 'rsa-pkcs1-raw') {
         if (spec.type !== 'rsa') throw new KmsError('internal')
         return rsa.signInput(row, key, spec.bits / 8, input)
       }
-      return signModern(spec, row, key, input, this.#slow)
+      return signModern(spec, row, key, input, this.#signers)
     })
   }
 
@@ -175,7 +179,7 @@ export class SoftwareBackend implements CryptoBackend {
 
   async close(): Promise<void> {
     this.#cache.clear()
-    await this.#slow.close()
+    await this.#signers.slow.close()
   }
 
   #require<O extends AlgorithmRow['op']>(spec: KeySpec, algorithm: Algorithm, op: O): Extract<AlgorithmRow, { op: O }> {

@@ -249,7 +249,7 @@ export class TokenClient {
 
   #spawn(): void {
     this.#state = { kind: 'starting' }
-    const { library, libraryParameters, tokenLabel, serial, slot, pin, sessions, env } = this.#config
+    const { library, libraryParameters, native, tokenLabel, serial, slot, pin, sessions, env } = this.#config
     const child = fork(WORKER, [], {
       execPath: process.execPath,
       execArgv: [],
@@ -274,6 +274,7 @@ export class TokenClient {
       pin,
       sessions,
       ...(libraryParameters === undefined ? {} : { libraryParameters }),
+      ...(native === undefined ? {} : { native }),
       ...(tokenLabel === undefined ? {} : { tokenLabel }),
       ...(serial === undefined ? {} : { serial }),
       ...(slot === undefined ? {} : { slot }),

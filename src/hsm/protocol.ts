@@ -17,6 +17,8 @@ export type WorkerConfig = TokenChoice & {
   readonly library: string
   /** Passed to C_Initialize as NSS' extension has it. */
   readonly libraryParameters?: string
+  /** `off`: the library is loaded without the add-on, and may bind to Node's OpenSSL. */
+  readonly native?: 'auto' | 'off'
   readonly pin: string
   /** Sessions open at once, besides the one that holds the login. */
   readonly sessions: number

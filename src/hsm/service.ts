@@ -65,7 +65,7 @@ export class TokenService {
 
   /** @throws ProblemError */
   constructor(config: WorkerConfig, onLost: (reason: string) => void) {
-    this.#module = loadModule(config.library, config.libraryParameters)
+    this.#module = loadModule(config)
     const { slot, identity } = chooseToken(this.#module, config)
     this.identity = identity
     this.#anchor = logIn(slot, config.pin)

@@ -2,8 +2,9 @@
 import graphene from 'graphene-pk11'
 import pkcs11js from 'pkcs11js'
 import { KmsError } from '../core/error.ts'
+import { loadAddon } from '../native/addon.ts'
 import { CKF_OS_LOCKING_OK, CKF_SERIAL_RW, CKS_RW_USER_FUNCTIONS, CKU_USER } from './mechanisms.ts'
-import type { MechanismFacts, TokenChoice, TokenIdentity, TokenProblem } from './protocol.ts'
+import type { MechanismFacts, TokenChoice, TokenIdentity, TokenProblem, WorkerConfig } from './protocol.ts'
 import { CKR, PIN_REFUSED, returnCode } from './return-codes.ts'
 
 export type Session = graphene.Session
@@ -46,9 +47,10 @@ export class ProblemError extends Error {
 const text = (padded: string): string => padded.replaceAll('\0', ' ').trim()
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
-export function loadModule(library: string, libraryParameters?: string): graphene.Module {
+export function loadModule({ library, libraryParameters, native }: WorkerConfig): graphene.Module {
   const lib = new pkcs11js.PKCS11()
   try {
+    if (native !== 'off') loadAddon().addon?.preload(library)
     lib.load(library)
   } catch (error) {
     throw new ProblemError({ kind: 'library', detail: `${library} can't be loaded: ${reasonOf(error)}` })

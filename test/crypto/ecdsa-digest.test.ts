@@ -1,4 +1,7 @@
-/** ECDSA over a ready digest: OpenSSL's curve arithmetic under our rescaling, against @noble/curves doing all of it. */
+/**
+ * ECDSA over a ready digest: OpenSSL's curve arithmetic under our rescaling, and the add-on, against @noble/curves doing
+ * all of it.
+ */
 import {
   createPrivateKey,
   createPublicKey,
@@ -12,6 +15,8 @@ import { HASH_BYTES, type Hash, type KeySpec, specRow } from '../../src/core/alg
 import { bytesToInteger, type Curve, curveOf, type EcRow } from '../../src/core/curves.ts'
 import { verifyDigest } from '../../src/core/ecdsa-verify.ts'
 import { signDigest } from '../../src/crypto/ecdsa.ts'
+import { NativeSigner } from '../../src/crypto/native.ts'
+import { addon } from '../support/addon.ts'
 
 const SPECS = [
   ['ec_p256', 'sha256'],
@@ -38,6 +43,9 @@ function privateKey(row: EcRow, curve: Curve, scalar: bigint): KeyObject {
   return createPrivateKey({ key: bytes, format: 'raw-private', asymmetricKeyType: 'ec', namedCurve: row.curve })
 }
 
+/** Who signs: JavaScript, and the add-on where it is. */
+const SIGNERS = addon === undefined ? [undefined] : [undefined, new NativeSigner(addon)]
+
 for (const [spec, hash] of SPECS) {
   const row = ecRow(spec)
   const curve = curveOf(row)
@@ -47,9 +55,10 @@ for (const [spec, hash] of SPECS) {
     const { privateKey: key, publicKey } = generateKeyPairSync('ec', { namedCurve: row.curve })
     const scalar = Uint8Array.from(key.export({ format: 'raw-private' }))
     const special = [new Uint8Array(HASH_BYTES[hash]), ones(HASH_BYTES[hash]), probeDigest(hash)]
-    for (const digest of [...special, ...Array.from({ length: 8 }, () => randomBytes(HASH_BYTES[hash]))]) {
-      const name = Buffer.from(digest).toString('hex')
-      const ours = await signDigest(row, hash, key, digest)
+    const digests = [...special, ...Array.from({ length: 8 }, () => randomBytes(HASH_BYTES[hash]))]
+    for (const [native, digest] of digests.flatMap((digest) => SIGNERS.map((native) => [native, digest] as const))) {
+      const name = `${native === undefined ? 'JavaScript' : 'the add-on'}, ${Buffer.from(digest).toString('hex')}`
+      const ours = await signDigest(row, hash, key, digest, native)
       const theirs = curve.sign(digest, scalar, RAW)
       t.equal(curve.verify(ours, digest, pointOf(publicKey), RAW), true, `${name}: noble verifies ours`)
       t.equal(await verifyDigest(row, hash, publicKey, digest, ours), true, `${name}: we verify ours`)
@@ -68,7 +77,7 @@ for (const [spec, hash] of SPECS) {
   t.test(`${spec}: every signature has a nonce of its own`, async (t) => {
     const { privateKey: key } = generateKeyPairSync('ec', { namedCurve: row.curve })
     const digest = randomBytes(HASH_BYTES[hash])
-    const made = await Promise.all(Array.from({ length: 16 }, () => signDigest(row, hash, key, digest)))
+    const made = await Promise.all(Array.from({ length: 16 }, () => signDigest(row, hash, key, digest, undefined)))
     const nonces = new Set(made.map((signature) => Buffer.from(signature.subarray(0, row.coordinate)).toString('hex')))
     t.equal(nonces.size, 16)
   })

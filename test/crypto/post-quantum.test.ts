@@ -1,4 +1,4 @@
-/** node:crypto, or what this program builds on it, against @noble's implementations, both ways. */
+/** node:crypto, or what this program and its add-on build on it, against @noble's implementations, both ways. */
 import { createSecretKey, hash, randomBytes, randomUUID } from 'node:crypto'
 import { ed25519ph } from '@noble/curves/ed25519.js'
 import { ml_kem768_x25519 } from '@noble/post-quantum/hybrid.js'
@@ -8,15 +8,20 @@ import { slh_dsa_sha2_128s } from '@noble/post-quantum/slh-dsa.js'
 import t from 'tap'
 import type { KeySpec } from '../../src/core/algorithm.ts'
 import { encapsulate } from '../../src/core/encapsulate.ts'
+import type { CryptoBackend } from '../../src/core/ports.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { verify } from '../../src/core/verify.ts'
 import { decodeSpki, encodePkcs8 } from '../../src/core/x-wing.ts'
 import { SoftwareBackend } from '../../src/crypto/software.ts'
 import { callContext, equal } from '../conformance/backend.ts'
+import { addon } from '../support/addon.ts'
 
 const ringKey = createSecretKey(randomBytes(32))
 const backend = new SoftwareBackend({ get: async () => ringKey })
 t.teardown(() => backend.close())
+/** Opens the other's keys: they are sealed alike. */
+const native = addon && new SoftwareBackend({ get: async () => ringKey }, addon)
+const backends: readonly CryptoBackend[] = native === undefined ? [backend] : [backend, native]
 
 /** A key from PKCS#8 whose last bytes are `secret` (RFC 9935, 9909 and 8410 in their shortest forms). */
 async function imported(spec: KeySpec, head: string, secret: Uint8Array) {
@@ -73,13 +78,11 @@ for (const [spec, last, noble] of [
       const tr = hash('shake256', publicKey, { outputEncoding: 'buffer', outputLength: 64 })
       const bound = Buffer.concat([tr, Buffer.of(0, context.length), context, message])
       const mu = hash('shake256', bound, { outputEncoding: 'buffer', outputLength: 64 })
-      const overMu = await backend.sign(handle, 'ml_dsa_mu', { mu }, callContext())
-      t.equal(
-        await verify(spki, spec, 'ml_dsa', { message, context }, overMu),
-        true,
-        'node verifies what was made over µ',
-      )
-      t.equal(noble.verify(overMu, message, publicKey, { context }), true, 'and so does noble')
+      for (const signer of backends) {
+        const overMu = await signer.sign(handle, 'ml_dsa_mu', { mu }, callContext())
+        t.ok(await verify(spki, spec, 'ml_dsa', { message, context }, overMu), 'node verifies what was made over µ')
+        t.equal(noble.verify(overMu, message, publicKey, { context }), true, 'and so does noble')
+      }
       const ours = await backend.sign(handle, 'ml_dsa', { message, context }, callContext())
       t.equal(noble.verify(ours, message, publicKey, { context }), true, 'noble verifies ours')
       t.equal(await verify(spki, spec, 'ml_dsa_mu', { mu }, ours), true, 'µ verifies what node made')

@@ -1,7 +1,9 @@
 import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
 import t from 'tap'
+import { KEY_SPEC_NAMES, specRow } from '../../src/core/algorithm.ts'
 import { SoftwareBackend } from '../../src/crypto/software.ts'
 import { backendSuite } from '../conformance/backend.ts'
+import { addon, addonMissing } from '../support/addon.ts'
 
 /** A key per ring, as core/ring-keys.ts has them. */
 class TestRingKeys {
@@ -15,3 +17,8 @@ class TestRingKeys {
 }
 
 backendSuite(t, async () => new SoftwareBackend(new TestRingKeys()))
+
+t.test('the keys that the add-on signs with', { skip: addonMissing }, async (t) => {
+  const specs = KEY_SPEC_NAMES.filter((spec) => ['ec', 'ml-dsa'].includes(specRow(spec).type))
+  backendSuite(t, async () => new SoftwareBackend(new TestRingKeys(), addon), { specs })
+})

@@ -17,8 +17,9 @@ const importsOf = (name: string): readonly string[] =>
 /** What each folder may import besides itself, packages and Node's own modules. */
 const DIRECTION: Readonly<Record<string, readonly string[]>> = {
   core: [],
-  crypto: ['core'],
-  hsm: ['core'],
+  native: [],
+  crypto: ['core', 'native'],
+  hsm: ['core', 'native'],
   store: ['core'],
   audit: ['core'],
   config: ['core'],

@@ -1,0 +1,34 @@
+/** The compiled part of Trefoil: what neither node:crypto nor JavaScript can do, or not fast. scripts/setup.sh builds it. */
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+
+declare const nativeKey: unique symbol
+/** A private key in OpenSSL's hands, wiped when the handle is collected. */
+export type NativeKey = { readonly [nativeKey]: never }
+
+export interface NativeAddon {
+  /** An EC or ML-DSA key from its PKCS#8, which stays the caller's to wipe. */
+  importKey(pkcs8: Uint8Array): NativeKey
+  /** ECDSA over a digest, raw r‖s; ML-DSA over µ, hedged. */
+  sign(key: NativeKey, input: Uint8Array): Buffer
+  /** The same on the thread pool. */
+  signAsync(key: NativeKey, input: Uint8Array): Promise<Buffer>
+  /** Loads a shared library so that it is bound to its own dependencies, not to what the node executable exports. */
+  preload(path: string): void
+}
+
+export type LoadedAddon =
+  | { readonly addon: NativeAddon; readonly missing?: never }
+  | { readonly addon?: never; readonly missing: string }
+
+const FILE = join(import.meta.dirname, 'build/trefoil.node')
+
+export function loadAddon(): LoadedAddon {
+  if (!existsSync(FILE)) return { missing: 'it was not built: at installation there was no C compiler, or it failed' }
+  try {
+    return { addon: createRequire(import.meta.url)(FILE) as NativeAddon }
+  } catch (error) {
+    return { missing: error instanceof Error ? error.message : String(error) }
+  }
+}

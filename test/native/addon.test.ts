@@ -1,0 +1,88 @@
+/** The add-on alone: what it signs, what it refuses, and what a preloaded library is bound to. */
+import { execFileSync } from 'node:child_process'
+import { generateKeyPairSync, type KeyObject, randomBytes, verify } from 'node:crypto'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { LIBRARIES } from '../../softhsm/init-token.ts'
+import type { NativeAddon } from '../../src/native/addon.ts'
+import { addon, addonMissing } from '../support/addon.ts'
+
+const pkcs8 = (key: KeyObject): Buffer => key.export({ format: 'der', type: 'pkcs8' })
+const softhsm = LIBRARIES.find((path) => existsSync(path))
+
+t.test('the add-on', { skip: addonMissing }, async (t) => {
+  if (addon !== undefined) suite(t, addon)
+})
+
+function suite(t: Test, addon: NativeAddon): void {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const ec = addon.importKey(pkcs8(privateKey))
+  const mlDsa = addon.importKey(pkcs8(generateKeyPairSync('ml-dsa-44').privateKey))
+
+  t.test('imports keys that it signs with only', async (t) => {
+    const der = pkcs8(privateKey)
+    const others = [generateKeyPairSync('ed25519'), generateKeyPairSync('rsa', { modulusLength: 1024 })]
+    const refused = [Buffer.alloc(0), der.subarray(0, -1), Buffer.concat([der, Buffer.alloc(1)])]
+    for (const bytes of [...refused, ...others.map((pair) => pkcs8(pair.privateKey))]) {
+      t.throws(() => addon.importKey(bytes), /not a key to sign with/)
+    }
+    t.throws(() => addon.importKey('text' as unknown as Uint8Array), /not a Uint8Array/)
+    t.throws(() => addon.importKey(new Uint16Array(4) as unknown as Uint8Array), /not a Uint8Array/)
+  })
+
+  t.test('takes handles of its own only', async (t) => {
+    for (const handle of [{}, undefined, 1, 'key', privateKey]) {
+      t.throws(() => addon.sign(handle as never, Buffer.alloc(32)), /not a handle/)
+      t.throws(() => addon.signAsync(handle as never, Buffer.alloc(32)), /not a handle/)
+    }
+  })
+
+  t.test('bounds what is signed', async (t) => {
+    for (const length of [0, 65, 1 << 20]) t.throws(() => addon.sign(ec, Buffer.alloc(length)), /not the length/)
+    for (const length of [0, 32, 63, 65]) t.throws(() => addon.signAsync(mlDsa, Buffer.alloc(length)), /not the length/)
+  })
+
+  t.test('leaves no error behind for node:crypto to find', async (t) => {
+    t.throws(() => addon.importKey(randomBytes(32)))
+    const pair = generateKeyPairSync('ed25519')
+    t.equal(verify(null, Buffer.of(1), pair.publicKey, Buffer.alloc(64)), false)
+  })
+
+  t.test('signs on the pool while the handle is collected', async (t) => {
+    const once = (): Promise<Buffer> => addon.signAsync(addon.importKey(pkcs8(privateKey)), randomBytes(32))
+    const signatures = await Promise.all(Array.from({ length: 200 }, once))
+    t.equal(new Set(signatures.map((signature) => signature.toString('hex', 0, 32))).size, 200, 'nonces of their own')
+  })
+}
+
+/** What EVP_* calls in SoftHSM are bound to by the dynamic loader, once it was loaded by `statement`. */
+function bindings(statement: string): ReadonlySet<string> {
+  const directory = mkdtempSync(join(tmpdir(), 'trefoil-bindings-'))
+  try {
+    const code = `import { createRequire } from 'node:module'; const require = createRequire(process.cwd() + '/'); ${statement}`
+    execFileSync(process.execPath, ['--input-type=module', '-e', code], {
+      env: { LD_DEBUG: 'bindings', LD_BIND_NOW: '1', LD_DEBUG_OUTPUT: join(directory, 'ld') },
+    })
+    const lines = readdirSync(directory).flatMap((name) => readFileSync(join(directory, name), 'latin1').split('\n'))
+    const bound = lines.map((line) => /libsofthsm2\.so \[0\] to (\S+) \[0\]:.*`EVP_/.exec(line)?.[1])
+    return new Set(bound.filter((target) => target !== undefined))
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+const cannotTell = addonMissing || (softhsm === undefined ? 'no tool: SoftHSM' : false)
+t.test('a preloaded library is bound to its own OpenSSL', { skip: cannotTell }, async (t) => {
+  const addonFile = JSON.stringify(join(import.meta.dirname, '../../src/native/addon.ts'))
+  const library = JSON.stringify(softhsm)
+  const load = `new (require('pkcs11js').PKCS11)().load(${library})`
+  const preload = `import { loadAddon } from ${addonFile}; loadAddon().addon.preload(${library})`
+  t.same([...bindings(load)], [process.execPath], 'loaded the ordinary way it calls what the node executable exports')
+  const own = [...bindings(`${preload}; ${load}`)]
+  t.equal(own.length, 1)
+  t.match(own[0], /libcrypto\.so/)
+  t.throws(() => addon?.preload('/no/such/library.so'), /no such file|cannot open/i)
+  for (const path of ['', 'x'.repeat(5000)]) t.throws(() => addon?.preload(path), /not a path/)
+})
