@@ -29,6 +29,8 @@ const FIELDS = [
   'action',
   'principal',
   'method',
+  'identity',
+  'about',
   'realm',
   'ring',
   'key',

@@ -69,6 +69,7 @@ type Trace = {
   realm?: Realm
   target?: Partial<VersionTarget & SecretTarget>
   source?: VersionTarget & { readonly use: KeyUse | undefined }
+  about?: string
   algorithm?: string
   use?: KeyUse
 }
@@ -143,6 +144,7 @@ export class Kernel {
     for (let attempt = 1; ; attempt++) {
       const outcome = await this.#run(operation, input, call, trace)
       if (outcome.subject !== undefined) trace.target = { ...trace.target, ...(outcome.subject as Trace['target']) }
+      if (outcome.about !== undefined) trace.about = outcome.about
       if (outcome.writes === undefined || outcome.writes.length === 0) return outcome
       try {
         await this.#outbox.commit(outcome.writes, record(operation, call, trace, 'ok'))
@@ -387,6 +389,8 @@ function record(operation: Operation, call: Call, trace: Trace, outcome: string)
     action: operation.action,
     principal: call.principal.id,
     method: call.principal.method,
+    ...(call.principal.aws && { identity: call.principal.aws.arn }),
+    ...(trace.about !== undefined && { about: trace.about }),
     ...(trace.realm && { realm: trace.realm.id }),
     ...(ring && { ring: ring.id }),
     ...(key && { key: key.id }),

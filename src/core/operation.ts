@@ -53,6 +53,8 @@ export type Outcome<O> = {
     readonly secret?: StoredSecret
     readonly secretVersion?: SecretVersion
   }
+  /** Whose rights it changed or gave, for the audit record. */
+  readonly about?: string
 }
 
 export type RealmTarget = { readonly realm: Stored<Realm> }

@@ -191,6 +191,10 @@ export type AuditRecord = {
   readonly action: string
   readonly principal: string
   readonly method: Principal['method']
+  /** Whom the principal was verified to be. */
+  readonly identity?: string
+  /** Whose rights an administrative operation changed or gave. */
+  readonly about?: string
   readonly realm?: string
   readonly ring?: string
   readonly key?: string

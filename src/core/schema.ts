@@ -7,6 +7,7 @@ import type { Alias, Key, KeyRing, KeyVersion, Realm, Tombstone } from './key.ts
 import type { LastUse } from './last-use.ts'
 import type { MessageCount } from './message-counter.ts'
 import type { AuditRecord } from './ports.ts'
+import type { AccessKey, AccessKeyUse, StoredPrincipal } from './principals/principal.ts'
 import type { SecretVersion, StoredSecret } from './stored-secret.ts'
 
 /** A mutation's audit record, committed with the mutation and drained into the chain (design section 3). */
@@ -25,6 +26,9 @@ export type Rows = {
   secrets: StoredSecret
   secretVersions: SecretVersion
   messageCounts: MessageCount
+  principals: StoredPrincipal
+  accessKeys: AccessKey
+  accessKeyUses: AccessKeyUse
   outbox: OutboxRow
   meta: MetaRow
 }
@@ -94,6 +98,17 @@ export const SCHEMA = {
     hex: { unique: true, key: (row) => [row.secretId, row.hexId] },
   },
   messageCounts: {
+    all: { unique: false, key: () => [] },
+  },
+  principals: {
+    name: { unique: true, key: (row) => [row.account, row.kind, foldName(row.name)] },
+    all: { unique: false, key: () => [] },
+  },
+  accessKeys: {
+    principal: { unique: false, key: (row) => [row.principalId] },
+    all: { unique: false, key: () => [] },
+  },
+  accessKeyUses: {
     all: { unique: false, key: () => [] },
   },
   outbox: {

@@ -29,6 +29,9 @@ export const MIGRATIONS: readonly Migration[] = [
     for (const collection of ['secrets', 'secretVersions']) database.exec(rowsTable(collection))
   },
   (database) => database.exec(rowsTable('messageCounts')),
+  (database) => {
+    for (const collection of ['principals', 'accessKeys', 'accessKeyUses']) database.exec(rowsTable(collection))
+  },
 ]
 
 const numberPragma = (database: Database.Database, name: string): number =>

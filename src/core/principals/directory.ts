@@ -1,0 +1,163 @@
+/**
+ * Every access key and whom it belongs to, in memory: signatures are verified on each request, and a look-up that costs the
+ * same for a key that is there and one that is not needs no care anywhere else. Filled at the start, kept up with commits.
+ */
+import type { Clock, Principal, Sealer, Store, Write } from '../ports.ts'
+import { Secret } from '../secret.ts'
+import { AccessKeyUses } from './access-key-uses.ts'
+import { type AccessKey, identityOf, principalArn, type StoredPrincipal } from './principal.ts'
+
+const PAGE = 500
+
+/** An access key that may be used, with its secret and its owner. */
+export type Credential = {
+  readonly accessKeyId: string
+  readonly secret: Secret
+  readonly principal: Principal
+}
+
+/** What the configuration says, which no command changes. */
+export type FixedPrincipals = {
+  readonly principals: readonly StoredPrincipal[]
+  readonly accessKeys: readonly { readonly id: string; readonly principalId: string; readonly secret: Secret }[]
+}
+
+type OpenKey = { readonly id: string; readonly principalId: string; readonly secret: Secret; readonly enabled: boolean }
+
+export const accessKeyContext = (id: string): string => `access-key:${id}`
+
+export type DirectoryDeps = {
+  readonly store: Store
+  readonly sealer: Sealer
+  readonly clock: Clock
+  readonly fixed: FixedPrincipals
+}
+
+export class Directory {
+  readonly uses: AccessKeyUses
+  readonly #store: Store
+  readonly #sealer: Sealer
+  readonly #fixed: FixedPrincipals
+  readonly #principals = new Map<string, StoredPrincipal>()
+  readonly #arns = new Map<string, StoredPrincipal>()
+  readonly #keys = new Map<string, OpenKey>()
+  /** Made when first asked for; dropped with what it is made of. */
+  readonly #credentials = new Map<string, Credential>()
+  /** Ids are not used again, so these need not be taken out. */
+  readonly #gone = new Set<string>()
+  #opening: Promise<unknown> = Promise.resolve()
+
+  constructor({ store, sealer, clock, fixed }: DirectoryDeps) {
+    this.#store = store
+    this.#sealer = sealer
+    this.#fixed = fixed
+    this.uses = new AccessKeyUses(store, clock)
+    for (const principal of fixed.principals) this.#keep(principal)
+    for (const key of fixed.accessKeys) this.#keys.set(key.id, { ...key, enabled: true })
+  }
+
+  async start(): Promise<void> {
+    await this.#each('principals', (principal) => this.#keep(principal))
+    await this.#each('accessKeys', (key) => this.#open(key))
+  }
+
+  async stop(): Promise<void> {
+    await this.uses.stop()
+  }
+
+  /** Undefined for a key that is unknown or disabled. */
+  find(accessKeyId: string): Credential | undefined {
+    const known = this.#credentials.get(accessKeyId)
+    if (known !== undefined) return known
+    const key = this.#keys.get(accessKeyId)
+    const owner = key?.enabled === true ? this.#principals.get(key.principalId) : undefined
+    if (key === undefined || owner === undefined) return undefined
+    const principal: Principal = { id: `sigv4:${accessKeyId}`, method: 'sigv4', aws: identityOf(owner) }
+    const credential = { accessKeyId, secret: key.secret, principal }
+    this.#credentials.set(accessKeyId, credential)
+    return credential
+  }
+
+  principal(id: string): StoredPrincipal | undefined {
+    return this.#principals.get(id)
+  }
+
+  byArn(arn: string): StoredPrincipal | undefined {
+    return this.#arns.get(arn)
+  }
+
+  /** Whether the configuration describes it, so that commands can't change it. */
+  isFixed(id: string): boolean {
+    return this.#fixed.principals.some((principal) => principal.id === id)
+  }
+
+  get all(): readonly StoredPrincipal[] {
+    return [...this.#principals.values()]
+  }
+
+  accessKeysOf(principalId: string): readonly Omit<OpenKey, 'secret'>[] {
+    return [...this.#keys.values()].filter((key) => key.principalId === principalId)
+  }
+
+  /** Of each commit, before it is answered: what was taken away is gone with it. */
+  committed(writes: readonly Write[]): void {
+    for (const write of writes) {
+      if (write.collection === 'principals') {
+        if (write.kind === 'delete') this.#drop(write.id)
+        else this.#keep(write.row)
+      }
+      if (write.collection === 'accessKeys') {
+        const id = write.kind === 'delete' ? write.id : write.row.id
+        const known = this.#keys.get(id)
+        this.#credentials.delete(id)
+        if (write.kind === 'delete') this.#forget(id)
+        else if (known !== undefined) this.#keys.set(id, { ...known, enabled: write.row.enabled })
+        else this.#opening = this.#opening.then(() => this.#open(write.row))
+      }
+    }
+  }
+
+  /** Also of one that is being opened. */
+  #forget(id: string): void {
+    this.#keys.delete(id)
+    this.#gone.add(id)
+  }
+
+  /** Resolves once every key that was committed can be found. */
+  async settle(): Promise<void> {
+    await this.#opening
+  }
+
+  #keep(principal: StoredPrincipal): void {
+    this.#drop(principal.id)
+    this.#principals.set(principal.id, principal)
+    this.#arns.set(principalArn(principal), principal)
+  }
+
+  #drop(id: string): void {
+    const principal = this.#principals.get(id)
+    if (principal === undefined) return
+    this.#principals.delete(id)
+    this.#arns.delete(principalArn(principal))
+    for (const key of this.#keys.values()) if (key.principalId === id) this.#credentials.delete(key.id)
+  }
+
+  async #open(key: AccessKey): Promise<void> {
+    if (this.#fixed.accessKeys.some(({ id }) => id === key.id)) return
+    const secret = new Secret(await this.#sealer.unseal(key.sealedSecret, accessKeyContext(key.id)))
+    if (this.#gone.has(key.id)) return
+    this.#keys.set(key.id, { id: key.id, principalId: key.principalId, secret, enabled: key.enabled })
+  }
+
+  async #each<C extends 'principals' | 'accessKeys'>(
+    collection: C,
+    take: (row: C extends 'principals' ? StoredPrincipal : AccessKey) => void | Promise<void>,
+  ): Promise<void> {
+    let after: string | undefined
+    do {
+      const page = await this.#store.page(collection, 'all' as never, [], after, PAGE)
+      for (const row of page.rows) await take(row as never)
+      after = page.next
+    } while (after !== undefined)
+  }
+}
