@@ -21,6 +21,7 @@ export {
   isLoopback,
   type ListenerConfig,
   type Profile,
+  type RingConfig,
   type RootKeyConfig,
   type SecretSource,
   type TlsConfig,

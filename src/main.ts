@@ -19,6 +19,7 @@ import { createLogger } from './api/http/logging.ts'
 import { type BoundListener, createServer, type Server } from './api/server.ts'
 import { openAuditLog } from './audit/log.ts'
 import { type AuditVerdict, verifyAudit } from './audit/verify.ts'
+import { ringBackends } from './config/rings.ts'
 import { type Config, type HsmConfig, hsmEnvironment, readSecret } from './config.ts'
 import { Backends } from './core/backends.ts'
 import { SettableClock, SystemClock } from './core/clock.ts'
@@ -30,6 +31,7 @@ import { ModeAuthorizer } from './core/policy/modes.ts'
 import type { CallContext, CryptoBackend, Sealer, Store } from './core/ports.ts'
 import { Problem } from './core/problem.ts'
 import { RingKeys } from './core/ring-keys.ts'
+import { ringSettingsOf } from './core/ring-settings.ts'
 import { checkRootKey } from './core/root-check.ts'
 import { AesSealer } from './core/seal.ts'
 import { SoftwareBackend } from './crypto/software.ts'
@@ -190,7 +192,7 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
   closers.add(() => audit.close())
   const ringKeys = new RingKeys(store, sealer)
   const software = new SoftwareBackend(ringKeys, openAddon(config, log))
-  const backends = new Backends([software, ...vault.tokens], config.defaultBackend, config.ringBackends)
+  const backends = new Backends([software, ...vault.tokens], config.defaultBackend, ringBackends(config.rings))
   const plan = () => ({ ...config.realm, dialects: dev ? DIALECTS : (['aws'] as const), now: clock.now() })
   const realm = await ensureRealm(store, sealer, plan())
   const authorizer = new ModeAuthorizer({
@@ -203,6 +205,7 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
     backends,
     sealer,
     ringKeys,
+    ringSettings: ringSettingsOf(config.rings),
     audit,
     authorizer,
     clock,

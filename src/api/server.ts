@@ -68,15 +68,22 @@ const NOWHERE = '/@'
 /** Spellings of `/@` that the router would take for it: absolute, percent-encoded, with more slashes. */
 const INTERNAL_PATH = /^(?:https?:\/\/[^/?#]*)?\/*(?:@|%40)/i
 
-export const surfaceSettings = (config: Config, dialect: Dialect): SurfaceSettings => ({
-  profile: config.profile,
-  auth: config.auth[dialect],
-  publicUrl: config.publicUrl,
-  vaultDomain: config.vaultDomain,
-  defaultAccount: config.realm.aws.account,
-  defaultRegion: config.realm.aws.region,
-  tenant: config.realm.azure.tenant,
-})
+export function surfaceSettings(config: Config, dialect: Dialect): SurfaceSettings {
+  const rings = config.rings.filter((ring) => ring.purgeProtected).map(({ name }) => name)
+  const vaults = config.rings.filter((ring) => ring.managedHsm).map(({ name }) => name.toLowerCase())
+  const [purgeProtected, managedHsm] = [new Set(rings), new Set(vaults)]
+  return {
+    profile: config.profile,
+    auth: config.auth[dialect],
+    publicUrl: config.publicUrl,
+    vaultDomain: config.vaultDomain,
+    defaultAccount: config.realm.aws.account,
+    defaultRegion: config.realm.aws.region,
+    tenant: config.realm.azure.tenant,
+    purgeProtected: (ring) => purgeProtected.has(ring),
+    managedHsm: (vault) => managedHsm.has(vault),
+  }
+}
 
 /** HTTP numbers of errors that no dialect renders. */
 const PLAIN_STATUS: Readonly<Partial<Record<KmsError['code'], number>>> = {

@@ -41,6 +41,10 @@ export type SurfaceSettings = {
   readonly defaultRegion: string
   /** Azure: tenant named in challenges. */
   readonly tenant: string
+  /** Azure: whether the ring of this name keeps what is deleted, whoever asks. */
+  readonly purgeProtected: (ring: string) => boolean
+  /** Azure: whether the vault of this name is a Managed HSM. */
+  readonly managedHsm: (vault: string) => boolean
 }
 
 export type SurfaceServices = {

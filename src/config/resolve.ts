@@ -4,11 +4,12 @@ import { resolve as absolute, join } from 'node:path'
 import { DIALECTS, type Dialect } from '../core/key.ts'
 import { Problem } from '../core/problem.ts'
 import { nearest } from './nearest.ts'
+import { type RingConfig, resolveRings } from './rings.ts'
 import type { HsmSettings, SecretSource, Settings, TlsSettings } from './schema.ts'
 
 export type Profile = 'dev' | 'production'
 export type AuthMode = 'off' | 'permissive' | 'enforce'
-export type { SecretSource }
+export type { RingConfig, SecretSource }
 
 /** `certificate: 'local'`: issued by the local authority in the data directory. */
 export type TlsConfig = {
@@ -53,11 +54,10 @@ export type Config = {
   readonly rootKey: RootKeyConfig
   /** `software` or `pkcs11:<hsm name>`. */
   readonly defaultBackend: string
-  /** Backend of the HSM keys of a key ring, by the ring's name; a ring that is not there has the first that fits. */
-  readonly ringBackends: Readonly<Record<string, string>>
   readonly hsm: readonly HsmConfig[]
   /** `off`: the compiled add-on is left alone. */
   readonly native: 'auto' | 'off'
+  readonly rings: readonly RingConfig[]
   /** Addresses of the built-in realm when it is made; afterwards the store knows them. */
   readonly realm: {
     readonly aws: { readonly account: string; readonly region: string }
@@ -229,23 +229,6 @@ function resolveRootKey(settings: Settings, profile: Profile, dataDir: string, h
   }
 }
 
-function resolveRings(settings: Settings, hsms: readonly string[]): Config['ringBackends'] {
-  const backends: Record<string, string> = {}
-  for (const [index, { name, hsm }] of (settings.keyRings ?? []).entries()) {
-    if (Object.hasOwn(backends, name)) {
-      throw new Problem(`two keyRings entries are named ${name}`, 'remove one of them')
-    }
-    if (!hsms.includes(hsm)) {
-      throw new Problem(
-        `keyRings[${index}].hsm (${hsm}) is not the name of an hsm entry`,
-        `set it to one of: ${hsms.join(', ') || '(there is no hsm entry yet)'}`,
-      )
-    }
-    backends[name] = `pkcs11:${hsm}`
-  }
-  return backends
-}
-
 function resolveBackend(settings: Settings, hsms: readonly string[]): string {
   const backend = settings.defaultBackend ?? 'software'
   const known = ['software', ...hsms.map((name) => `pkcs11:${name}`)]
@@ -290,9 +273,9 @@ export function resolve(settings: Settings): Config {
     auth,
     rootKey: resolveRootKey(settings, profile, dataDir, names),
     defaultBackend: resolveBackend(settings, names),
-    ringBackends: resolveRings(settings, names),
     hsm,
     native: settings.native ?? 'auto',
+    rings: resolveRings(settings, names),
     realm: resolveRealm(settings),
     log: { level: settings.log?.level ?? 'info', format: settings.log?.format ?? (dev ? 'pretty' : 'json') },
     audit: {

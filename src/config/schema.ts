@@ -96,11 +96,15 @@ const Hsm = Type.Object(
   closed,
 )
 
+/** A key ring that is to be other than the defaults; it need not be there yet. */
 const KeyRing = Type.Object(
   {
     name: Type.String({ pattern: '^[A-Za-z0-9_-]{1,63}$', description: 'the name of a key ring' }),
     /** The `hsm` entry that makes the ring's keys of protection level HSM. */
-    hsm: Type.String({ minLength: 1, maxLength: 63 }),
+    hsm: Type.Optional(Type.String({ minLength: 1, maxLength: 63 })),
+    softDeleteDays: Type.Optional(Type.Integer({ minimum: 7, maximum: 90 })),
+    purgeProtection: Type.Optional(Type.Boolean()),
+    managedHsm: Type.Optional(Type.Boolean()),
   },
   closed,
 )

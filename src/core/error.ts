@@ -34,6 +34,7 @@ export const ERROR_CODES = [
   'key_disabled',
   'key_pending_deletion',
   'key_not_pending_deletion',
+  'purge_protected', // what is deleted stays until its days are over
   'key_unavailable', // no usable version
   'key_pending_import',
   'key_not_yet_valid',

@@ -30,12 +30,14 @@ import type { AuditLog, AuditRecord, Authorizer, Clock, Sealer, Store, Write } f
 import type { KeyReference } from './reference.ts'
 import { Resolver } from './resolver.ts'
 import type { RingKeys } from './ring-keys.ts'
+import type { RingSettingsOf } from './ring-settings.ts'
 
 export type KernelDeps = {
   readonly store: Store
   readonly backends: Backends
   readonly sealer: Sealer
   readonly ringKeys: Pick<RingKeys, 'get'>
+  readonly ringSettings: RingSettingsOf
   readonly audit: AuditLog
   readonly authorizer: Authorizer
   readonly clock: Clock
@@ -158,12 +160,13 @@ export class Kernel {
   }
 
   async #run<I, O>(operation: Operation<I, O>, input: I, call: Call, trace: Trace): Promise<Outcome<O>> {
-    const { store, backends, sealer, ringKeys, clock } = this.#deps
+    const { store, backends, sealer, ringKeys, ringSettings, clock } = this.#deps
     const env: Env = {
       store,
       backends,
       sealer,
       ringKeys,
+      ringSettings,
       clock,
       lastUses: this.#lastUses,
       messages: this.#messages,

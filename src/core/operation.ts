@@ -8,6 +8,7 @@ import type { AwsFacts } from './policy/aws/facts.ts'
 import type { CallContext, Clock, CryptoBackend, KeyHandle, Principal, Sealer, Store, Stored, Write } from './ports.ts'
 import type { KeyReference, RealmAddress, RingReference, SecretReference, VersionReference } from './reference.ts'
 import type { RingKeys } from './ring-keys.ts'
+import type { RingSettingsOf } from './ring-settings.ts'
 import type { SecretVersion, StoredSecret } from './stored-secret.ts'
 
 /** One request, as its surface hands it to the kernel. */
@@ -32,6 +33,7 @@ export type Env = {
   readonly backends: Backends
   readonly sealer: Sealer
   readonly ringKeys: Pick<RingKeys, 'get'>
+  readonly ringSettings: RingSettingsOf
   readonly clock: Clock
   readonly lastUses: LastUses
   readonly messages: MessageCounter

@@ -2,7 +2,7 @@
 import pino from 'pino'
 import { azureSurface } from '../../src/api/azure/index.ts'
 import { createServer } from '../../src/api/server.ts'
-import { type AuthMode, type Config, loadConfig } from '../../src/config.ts'
+import { type AuthMode, type Config, loadConfig, type RingConfig } from '../../src/config.ts'
 import { type KernelOptions, makeKernel } from '../support/kernel.ts'
 
 export const TENANT = '00000000-0000-0000-0000-000000000001'
@@ -22,10 +22,16 @@ export type Ask = {
   readonly token?: string | null
 }
 
-type Overrides = { readonly profile?: Config['profile']; readonly auth?: AuthMode; readonly publicUrl?: string }
+type Overrides = {
+  readonly profile?: Config['profile']
+  readonly auth?: AuthMode
+  readonly publicUrl?: string
+  readonly rings?: readonly RingConfig[]
+}
 
 export async function makeAzure({ auth = 'off', ...overrides }: Overrides = {}, options: KernelOptions = {}) {
-  const kernel = await makeKernel(options)
+  const { rings = [] } = overrides
+  const kernel = await makeKernel({ ...options, rings })
   const config = loadConfig({ env: {} })
   const { app } = await createServer({
     config: { ...config, ...overrides, auth: { ...config.auth, azure: auth } },

@@ -55,6 +55,15 @@ t.test('the dev profile needs no settings', async (t) => {
   t.throws(() => (config.listeners as unknown[]).push({}), TypeError, 'frozen')
 })
 
+t.test('rings have what they are set to, and defaults for the rest', async (t) => {
+  const rings = [{ name: 'a' }, { name: 'b', hsm: 'a', softDeleteDays: 7, purgeProtection: true, managedHsm: true }]
+  const config = load({ env: { TREFOIL_KEY_RINGS: JSON.stringify(rings), TREFOIL_HSM: JSON.stringify([HSM]) } })
+  t.same(config.rings, [
+    { name: 'a', recoverableDays: 90, purgeProtected: false, managedHsm: false },
+    { name: 'b', recoverableDays: 7, purgeProtected: true, managedHsm: true, hsmBackend: 'pkcs11:a' },
+  ])
+})
+
 t.test('options go over variables, variables over the file', async (t) => {
   const file = write(
     'order.yaml',
@@ -145,6 +154,7 @@ t.test('malformed values are named with what they should be', async (t) => {
 
 t.test('what contradicts itself is refused', async (t) => {
   const hsm = (...entries: unknown[]) => ({ TREFOIL_HSM: JSON.stringify(entries) })
+  const rings = (...entries: unknown[]) => ({ TREFOIL_KEY_RINGS: JSON.stringify(entries) })
   const cases: readonly [Record<string, string>, string, string][] = [
     [
       { TREFOIL_HOST: '0.0.0.0' },
@@ -189,6 +199,9 @@ t.test('what contradicts itself is refused', async (t) => {
     [hsm({ ...HSM, pin: { env: 'A', file: '/b' } }), 'more than one source', 'exactly one'],
     [{ TREFOIL_ROOT_KEY_TYPE: 'passphrase' }, 'rootKey.passphrase says nothing', 'rootKey.passphrase.env'],
     [{ TREFOIL_ROOT_KEY_TYPE: 'token' }, 'rootKey.hsm', 'no hsm entry'],
+    [rings({ name: 'a' }, { name: 'a' }), 'two keyRings entries are named a', 'remove one'],
+    [rings({ name: 'a', softDeleteDays: 6 }), 'keyRings[0].softDeleteDays', '7'],
+    [rings({ name: 'a', softDeleteDays: 91 }), 'keyRings[0].softDeleteDays', '90'],
     [{ TREFOIL_ROOT_KEY_TYPE: 'token', TREFOIL_ROOT_KEY_HSM: 'b', ...hsm(HSM) }, 'rootKey.hsm', 'a'],
   ]
   for (const [env, message, fix] of cases) {

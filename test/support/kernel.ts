@@ -20,6 +20,7 @@ import type {
 } from '../../src/core/ports.ts'
 import type { RealmAddress } from '../../src/core/reference.ts'
 import { RingKeys } from '../../src/core/ring-keys.ts'
+import { ringSettingsOf } from '../../src/core/ring-settings.ts'
 import { AesSealer } from '../../src/core/seal.ts'
 import { SoftwareBackend } from '../../src/crypto/software.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
@@ -79,6 +80,7 @@ export type KernelOptions = {
   readonly wrapBackend?: (backend: CryptoBackend) => CryptoBackend
   /** Adds a backend that says it is an HSM. */
   readonly token?: boolean
+  readonly rings?: Parameters<typeof ringSettingsOf>[0]
 }
 
 /** The same backend under another name and level of protection. */
@@ -114,6 +116,7 @@ export async function makeKernel(options: KernelOptions = {}) {
     backends,
     sealer,
     ringKeys,
+    ringSettings: ringSettingsOf(options.rings ?? []),
     audit,
     authorizer,
     clock,

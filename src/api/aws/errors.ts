@@ -85,6 +85,7 @@ const AWS_ERRORS = {
   key_disabled: [400, 'DisabledException', ({ arn }) => `${arn} is disabled.`],
   key_pending_deletion: invalidState('pending deletion'),
   key_not_pending_deletion: invalidState('not pending deletion'),
+  purge_protected: invalidState('protected from an early deletion'),
   key_unavailable: [500, 'KeyUnavailableException', ({ arn }) => `${arn} is unavailable.`],
   key_pending_import: invalidState('pending import'),
   key_not_yet_valid: invalidState('not valid yet'),

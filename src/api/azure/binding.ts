@@ -5,12 +5,20 @@ import { invalidArgument } from '../../core/error.ts'
 import type { Kernel } from '../../core/kernel.ts'
 import type { Call, Operation } from '../../core/operation.ts'
 import type { Binding, WireContext } from '../surface.ts'
+import type { Feature } from './api-version.ts'
 
-/** A request as bindings see it, its parts bounded but not yet interpreted. */
-export type AzureRequest<B = undefined> = {
+/** What an answer's shape depends on, beside what it tells of. */
+export type Shown = {
   /** Scheme and authority for identifiers and links: `https://default.vault.localhost:7443`. */
   readonly base: string
   readonly apiVersion: string
+  readonly managedHsm: boolean
+  /** Whether the ring of this name keeps what is deleted. */
+  readonly purgeProtected: (ring: string) => boolean
+}
+
+/** A request as bindings see it, its parts bounded but not yet interpreted. */
+export type AzureRequest<B = undefined> = Shown & {
   /** Empty where the route has none. */
   readonly name: string
   /** Empty: the current version. */
@@ -25,6 +33,8 @@ type Route = {
   /** All the forms clients use; the first one is the documented one. */
   readonly paths: readonly [string, ...string[]]
   readonly status?: 200 | 204
+  /** What brought it, where it was not always there. */
+  readonly feature?: Feature
   /** Where it is not the server's, bytes. */
   readonly bodyLimit?: number
 }
@@ -111,5 +121,6 @@ const routeOf = (binding: Route & { readonly wire: string }, operation: { readon
   method: binding.method,
   paths: binding.paths,
   status: binding.status ?? 200,
+  ...(binding.feature !== undefined && { feature: binding.feature }),
   ...(binding.bodyLimit !== undefined && { bodyLimit: binding.bodyLimit }),
 })

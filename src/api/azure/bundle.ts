@@ -4,7 +4,21 @@ import { isAsymmetric } from '../../core/algorithm.ts'
 import { KmsError } from '../../core/error.ts'
 import { effectiveVersionState, type Key, type KeyVersion } from '../../core/key.ts'
 import type { KeyView } from '../../core/view.ts'
-import { curveOf, type KeyOp, type KeyType, keyId, keyOpsOf, keyTypeOf, keyUrl, knowsAkp, recoveryId } from './names.ts'
+import { knows } from './api-version.ts'
+import type { Shown } from './binding.ts'
+import {
+  curveOf,
+  type KeyOp,
+  type KeyType,
+  keyId,
+  keyOpsOf,
+  keyTypeOf,
+  keyUrl,
+  knowsType,
+  recoveryId,
+  sizeOf,
+} from './names.ts'
+import { recoveryOf } from './recovery.ts'
 
 type JsonWebKey = {
   readonly kid: string
@@ -25,8 +39,10 @@ type Attributes = {
   readonly created: number
   readonly updated: number
   readonly recoveryLevel: string
-  readonly recoverableDays: number
-  readonly exportable: false
+  readonly recoverableDays?: number
+  readonly exportable?: false
+  readonly hsmPlatform?: string
+  readonly key_size?: number
 }
 type Tags = { readonly tags?: Readonly<Record<string, string>> }
 export type KeyBundle = Tags & { readonly key: JsonWebKey; readonly attributes: Attributes }
@@ -35,10 +51,13 @@ type Deleted = { readonly recoveryId: string; readonly deletedDate: number; read
 
 const seconds = (ms: number): number => Math.floor(ms / 1000)
 
-/** Below Azure's default the vault's owner has shortened the period, which has a level of its own. */
-const DEFAULT_RECOVERABLE_DAYS = 90
+/** Azure's own platforms are 1 and 2, and 0 is its software; a token goes by the name it has in the configuration. */
+const SOFTWARE_PLATFORM = '0'
 
-function attributesOf(key: Key, version: KeyVersion | undefined): Attributes {
+/** A key and where it is. */
+type Placed = Pick<KeyView, 'ring' | 'key'>
+
+function attributesOf(shown: Shown, { ring, key }: Placed, version: KeyVersion | undefined): Attributes {
   const enabled =
     key.state === 'pending_deletion'
       ? key.deletion?.previous !== 'disabled' && version?.state === 'enabled'
@@ -49,10 +68,22 @@ function attributesOf(key: Key, version: KeyVersion | undefined): Attributes {
     ...(version?.expiresAt !== undefined && { exp: seconds(version.expiresAt) }),
     created: seconds((version ?? key).createdAt),
     updated: seconds((version ?? key).updatedAt),
-    recoveryLevel:
-      key.recoverableDays < DEFAULT_RECOVERABLE_DAYS ? 'CustomizedRecoverable+Purgeable' : 'Recoverable+Purgeable',
-    recoverableDays: key.recoverableDays,
-    exportable: false,
+    ...recoveryOf(shown, ring, key.recoverableDays),
+    ...madeOf(shown, key, version),
+  }
+}
+
+function madeOf(
+  { apiVersion }: Shown,
+  key: Key,
+  version: KeyVersion | undefined,
+): Pick<Attributes, 'exportable' | 'hsmPlatform' | 'key_size'> {
+  const { spec, backend } = version ?? key
+  const size = sizeOf(spec)
+  return {
+    ...(knows(apiVersion, 'exportable') && { exportable: false }),
+    ...(knows(apiVersion, 'hsmPlatform') && { hsmPlatform: key.protection === 'hsm' ? backend : SOFTWARE_PLATFORM }),
+    ...(knows(apiVersion, 'keySize') && size !== undefined && { key_size: size }),
   }
 }
 
@@ -61,7 +92,7 @@ const tagsOf = (key: Key): Tags => (Object.keys(key.tags.azure).length === 0 ? {
 /** Whether the dialect can show the key at all. */
 export function isShown(key: Key, apiVersion: string): boolean {
   const kty = keyTypeOf(key)
-  return kty !== undefined && (!kty.startsWith('AKP') || knowsAkp(apiVersion))
+  return kty !== undefined && knowsType(apiVersion, kty)
 }
 const WITHOUT_MATERIAL: ReadonlySet<KeyVersion['state']> = new Set<KeyVersion['state']>([
   'pending_generation',
@@ -88,11 +119,11 @@ function publicPart(
   return { crv, x, y }
 }
 
-function jwkOf(base: string, key: Key, version: KeyVersion | undefined): JsonWebKey {
+function jwkOf(shown: Shown, key: Key, version: KeyVersion | undefined): JsonWebKey {
   const kty = keyTypeOf(key)
   if (kty === undefined) throw new KmsError('key_not_found', { reference: key.name })
   return {
-    kid: version === undefined ? keyUrl(base, key) : keyId(base, key, version),
+    kid: version === undefined ? keyUrl(shown.base, key) : keyId(shown.base, key, version),
     kty,
     key_ops: keyOpsOf(key.uses, kty),
     ...(version?.spki !== undefined && publicPart(key.spec, version.spki)),
@@ -100,46 +131,46 @@ function jwkOf(base: string, key: Key, version: KeyVersion | undefined): JsonWeb
 }
 
 /** @throws KmsError key_not_found, version_destroyed for what Azure can't show */
-export function keyBundle(base: string, key: Key, version: KeyVersion): KeyBundle {
-  const jwk = jwkOf(base, key, version)
+export function keyBundle(shown: Shown, placed: Placed, version: KeyVersion): KeyBundle {
+  const jwk = jwkOf(shown, placed.key, version)
   if (!isShownVersion(version)) throw new KmsError('version_destroyed', { state: version.state })
-  return { key: jwk, attributes: attributesOf(key, version), ...tagsOf(key) }
+  return { key: jwk, attributes: attributesOf(shown, placed, version), ...tagsOf(placed.key) }
 }
 
-function deletionOf(base: string, key: Key): Deleted {
+function deletionOf(shown: Shown, key: Key): Deleted {
   const { deletion } = key
   if (deletion === undefined) throw new KmsError('key_not_pending_deletion')
   return {
-    recoveryId: recoveryId(base, key),
+    recoveryId: recoveryId(shown.base, key),
     deletedDate: seconds(deletion.requestedAt),
     scheduledPurgeDate: seconds(deletion.dueAt),
   }
 }
 
 /** The bundle of a key as a whole, which has no public half while it has no current version. */
-export const wholeBundle = (base: string, { key, current }: KeyView): KeyBundle => ({
-  key: jwkOf(base, key, current),
-  attributes: attributesOf(key, current),
+export const wholeBundle = (shown: Shown, { ring, key, current }: KeyView): KeyBundle => ({
+  key: jwkOf(shown, key, current),
+  attributes: attributesOf(shown, { ring, key }, current),
   ...tagsOf(key),
 })
 
-export const deletedBundle = (base: string, view: KeyView): KeyBundle & Deleted => ({
-  ...deletionOf(base, view.key),
-  ...wholeBundle(base, view),
+export const deletedBundle = (shown: Shown, view: KeyView): KeyBundle & Deleted => ({
+  ...deletionOf(shown, view.key),
+  ...wholeBundle(shown, view),
 })
 
 /** In lists a key goes by its name alone. */
-export const keyItem = (base: string, { key, current }: Pick<KeyView, 'key' | 'current'>): KeyItem => ({
-  kid: keyUrl(base, key),
-  attributes: attributesOf(key, current),
+export const keyItem = (shown: Shown, { ring, key, current }: KeyView): KeyItem => ({
+  kid: keyUrl(shown.base, key),
+  attributes: attributesOf(shown, { ring, key }, current),
   ...tagsOf(key),
 })
-export const versionItem = (base: string, key: Key, version: KeyVersion): KeyItem => ({
-  kid: keyId(base, key, version),
-  attributes: attributesOf(key, version),
+export const versionItem = (shown: Shown, { ring, key }: Placed, version: KeyVersion): KeyItem => ({
+  kid: keyId(shown.base, key, version),
+  attributes: attributesOf(shown, { ring, key }, version),
   ...tagsOf(key),
 })
-export const deletedItem = (base: string, view: KeyView): KeyItem & Deleted => ({
-  ...deletionOf(base, view.key),
-  ...keyItem(base, view),
+export const deletedItem = (shown: Shown, view: KeyView): KeyItem & Deleted => ({
+  ...deletionOf(shown, view.key),
+  ...keyItem(shown, view),
 })

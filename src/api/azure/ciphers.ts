@@ -73,8 +73,8 @@ const octEncrypt = (cipher: Cipher) =>
   )({
     ...routeOf(cipher),
     toInput(request) {
-      const { body } = request
-      const { choose, mode, ivBytes } = octAlgorithm(body.alg, cipher.wraps)
+      const { apiVersion, body } = request
+      const { choose, mode, ivBytes } = octAlgorithm(apiVersion, body.alg, cipher.wraps)
       // Azure draws AES-GCM's and leaves the others to the caller.
       if (mode !== 'gcm' && ivBytes > 0 && body.iv === undefined) throw invalidArgument('iv', 'is missing')
       return {
@@ -101,8 +101,8 @@ const octDecrypt = (cipher: Cipher) =>
   )({
     ...routeOf(cipher),
     toInput(request) {
-      const { body } = request
-      const { choose, mode } = octAlgorithm(body.alg, cipher.wraps)
+      const { apiVersion, body } = request
+      const { choose, mode } = octAlgorithm(apiVersion, body.alg, cipher.wraps)
       return {
         ...targetOf(request),
         algorithm: choose,

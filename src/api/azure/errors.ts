@@ -119,6 +119,11 @@ const AZURE_ERRORS = {
   // A deleted key has left /keys: everything there but its creation answers as for a key that never was.
   key_pending_deletion: notFound,
   key_not_pending_deletion: notFound,
+  purge_protected: forbidden(
+    'ForbiddenByPolicy',
+    () =>
+      'Operation "purge" is not allowed because purge protection is enabled for this vault. Key Vault service will automatically purge it after the retention period has passed.',
+  ),
   key_unavailable: keyDisabled,
   key_pending_import: keyDisabled,
   key_not_yet_valid: forbidden(

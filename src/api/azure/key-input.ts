@@ -4,6 +4,7 @@ import type { KeyUse } from '../../core/algorithm.ts'
 import { invalidArgument, KmsError } from '../../core/error.ts'
 import type { Key } from '../../core/key.ts'
 import type { VersionOptions } from '../../core/ops/material.ts'
+import type { Shown } from './binding.ts'
 import {
   defaultKeyOps,
   isKeyOp,
@@ -11,7 +12,7 @@ import {
   KEY_OP_NAMES,
   type KeyOp,
   type KeyType,
-  knowsAkp,
+  knowsType,
   useOf,
   useOfKey,
 } from './names.ts'
@@ -22,11 +23,12 @@ type Attributes = Body['attributes']
 type Tags = Body['tags']
 
 /** @throws KmsError unsupported_spec */
-export function keyType(kty: string, apiVersion: string): KeyType {
-  if (!isKeyType(kty) || (kty.startsWith('AKP') && !knowsAkp(apiVersion)))
-    throw new KmsError('unsupported_spec', { kty })
+export function keyType(kty: string, { apiVersion }: Shown): KeyType {
+  if (!isKeyType(kty) || !knowsType(apiVersion, kty)) throw new KmsError('unsupported_spec', { kty })
   return kty
 }
+
+export const isHsmType = (kty: KeyType): boolean => kty.endsWith('-HSM')
 
 /** @throws KmsError invalid_argument: what a release policy is for is not there */
 export function refuseRelease({ release_policy }: Pick<Body, 'release_policy'>): void {

@@ -4,9 +4,11 @@ import { invalidArgument, KmsError } from '../../core/error.ts'
 import type { Key, KeyVersion } from '../../core/key.ts'
 import { UUID } from '../../core/key.ts'
 import type { KeyReference, VersionReference } from '../../core/reference.ts'
+import { type Feature, knows } from './api-version.ts'
 
+const MANAGED_HSM_DOMAIN = 'managedhsm.azure.net'
 /** Azure's own domains, served too when a client is led here by a proxy or a hosts file. */
-const CLOUD_DOMAINS = ['vault.azure.net', 'managedhsm.azure.net'] as const
+const CLOUD_DOMAINS = ['vault.azure.net', MANAGED_HSM_DOMAIN] as const
 const VAULT_LABEL = /^[0-9a-z](?:[0-9a-z-]{0,61}[0-9a-z])?$/
 const HOST = /^(?:\[[0-9a-f:.]{2,45}\]|[0-9a-z](?:[0-9a-z.-]{0,251}[0-9a-z])?)(?::[0-9]{1,5})?$/i
 /** The vault of a host that names none. */
@@ -36,6 +38,8 @@ export function parseHost(host: string, vaultDomain: string): VaultHost {
   if (!VAULT_LABEL.test(vault)) throw new KmsError('realm_not_found', { address: vault })
   return { vault, domain, hostname, port }
 }
+
+export const isManagedHsm = ({ domain }: VaultHost): boolean => domain === MANAGED_HSM_DOMAIN
 
 /** Whether a host can only be a vault's, told without any setting: used before a dialect is known. */
 export const isVaultHost = (host: string): boolean =>
@@ -93,9 +97,11 @@ export const AKP_ALGORITHMS = {
 } as const satisfies Record<string, KeySpec>
 export type AkpAlgorithm = keyof typeof AKP_ALGORITHMS
 export const isAkpAlgorithm = (alg: string): alg is AkpAlgorithm => Object.hasOwn(AKP_ALGORITHMS, alg)
-/** The version of the API that brought AKP keys; older ones have no word for them. */
-const AKP_SINCE = '2026-05-01'
-export const knowsAkp = (apiVersion: string): boolean => /^[0-9]{4}-/.test(apiVersion) && apiVersion >= AKP_SINCE
+/** Whether the version of the API has a word for keys of the type. */
+export function knowsType(apiVersion: string, kty: KeyType): boolean {
+  if (familyOf(kty) === 'AKP') return knows(apiVersion, 'akp')
+  return kty !== 'oct-HSM' || knows(apiVersion, 'aes')
+}
 
 export const CURVES = {
   'P-256': 'ec_p256',
@@ -116,6 +122,15 @@ export const RSA_SIZES = { 2048: 'rsa_2048', 3072: 'rsa_3072', 4096: 'rsa_4096' 
 export const isRsaSize = (bits: number): bits is keyof typeof RSA_SIZES => Object.hasOwn(RSA_SIZES, bits)
 export const AES_SIZES = { 128: 'aes_128', 192: 'aes_192', 256: 'aes_256' } as const satisfies Record<number, KeySpec>
 export const isAesSize = (bits: number): bits is keyof typeof AES_SIZES => Object.hasOwn(AES_SIZES, bits)
+/** In bits; undefined for keys that have none (AKP). */
+export function sizeOf(spec: KeySpec): number | undefined {
+  const row = KEY_SPECS[spec]
+  if (row.type === 'rsa') return row.bits
+  if (row.type === 'aes') return row.bytes * 8
+  // Azure's curves have their sizes in their names.
+  const curve = curveOf(spec)
+  return curve === undefined ? undefined : Number.parseInt(curve.slice(2), 10)
+}
 export const isCurve = (curve: string): curve is Curve => Object.hasOwn(CURVES, curve)
 export const isKeyType = (kty: string): kty is KeyType => (KEY_TYPES as readonly string[]).includes(kty)
 
@@ -187,7 +202,13 @@ export const ENCRYPTIONS = {
 export type EncryptionName = keyof typeof ENCRYPTIONS
 
 /** `spec` where the name says the size of the key; `wraps`: for wrapKey and unwrapKey, the others for encrypt and decrypt. */
-type OctRow = { readonly algorithm: Algorithm; readonly spec?: KeySpec; readonly wraps: boolean }
+type OctRow = {
+  readonly algorithm: Algorithm
+  readonly spec?: KeySpec
+  readonly wraps: boolean
+  /** Where it came later than the others. */
+  readonly feature?: Feature
+}
 export const OCT_ALGORITHMS = {
   A128GCM: { algorithm: 'aes_gcm', spec: 'aes_128', wraps: false },
   A192GCM: { algorithm: 'aes_gcm', spec: 'aes_192', wraps: false },
@@ -201,15 +222,16 @@ export const OCT_ALGORITHMS = {
   A128KW: { algorithm: 'aes_kw', spec: 'aes_128', wraps: true },
   A192KW: { algorithm: 'aes_kw', spec: 'aes_192', wraps: true },
   A256KW: { algorithm: 'aes_kw', spec: 'aes_256', wraps: true },
-  CKM_AES_KEY_WRAP: { algorithm: 'aes_kw', wraps: true },
-  CKM_AES_KEY_WRAP_PAD: { algorithm: 'aes_kwp', wraps: true },
+  CKM_AES_KEY_WRAP: { algorithm: 'aes_kw', wraps: true, feature: 'ckm' },
+  CKM_AES_KEY_WRAP_PAD: { algorithm: 'aes_kwp', wraps: true, feature: 'ckm' },
 } as const satisfies Record<string, OctRow>
 export const isOctAlgorithm = (alg: string): alg is keyof typeof OCT_ALGORITHMS => Object.hasOwn(OCT_ALGORITHMS, alg)
 
 /** What an AES algorithm demands of a key, and the mode that it is. */
-export function octAlgorithm(alg: string, wraps: boolean) {
+export function octAlgorithm(apiVersion: string, alg: string, wraps: boolean) {
   const row: OctRow | undefined = isOctAlgorithm(alg) ? OCT_ALGORITHMS[alg] : undefined
-  if (row === undefined || row.wraps !== wraps) throw invalidArgument('alg', 'not an algorithm of this operation')
+  if (row === undefined || row.wraps !== wraps || !knows(apiVersion, row.feature ?? 'aes'))
+    throw invalidArgument('alg', 'not an algorithm of this operation')
   const { algorithm, spec: named } = row
   const mode = algorithmRow(algorithm)
   if (mode.op !== 'encrypt' || mode.scheme !== 'aes') throw new KmsError('internal')

@@ -3,19 +3,22 @@ import type { Static } from '@sinclair/typebox'
 import { invalidArgument } from '../../core/error.ts'
 import type { Key } from '../../core/key.ts'
 import { addDuration, type Duration, days, type RotationPolicy, type Trigger } from '../../core/rotation.ts'
+import type { Shown } from './binding.ts'
 import { keyUrl } from './names.ts'
 import type { RotationPolicyBody } from './schemas.ts'
 
 type Body = Static<typeof RotationPolicyBody>
 type Action = NonNullable<Body['lifetimeActions']>[number]
+/** Whether it is a Managed HSM's policy. */
+type Kind = Pick<Shown, 'managedHsm'>
 type ActionType = 'Rotate' | 'Notify'
 
 const HOUR = 3_600_000
 const DURATION =
   /^P(?=[0-9T])(?:([0-9]{1,4})Y)?(?:([0-9]{1,4})M)?(?:([0-9]{1,4})W)?(?:([0-9]{1,5})D)?(?:T(?=[0-9])(?:([0-9]{1,6})H)?(?:([0-9]{1,7})M)?(?:([0-9]{1,9})S)?)?$/
-/** The service's own bounds (Key Vault; a Managed HSM takes 28 days for both). */
+/** The service's own bounds. */
 const MIN_EXPIRY = days(28)
-const MIN_INTERVAL = days(7)
+const minInterval = ({ managedHsm }: Kind): Duration => days(managedHsm ? 28 : 7)
 const MAX_MONTHS = 12 * 100
 
 /** @throws KmsError invalid_argument */
@@ -37,11 +40,10 @@ function parseDuration(field: string, text: string): Duration {
 /** Ms of a duration counted from an arbitrary but fixed date: for comparisons. */
 const span = (duration: Duration): number => addDuration(0, duration)
 
-function requireSpan(field: string, duration: Duration, least: number, most: number): void {
-  if (span(duration) < least) throw invalidArgument(field, `must be at least ${least / (24 * HOUR)} days`)
-  if (span(duration) > most) {
-    throw invalidArgument(field, `must be at least ${span(MIN_INTERVAL) / (24 * HOUR)} days shorter than expiryTime`)
-  }
+const inDays = (duration: Duration): number => span(duration) / (24 * HOUR)
+
+function requireLeast(field: string, duration: Duration, least: Duration): void {
+  if (span(duration) < span(least)) throw invalidArgument(field, `must be at least ${inDays(least)} days`)
 }
 
 const typeOf = ({ action }: Action): ActionType => {
@@ -56,7 +58,7 @@ function only(actions: readonly Action[], type: ActionType): Action | undefined 
   return first
 }
 
-function triggerOf({ trigger }: Action, lifetime: Duration | undefined): Trigger {
+function triggerOf({ trigger }: Action, lifetime: Duration | undefined, interval: Duration): Trigger {
   const { timeAfterCreate: after, timeBeforeExpiry: before } = trigger
   const field = after === undefined ? 'timeBeforeExpiry' : 'timeAfterCreate'
   const text = after ?? before
@@ -65,35 +67,38 @@ function triggerOf({ trigger }: Action, lifetime: Duration | undefined): Trigger
   }
   const duration = parseDuration(field, text)
   if (after === undefined && lifetime === undefined) throw invalidArgument(field, 'requires expiryTime')
-  const most = lifetime === undefined ? Number.POSITIVE_INFINITY : span(lifetime) - span(MIN_INTERVAL)
-  requireSpan(field, duration, span(MIN_INTERVAL), most)
+  requireLeast(field, duration, interval)
+  if (lifetime !== undefined && span(duration) > span(lifetime) - span(interval)) {
+    throw invalidArgument(field, `must be at least ${inDays(interval)} days shorter than expiryTime`)
+  }
   return { from: after === undefined ? 'expiry' : 'creation', duration }
 }
 
-function notifyTrigger({ trigger }: Action): Trigger {
+function notifyTrigger({ trigger }: Action, { managedHsm }: Kind): Trigger {
+  if (managedHsm) throw invalidArgument('lifetimeActions.action.type', 'must be Rotate on a Managed HSM')
   const { timeAfterCreate, timeBeforeExpiry } = trigger
   if (timeBeforeExpiry === undefined || timeAfterCreate !== undefined) {
     throw invalidArgument('lifetimeActions.trigger', 'Notify takes timeBeforeExpiry only')
   }
   const duration = parseDuration('timeBeforeExpiry', timeBeforeExpiry)
-  if (span(duration) < span(MIN_INTERVAL)) throw invalidArgument('timeBeforeExpiry', 'must be at least 7 days')
+  requireLeast('timeBeforeExpiry', duration, minInterval({ managedHsm }))
   return { from: 'expiry', duration }
 }
 
 /** Undefined for a blank policy, which takes the key's away. @throws KmsError invalid_argument */
-export function parseRotationPolicy({
-  lifetimeActions = [],
-  attributes,
-}: Body): Omit<RotationPolicy, 'createdAt' | 'updatedAt'> | undefined {
+export function parseRotationPolicy(
+  { lifetimeActions = [], attributes }: Body,
+  vault: Kind,
+): Omit<RotationPolicy, 'createdAt' | 'updatedAt'> | undefined {
   const text = attributes?.expiryTime
   const lifetime = text === undefined || text === '' ? undefined : parseDuration('expiryTime', text)
-  if (lifetime !== undefined) requireSpan('expiryTime', lifetime, span(MIN_EXPIRY), Number.POSITIVE_INFINITY)
+  if (lifetime !== undefined) requireLeast('expiryTime', lifetime, MIN_EXPIRY)
   const rotate = only(lifetimeActions, 'Rotate')
   const notify = only(lifetimeActions, 'Notify')
   if (rotate === undefined && notify === undefined && lifetime === undefined) return undefined
   return {
-    ...(rotate && { rotate: triggerOf(rotate, lifetime) }),
-    ...(notify && { notify: notifyTrigger(notify) }),
+    ...(rotate && { rotate: triggerOf(rotate, lifetime, minInterval(vault)) }),
+    ...(notify && { notify: notifyTrigger(notify, vault) }),
     ...(lifetime && { lifetime }),
     anchor: 'version',
   }
@@ -112,13 +117,15 @@ const actionOf = (type: ActionType, { from, duration }: Trigger) => ({
   action: { type },
 })
 
-/** What a key without a policy of its own is answered with. */
+/** What a key without a policy of its own is answered with; a Managed HSM notifies nobody. */
 const DEFAULT_NOTIFY: Trigger = { from: 'expiry', duration: { ...days(30), text: 'P30D' } }
 
-export function rotationPolicy(base: string, key: Key) {
+export function rotationPolicy({ base, managedHsm }: Shown, key: Key) {
   const { rotation } = key
   const id = `${keyUrl(base, key)}/rotationpolicy`
-  if (rotation === undefined) return { id, lifetimeActions: [actionOf('Notify', DEFAULT_NOTIFY)], attributes: {} }
+  if (rotation === undefined) {
+    return { id, lifetimeActions: managedHsm ? [] : [actionOf('Notify', DEFAULT_NOTIFY)], attributes: {} }
+  }
   const { rotate, notify, lifetime, createdAt, updatedAt } = rotation
   return {
     id,

@@ -3,6 +3,8 @@ import { invalidArgument, KmsError } from '../../core/error.ts'
 import type { SecretReference } from '../../core/reference.ts'
 import type { SecretVersion, StoredSecret } from '../../core/stored-secret.ts'
 import type { SecretView } from '../../core/view.ts'
+import type { Shown } from './binding.ts'
+import { recoveryOf } from './recovery.ts'
 
 type Attributes = {
   readonly enabled: boolean
@@ -11,7 +13,7 @@ type Attributes = {
   readonly created: number
   readonly updated: number
   readonly recoveryLevel: string
-  readonly recoverableDays: number
+  readonly recoverableDays?: number
 }
 type Facts = {
   readonly id: string
@@ -37,56 +39,55 @@ export const secretReference = (name: string): SecretReference => ({
 })
 
 const seconds = (ms: number): number => Math.floor(ms / 1000)
-/** Below Azure's default the vault's owner has shortened the period, which has a level of its own. */
-const DEFAULT_RECOVERABLE_DAYS = 90
+/** A secret and where it is. */
+type Placed = Pick<SecretView, 'ring' | 'secret'>
 
-const attributesOf = (secret: StoredSecret, version: SecretVersion): Attributes => ({
+const attributesOf = (shown: Shown, { ring, secret }: Placed, version: SecretVersion): Attributes => ({
   enabled: version.enabled,
   ...(version.notBefore !== undefined && { nbf: seconds(version.notBefore) }),
   ...(version.expiresAt !== undefined && { exp: seconds(version.expiresAt) }),
   created: seconds(version.createdAt),
   updated: seconds(version.updatedAt),
-  recoveryLevel:
-    secret.recoverableDays < DEFAULT_RECOVERABLE_DAYS ? 'CustomizedRecoverable+Purgeable' : 'Recoverable+Purgeable',
-  recoverableDays: secret.recoverableDays,
+  ...recoveryOf(shown, ring, secret.recoverableDays),
 })
 
-const factsOf = (id: string, secret: StoredSecret, version: SecretVersion): Facts => ({
+const factsOf = (shown: Shown, id: string, placed: Placed, version: SecretVersion): Facts => ({
   id,
   ...(version.contentType !== undefined && { contentType: version.contentType }),
-  attributes: attributesOf(secret, version),
+  attributes: attributesOf(shown, placed, version),
   ...(Object.keys(version.tags).length > 0 && { tags: version.tags }),
 })
 
-export const secretUrl = (base: string, secret: StoredSecret): string => `${base}/secrets/${secret.name}`
+export const secretUrl = ({ base }: Pick<Shown, 'base'>, secret: StoredSecret): string =>
+  `${base}/secrets/${secret.name}`
 
-export const versionItem = (base: string, secret: StoredSecret, version: SecretVersion): Facts =>
-  factsOf(`${secretUrl(base, secret)}/${version.hexId}`, secret, version)
+export const versionItem = (shown: Shown, placed: Placed, version: SecretVersion): Facts =>
+  factsOf(shown, `${secretUrl(shown, placed.secret)}/${version.hexId}`, placed, version)
 
 /** Only set and get answer with the value. */
-export const secretBundle = (base: string, { secret, secretVersion }: SecretView, value?: string): SecretBundle => ({
+export const secretBundle = (shown: Shown, view: SecretView, value?: string): SecretBundle => ({
   ...(value !== undefined && { value }),
-  ...versionItem(base, secret, secretVersion),
+  ...versionItem(shown, view, view.secretVersion),
 })
 
 /** In lists a secret goes by its name alone. */
-export const secretItem = (base: string, { secret, secretVersion }: SecretView): Facts =>
-  factsOf(secretUrl(base, secret), secret, secretVersion)
+export const secretItem = (shown: Shown, view: SecretView): Facts =>
+  factsOf(shown, secretUrl(shown, view.secret), view, view.secretVersion)
 
-function deletionOf(base: string, { name, deletion }: StoredSecret): Deleted {
+function deletionOf(shown: Shown, { name, deletion }: StoredSecret): Deleted {
   if (deletion === undefined) throw new KmsError('internal')
   return {
-    recoveryId: `${base}/deletedsecrets/${name}`,
+    recoveryId: `${shown.base}/deletedsecrets/${name}`,
     deletedDate: seconds(deletion.requestedAt),
     scheduledPurgeDate: seconds(deletion.dueAt),
   }
 }
 
-export const deletedSecretBundle = (base: string, view: SecretView): SecretBundle & Deleted => ({
-  ...deletionOf(base, view.secret),
-  ...secretBundle(base, view),
+export const deletedSecretBundle = (shown: Shown, view: SecretView): SecretBundle & Deleted => ({
+  ...deletionOf(shown, view.secret),
+  ...secretBundle(shown, view),
 })
-export const deletedSecretItem = (base: string, view: SecretView): Facts & Deleted => ({
-  ...deletionOf(base, view.secret),
-  ...secretItem(base, view),
+export const deletedSecretItem = (shown: Shown, view: SecretView): Facts & Deleted => ({
+  ...deletionOf(shown, view.secret),
+  ...secretItem(shown, view),
 })

@@ -6,7 +6,8 @@ import type { Principal } from '../../core/ports.ts'
 import { toKmsError } from '../http/errors.ts'
 import { parseJson } from '../http/json.ts'
 import { headOf } from '../http/request.ts'
-import type { SurfaceServices, WireContext } from '../surface.ts'
+import type { SurfaceServices, SurfaceSettings, WireContext } from '../surface.ts'
+import { knows } from './api-version.ts'
 import { authenticate, challenge } from './auth.ts'
 import type { AzureRequest, BoundOperation } from './binding.ts'
 import { BINDINGS } from './bindings/index.ts'
@@ -14,6 +15,7 @@ import { isShown } from './bundle.ts'
 import { PATH_ROOTS } from './coverage.ts'
 import { clientRequestId, commonHeaders, renderError } from './errors.ts'
 import { checkApiVersion, checkMaxResults, checkSkipToken, type Origin, originOf } from './http.ts'
+import { isManagedHsm } from './names.ts'
 import type { TokenStandIn } from './token.ts'
 
 /** What the challenge hook has found out about a request. */
@@ -29,12 +31,21 @@ function callerOf(request: FastifyRequest): Caller {
 type Params = Readonly<Record<string, string | undefined>>
 type Query = Readonly<Record<string, unknown>>
 
-function readRequest(request: FastifyRequest, origin: Origin): AzureRequest<unknown> {
+function readRequest(
+  request: FastifyRequest,
+  origin: Origin,
+  binding: BoundOperation,
+  settings: SurfaceSettings,
+): AzureRequest<unknown> {
   const params = request.params as Params
   const query = request.query as Query
+  const apiVersion = checkApiVersion(query['api-version'])
+  if (binding.feature !== undefined && !knows(apiVersion, binding.feature)) throw new KmsError('unknown_operation')
   return {
     base: origin.base,
-    apiVersion: checkApiVersion(query['api-version']),
+    apiVersion,
+    managedHsm: isManagedHsm(origin.host) || settings.managedHsm(origin.host.vault),
+    purgeProtected: settings.purgeProtected,
     name: params.name ?? '',
     version: params.version ?? '',
     limit: checkMaxResults(query.maxresults),
@@ -47,7 +58,7 @@ function addBinding(app: FastifyInstance, { kernel, clock, settings }: SurfaceSe
   const handler = async (request: FastifyRequest, reply: FastifyReply) => {
     const { origin, principal } = callerOf(request)
     const ctx: WireContext = { realm: { dialect: 'azure', vault: origin.host.vault }, settings, now: clock.now() }
-    const wire = readRequest(request, origin)
+    const wire = readRequest(request, origin, binding, settings)
     const echoed = clientRequestId(request.headers)
     const call: Call = {
       signal: request.deadline,

@@ -134,6 +134,11 @@ const ERRORS = {
     'KEY_NOT_DESTROY_SCHEDULED',
     (facts) => `${versionNamed(facts)} is not scheduled for destruction.`,
   ],
+  purge_protected: [
+    'FAILED_PRECONDITION',
+    'PURGE_PROTECTED',
+    (facts) => `${versionNamed(facts)} is protected from an early deletion.`,
+  ],
   key_unavailable: [
     'FAILED_PRECONDITION',
     'NO_PRIMARY_VERSION',

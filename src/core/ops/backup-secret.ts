@@ -11,7 +11,6 @@ export const MAX_BACKED_UP = 500
 
 export type SecretBackup = {
   readonly name: string
-  readonly recoverableDays: number
   /** Oldest first; values in base64. */
   readonly versions: readonly (Omit<SecretVersion, 'id' | 'secretId' | 'number' | 'sealed'> & {
     readonly value: string
@@ -30,7 +29,6 @@ export const backupSecret = secretOperation<SecretInput, SecretView & { readonly
     const ringKey = await env.ringKeys.get(ring.id)
     const backup: SecretBackup = {
       name: secret.name,
-      recoverableDays: secret.recoverableDays,
       versions: versions.map(({ id, secretId, number: _, revision: __, sealed, ...rest }) => {
         const value = openSecret(ringKey, { ringId: ring.id, secretId, versionId: id }, sealed)
         return { ...rest, value: value.toString('base64') }

@@ -12,8 +12,6 @@ import { checkSpec, dialectOf, makeVersion, type NewVersion, type VersionOptions
 const DAY = 86_400_000
 /** Google's default waiting time of a version's destruction. */
 const DESTROY_DELAY = 30 * DAY
-/** Azure's default days of soft delete. */
-const RECOVERABLE_DAYS = 90
 
 export type CreateKeyInput = RingInput & {
   /** Absent: the key's UUID. */
@@ -30,7 +28,6 @@ export type CreateKeyInput = RingInput & {
   readonly awsPolicy?: string | undefined
   /** ms */
   readonly destroyDelay?: number | undefined
-  readonly recoverableDays?: number | undefined
   /** GCP skip_initial_version_creation. Default false. */
   readonly withoutVersion?: boolean | undefined
   readonly version?: VersionOptions | undefined
@@ -106,7 +103,7 @@ async function planKey(env: Env, target: RingTarget, input: CreateKeyInput): Pro
     tags: tagsOf(dialect, input.tags ?? {}),
     ...(input.awsPolicy !== undefined && { awsPolicy: input.awsPolicy }),
     destroyDelay: input.destroyDelay ?? DESTROY_DELAY,
-    recoverableDays: input.recoverableDays ?? RECOVERABLE_DAYS,
+    recoverableDays: env.ringSettings(target.ring).recoverableDays,
     ...(input.schedule && scheduled(input.schedule, env.now)),
   }
   return { key, tombstone }

@@ -1,6 +1,7 @@
 import { KmsError } from '../error.ts'
 import { type KeyVersion, keyStateError, toVersionState } from '../key.ts'
 import { type KeyTarget, type VersionInput, type VersionTarget, versionOperation } from '../operation.ts'
+import { leastWait } from '../ring-settings.ts'
 import type { VersionView } from '../view.ts'
 import { destroyMaterial } from './purge-key.ts'
 
@@ -25,9 +26,11 @@ export const destroyVersion = versionOperation<VersionInput, VersionView>({
   async run(env, target) {
     checkKeyStays(target)
     const { revision, ...old } = target.version
+    const { destroyDelay, recoverableDays } = target.key
+    const least = leastWait(env.ringSettings(target.ring), recoverableDays)
     const version = {
       ...toVersionState(old, 'destroy_scheduled', env.now),
-      destroyAt: env.now + target.key.destroyDelay,
+      destroyAt: env.now + Math.max(destroyDelay, least),
     }
     return {
       output: withVersion(target, version),

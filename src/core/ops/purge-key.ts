@@ -84,7 +84,7 @@ async function purge(env: Env, target: KeyTarget): Promise<Outcome<PurgeOutput>>
 
 /**
  * Azure's purge. A key whose deletion another dialect asked for waits until that is due (design section 1).
- * @throws KmsError key_not_pending_deletion
+ * @throws KmsError key_not_pending_deletion, purge_protected
  */
 export const purgeKey = keyOperation<KeyInput, PurgeOutput>({
   name: 'PurgeKey',
@@ -92,6 +92,7 @@ export const purgeKey = keyOperation<KeyInput, PurgeOutput>({
   async run(env, target) {
     const { deletion } = target.key
     if (deletion === undefined) throw new KmsError('key_not_pending_deletion')
+    if (env.ringSettings(target.ring).purgeProtected) throw new KmsError('purge_protected')
     if (deletion.by !== env.call.dialect && deletion.dueAt > env.now) {
       return { output: { key: target.key, purged: false } }
     }

@@ -1,3 +1,4 @@
+import { KmsError } from '../error.ts'
 import { type Env, type Outcome, type SecretInput, type SecretTarget, secretOperation } from '../operation.ts'
 import type { Stored, Write } from '../ports.ts'
 import type { SecretVersion } from '../stored-secret.ts'
@@ -38,12 +39,15 @@ async function purge(env: Env, { secret }: SecretTarget): Promise<Outcome<PurgeS
   }
 }
 
-/** @throws KmsError secret_not_deleted */
+/** @throws KmsError secret_not_deleted, purge_protected */
 export const purgeSecret = secretOperation<SecretInput, PurgeSecretOutput>({
   name: 'PurgeSecret',
   action: 'purge-secret',
   expect: 'deleted',
-  run: purge,
+  async run(env, target) {
+    if (env.ringSettings(target.ring).purgeProtected) throw new KmsError('purge_protected')
+    return purge(env, target)
+  },
 })
 
 /** The clock's own purge, when a deletion has fallen due. */

@@ -45,6 +45,7 @@ async function keyOf(env: Env, target: RingTarget, backup: KeyBackup, counter: n
     id: taken ? randomUUID() : key.id,
     realmId: target.realm.id,
     ringId: target.ring.id,
+    recoverableDays: env.ringSettings(target.ring).recoverableDays,
     versionCounter: Math.max(key.versionCounter, counter),
     updatedAt: env.now,
   }

@@ -33,7 +33,7 @@ function secretOf(env: Env, target: RingTarget, backup: SecretBackup): StoredSec
     createdAt: env.now,
     updatedAt: env.now,
     current: backup.versions.length,
-    recoverableDays: backup.recoverableDays,
+    recoverableDays: env.ringSettings(target.ring).recoverableDays,
   }
 }
 

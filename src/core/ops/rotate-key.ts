@@ -27,6 +27,10 @@ export type RotateKeyInput = KeyInput & {
   readonly enabledOnly?: boolean | undefined
   /** Most rotations on demand that a key may have had; absent: no limit. */
   readonly limit?: number | undefined
+  /** Refused to keys without a policy. */
+  readonly policyOnly?: boolean | undefined
+  /** Most versions that the key may have, this one included; absent: no limit. */
+  readonly versionLimit?: number | undefined
   /** How near the next rotation by the clock may be, ms; absent: as near as it is. */
   readonly distance?: number | undefined
 }
@@ -46,9 +50,15 @@ export const rotateKey = keyOperation<RotateKeyInput, VersionView>({
   name: 'RotateKey',
   action: 'rotate-key',
   states: ['enabled', 'disabled', 'unavailable'],
-  async run(env, target, { kind, enabledOnly, limit, distance }) {
+  async run(env, target, { kind, enabledOnly, policyOnly, versionLimit, limit, distance }) {
     if (enabledOnly === true) checkEnabled(target)
     checkRotatable(target, kind)
+    if (policyOnly === true && target.key.rotation === undefined) {
+      throw new KmsError('unsupported_operation', { spec: target.key.spec })
+    }
+    if (versionLimit !== undefined && (await env.store.count('versions', 'number', [target.key.id])) >= versionLimit) {
+      throw new KmsError('limit_exceeded', { limit: `${versionLimit} versions` })
+    }
     const { rotationsOnDemand: demanded = 0, nextRotationAt: next } = target.key
     if (distance !== undefined && next !== undefined && next - env.now <= distance) throw new KmsError('conflict')
     if (limit !== undefined && demanded >= limit) throw new KmsError('limit_exceeded', { limit })

@@ -1,6 +1,7 @@
 import { KmsError } from '../error.ts'
 import { type Key, toKeyState } from '../key.ts'
 import { type KeyInput, keyOperation } from '../operation.ts'
+import { leastWait } from '../ring-settings.ts'
 import type { KeyView } from '../view.ts'
 import { allVersions } from './all-versions.ts'
 import { dialectOf } from './material.ts'
@@ -14,7 +15,7 @@ const DAY = 86_400_000
 
 /**
  * AWS ScheduleKeyDeletion and Azure's soft delete. Due is the latest of what any dialect asked for, scheduled version
- * destructions included.
+ * destructions and the ring's purge protection included.
  * @throws KmsError key_pending_deletion
  */
 export const scheduleDeletion = keyOperation<ScheduleDeletionInput, KeyView>({
@@ -23,7 +24,8 @@ export const scheduleDeletion = keyOperation<ScheduleDeletionInput, KeyView>({
   async run(env, target, input) {
     const { revision, ...old } = target.key
     if (old.state === 'pending_deletion') throw new KmsError('key_pending_deletion', { state: old.state })
-    const asked = env.now + (input.delay ?? old.recoverableDays * DAY)
+    const least = leastWait(env.ringSettings(target.ring), old.recoverableDays)
+    const asked = env.now + Math.max(input.delay ?? old.recoverableDays * DAY, least)
     const scheduled = (await allVersions(env, old.id)).map((version) => version.destroyAt ?? 0)
     const key: Key = {
       ...toKeyState(old, 'pending_deletion', env.now),

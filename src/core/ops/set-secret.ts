@@ -10,9 +10,6 @@ import type { SecretView } from '../view.ts'
 import { unrevised } from './all-versions.ts'
 import { dialectOf } from './material.ts'
 
-/** Azure's default days of soft delete. */
-const RECOVERABLE_DAYS = 90
-
 export type SetSecretInput = RingInput & {
   readonly name: string
   readonly value: Secret
@@ -48,7 +45,7 @@ const newSecret = (env: Env, target: RingTarget, name: string): StoredSecret => 
   createdAt: env.now,
   updatedAt: env.now,
   current: 1,
-  recoverableDays: RECOVERABLE_DAYS,
+  recoverableDays: env.ringSettings(target.ring).recoverableDays,
 })
 
 /** The secret that has the name. @throws KmsError secret_deleted while it waits to be purged */

@@ -4,7 +4,7 @@ import { invalidArgument, KmsError } from '../../../core/error.ts'
 import { putKey } from '../../../core/ops/put-key.ts'
 import { bindBody } from '../binding.ts'
 import { keyBundle } from '../bundle.ts'
-import { checkTags, keyType, namedUses, refuseRelease, versionOptions } from '../key-input.ts'
+import { checkTags, isHsmType, keyType, namedUses, refuseRelease, versionOptions } from '../key-input.ts'
 import {
   AES_SIZES,
   AKP_ALGORITHMS,
@@ -57,23 +57,26 @@ export const createKey = bindBody(
   wire: 'createKey',
   method: 'POST',
   paths: ['/keys/:name/create'],
-  toInput({ name, body, apiVersion }) {
-    const kty = keyType(body.kty, apiVersion)
+  toInput(request) {
+    const { name, body, managedHsm } = request
+    const kty = keyType(body.kty, request)
+    // A Managed HSM has no keys outside its HSMs.
+    if (managedHsm && !isHsmType(kty)) throw new KmsError('unsupported_spec', { kty })
     refuseRelease(body)
     if (isReservedName(name)) throw new KmsError('name_reserved', { reference: name })
     return {
       ring: { by: 'default' },
       name: parseKeyName(name),
       spec: SPECS[familyOf(kty)](body),
-      protection: kty.endsWith('-HSM') ? 'hsm' : 'software',
+      protection: isHsmType(kty) ? 'hsm' : 'software',
       uses: namedUses(body.key_ops, kty),
       defaultUses: defaultUses(kty),
       tags: checkTags(body.tags),
       version: versionOptions(body.attributes),
     }
   },
-  toOutput({ key, current }, { base }) {
-    if (current === undefined) throw new KmsError('internal')
-    return keyBundle(base, key, current)
+  toOutput(view, request) {
+    if (view.current === undefined) throw new KmsError('internal')
+    return keyBundle(request, view, view.current)
   },
 })

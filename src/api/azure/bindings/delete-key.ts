@@ -8,5 +8,5 @@ export const deleteKey = bind(scheduleDeletion)({
   method: 'DELETE',
   paths: ['/keys/:name', '/keys/:name/'],
   toInput: ({ name }) => ({ key: keyReference(name) }),
-  toOutput: (view, { base }) => deletedBundle(base, view),
+  toOutput: (view, request) => deletedBundle(request, view),
 })

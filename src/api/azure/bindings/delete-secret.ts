@@ -7,5 +7,5 @@ export const deleteSecret = bind(operation)({
   method: 'DELETE',
   paths: ['/secrets/:name', '/secrets/:name/'],
   toInput: ({ name }) => ({ secret: secretReference(name) }),
-  toOutput: (view, { base }) => deletedSecretBundle(base, view),
+  toOutput: (view, request) => deletedSecretBundle(request, view),
 })

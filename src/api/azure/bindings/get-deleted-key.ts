@@ -8,5 +8,5 @@ export const getDeletedKey = bind(getKey)({
   method: 'GET',
   paths: ['/deletedkeys/:name'],
   toInput: ({ name }) => ({ key: keyReference(name), expect: 'deleted' }),
-  toOutput: (view, { base }) => deletedBundle(base, view),
+  toOutput: (view, request) => deletedBundle(request, view),
 })

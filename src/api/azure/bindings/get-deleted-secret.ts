@@ -7,5 +7,5 @@ export const getDeletedSecret = bind(operation)({
   method: 'GET',
   paths: ['/deletedsecrets/:name'],
   toInput: ({ name }) => ({ secret: secretReference(name) }),
-  toOutput: (view, { base }) => deletedSecretBundle(base, view),
+  toOutput: (view, request) => deletedSecretBundle(request, view),
 })

@@ -8,5 +8,5 @@ export const getKey = bind(getVersion)({
   method: 'GET',
   paths: ['/keys/:name/:version', '/keys/:name'],
   toInput: ({ name, version }) => ({ key: keyReference(name), version: versionReference(version), expect: 'live' }),
-  toOutput: ({ key, version }, { base }) => keyBundle(base, key, version),
+  toOutput: (view, request) => keyBundle(request, view, view.version),
 })

@@ -10,6 +10,7 @@ export const getRandomBytes = bindBody(
   wire: 'getRandomBytes',
   method: 'POST',
   paths: ['/rng'],
+  feature: 'random',
   toInput: ({ body }) => ({ bytes: body.count }),
   toOutput: ({ bytes }) => ({ value: encodeBase64url(bytes) }),
 })

@@ -7,6 +7,7 @@ export const getRotationPolicy = bind(getKeyRotation)({
   wire: 'getKeyRotationPolicy',
   method: 'GET',
   paths: ['/keys/:name/rotationpolicy'],
+  feature: 'rotation',
   toInput: ({ name }) => ({ key: keyReference(name), expect: 'live' }),
-  toOutput: ({ key }, { base }) => rotationPolicy(base, key),
+  toOutput: ({ key }, request) => rotationPolicy(request, key),
 })

@@ -8,9 +8,9 @@ export const getSecret = bind(operation)({
   method: 'GET',
   paths: ['/secrets/:name/:version', '/secrets/:name'],
   toInput: ({ name, version }) => ({ secret: secretReference(name), version: versionReference(version) }),
-  toOutput(view, { base }) {
+  toOutput(view, request) {
     const bundle = secretBundle(
-      base,
+      request,
       view,
       view.value.use((bytes) => Buffer.from(bytes).toString('utf8')),
     )

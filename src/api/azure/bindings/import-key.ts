@@ -3,7 +3,7 @@ import { importKey as operation } from '../../../core/ops/import-key.ts'
 import { bindBody } from '../binding.ts'
 import { keyBundle } from '../bundle.ts'
 import { importedMaterial } from '../jwk.ts'
-import { checkTags, keyType, namedUses, refuseRelease, versionOptions } from '../key-input.ts'
+import { checkTags, isHsmType, keyType, namedUses, refuseRelease, versionOptions } from '../key-input.ts'
 import { defaultUses, isReservedName, parseKeyName } from '../names.ts'
 import { ImportKeyBody } from '../schemas.ts'
 
@@ -14,23 +14,24 @@ export const importKey = bindBody(
   wire: 'importKey',
   method: 'PUT',
   paths: ['/keys/:name', '/keys/:name/'],
-  toInput({ name, body, apiVersion }) {
-    const kty = keyType(body.key.kty, apiVersion)
+  toInput(request) {
+    const { name, body, managedHsm } = request
+    const kty = keyType(body.key.kty, request)
     refuseRelease(body)
     if (isReservedName(name)) throw new KmsError('name_reserved', { reference: name })
     return {
       ring: { by: 'default' },
       name: parseKeyName(name),
       ...importedMaterial(kty, body.key),
-      protection: body.Hsm === true || kty.endsWith('-HSM') ? 'hsm' : 'software',
+      protection: managedHsm || body.Hsm === true || isHsmType(kty) ? 'hsm' : 'software',
       uses: namedUses(body.key.key_ops, kty),
       defaultUses: defaultUses(kty),
       tags: checkTags(body.tags),
       version: versionOptions(body.attributes),
     }
   },
-  toOutput({ key, current }, { base }) {
-    if (current === undefined) throw new KmsError('internal')
-    return keyBundle(base, key, current)
+  toOutput(view, request) {
+    if (view.current === undefined) throw new KmsError('internal')
+    return keyBundle(request, view, view.current)
   },
 })

@@ -17,7 +17,7 @@ export const listDeletedKeys = bind(listRingKeys)({
     listing(
       request,
       '/deletedkeys',
-      keys.map((view) => deletedItem(request.base, view)),
+      keys.map((view) => deletedItem(request, view)),
       next,
     ),
 })

@@ -12,7 +12,7 @@ export const listDeletedSecrets = bind(operation)({
     listing(
       request,
       '/deletedsecrets',
-      secrets.map((view) => deletedSecretItem(request.base, view)),
+      secrets.map((view) => deletedSecretItem(request, view)),
       next,
     ),
 })

@@ -15,11 +15,11 @@ export const listKeyVersions = bind(listVersions)({
     expect: 'live',
     include: isShownVersion,
   }),
-  toOutput: ({ key, versions, next }, request) =>
+  toOutput: ({ ring, key, versions, next }, request) =>
     listing(
       request,
       `/keys/${azureName(key)}/versions`,
-      versions.map((version) => versionItem(request.base, key, version)),
+      versions.map((version) => versionItem(request, { ring, key }, version)),
       next,
     ),
 })

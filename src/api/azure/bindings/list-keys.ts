@@ -17,7 +17,7 @@ export const listKeys = bind(listRingKeys)({
     listing(
       request,
       '/keys',
-      keys.map((view) => keyItem(request.base, view)),
+      keys.map((view) => keyItem(request, view)),
       next,
     ),
 })

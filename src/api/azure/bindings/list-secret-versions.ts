@@ -8,11 +8,11 @@ export const listSecretVersions = bind(operation)({
   method: 'GET',
   paths: ['/secrets/:name/versions'],
   toInput: ({ name, after, limit }) => ({ secret: secretReference(name), after, limit }),
-  toOutput: ({ secret, versions, next }, request) =>
+  toOutput: ({ ring, secret, versions, next }, request) =>
     listing(
       request,
       `/secrets/${secret.name}/versions`,
-      versions.map((version) => versionItem(request.base, secret, version)),
+      versions.map((version) => versionItem(request, { ring, secret }, version)),
       next,
     ),
 })

@@ -12,7 +12,7 @@ export const listSecrets = bind(operation)({
     listing(
       request,
       '/secrets',
-      secrets.map((view) => secretItem(request.base, view)),
+      secrets.map((view) => secretItem(request, view)),
       next,
     ),
 })

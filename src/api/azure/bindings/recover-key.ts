@@ -8,5 +8,5 @@ export const recoverKey = bind(cancelDeletion)({
   method: 'POST',
   paths: ['/deletedkeys/:name/recover'],
   toInput: ({ name }) => ({ key: keyReference(name), restore: 'previous' }),
-  toOutput: (view, { base }) => wholeBundle(base, view),
+  toOutput: (view, request) => wholeBundle(request, view),
 })

@@ -7,5 +7,5 @@ export const recoverSecret = bind(operation)({
   method: 'POST',
   paths: ['/deletedsecrets/:name/recover'],
   toInput: ({ name }) => ({ secret: secretReference(name) }),
-  toOutput: (view, { base }) => secretBundle(base, view),
+  toOutput: (view, request) => secretBundle(request, view),
 })

@@ -12,5 +12,5 @@ export const restoreKey = bindBody(
   paths: ['/keys/restore', '/keys//restore'],
   bodyLimit: MAX_BACKUP_BYTES,
   toInput: ({ body }) => ({ ring: { by: 'default' }, blob: bytesOf('value', body.value) }),
-  toOutput: (view, { base }) => wholeBundle(base, view),
+  toOutput: (view, request) => wholeBundle(request, view),
 })

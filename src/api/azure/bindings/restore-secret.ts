@@ -15,5 +15,5 @@ export const restoreSecret = bindBody(
   // As much as 500 versions of the greatest length come to.
   bodyLimit: 32 * 1024 * 1024,
   toInput: ({ body }) => ({ ring: { by: 'default' }, blob: bytesOf('value', body.value) }),
-  toOutput: (view, { base }) => secretBundle(base, view),
+  toOutput: (view, request) => secretBundle(request, view),
 })

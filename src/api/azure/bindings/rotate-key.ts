@@ -7,6 +7,12 @@ export const rotateKey = bind(operation)({
   wire: 'rotateKey',
   method: 'POST',
   paths: ['/keys/:name/rotate'],
-  toInput: ({ name }) => ({ key: keyReference(name), kind: 'any' }),
-  toOutput: ({ key, version }, { base }) => keyBundle(base, key, version),
+  feature: 'rotation',
+  toInput: ({ name, managedHsm }) => ({
+    key: keyReference(name),
+    kind: 'any',
+    // A Managed HSM's own rules.
+    ...(managedHsm && { policyOnly: true, versionLimit: 100 }),
+  }),
+  toOutput: (view, request) => keyBundle(request, view, view.version),
 })

@@ -16,5 +16,5 @@ export const setSecret = bindBody(
     value: secretValue(body.value),
     attributes: { enabled: true, tags: {}, ...attributesIn(body) },
   }),
-  toOutput: (view, { base, body }) => secretBundle(base, view, body.value),
+  toOutput: (view, request) => secretBundle(request, view, request.body.value),
 })

@@ -22,5 +22,5 @@ export const updateKey = bindBody(
       tags: checkTags(body.tags),
     }
   },
-  toOutput: ({ key, version }, { base }) => keyBundle(base, key, version),
+  toOutput: (view, request) => keyBundle(request, view, view.version),
 })

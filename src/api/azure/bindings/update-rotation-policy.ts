@@ -11,6 +11,11 @@ export const updateRotationPolicy = bindBody(
   wire: 'updateKeyRotationPolicy',
   method: 'PUT',
   paths: ['/keys/:name/rotationpolicy'],
-  toInput: ({ name, body }) => ({ key: keyReference(name), kind: 'any', policy: parseRotationPolicy(body) }),
-  toOutput: ({ key }, { base }) => rotationPolicy(base, key),
+  feature: 'rotation',
+  toInput: ({ name, body, managedHsm }) => ({
+    key: keyReference(name),
+    kind: 'any',
+    policy: parseRotationPolicy(body, { managedHsm }),
+  }),
+  toOutput: ({ key }, request) => rotationPolicy(request, key),
 })

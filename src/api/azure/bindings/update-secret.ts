@@ -16,5 +16,5 @@ export const updateSecret = bindBody(
     version: versionReference(version),
     changes: attributesIn(body),
   }),
-  toOutput: (view, { base }) => secretBundle(base, view),
+  toOutput: (view, request) => secretBundle(request, view),
 })
