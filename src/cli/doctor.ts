@@ -5,9 +5,11 @@ import { dirname } from 'node:path'
 import { explain } from '../cli.ts'
 import type { Config, HsmConfig, ListenerConfig } from '../config.ts'
 import { Problem } from '../core/problem.ts'
+import type { TokenReport } from '../hsm/probe.ts'
 import { compose, isInstalled, probeHsm } from '../main.ts'
 
-type Check = { readonly name: string; run(): Promise<void> }
+/** Lines that a check resolves with are printed under its own. */
+type Check = { readonly name: string; run(): Promise<unknown> }
 
 /** The first release's year: a clock before it is off. */
 const EARLIEST = Date.UTC(2026, 0, 1)
@@ -58,9 +60,34 @@ const TOKEN_FIXES = {
   device: 'check that the device is connected and answers',
 } as const
 
-async function checkToken(config: Config, hsm: HsmConfig): Promise<void> {
+const GAPS = {
+  call: 'no call of PKCS#11 v2.40 does it',
+  mechanism: 'a mechanism is not listed',
+  refused: 'tried and refused',
+} as const
+
+/** Key specs, algorithms and mechanisms; what is lacking, with the reason. */
+function describeProfile({ token, profile }: TokenReport & { ok: true }): readonly string[] {
+  const { label, serial, slot, manufacturer, model } = token
+  const able = Object.entries(profile.algorithms).map(([spec, algorithms]) => `  ${spec}: ${algorithms.join(' ')}`)
+  const lacking = Object.entries(Object.groupBy(profile.gaps, ({ reason }) => reason)).map(([reason, gaps]) => {
+    const names = gaps.map(({ spec, algorithm }) => `${spec}/${algorithm}`)
+    return `  ${GAPS[reason as keyof typeof GAPS]}: ${names.join(' ')}`
+  })
+  const types = profile.mechanisms.map(({ type }) => `0x${type.toString(16).padStart(4, '0')}`).sort()
+  return [
+    `token ${label}, serial ${serial}, slot ${slot}: ${manufacturer} ${model}`,
+    'does',
+    ...able,
+    'does not',
+    ...lacking,
+    `mechanisms ${types.join(' ')}`,
+  ]
+}
+
+async function checkToken(config: Config, hsm: HsmConfig): Promise<readonly string[]> {
   const report = await probeHsm(config, hsm)
-  if (report.ok) return
+  if (report.ok) return describeProfile(report)
   const { kind, detail } = report.problem
   throw new Problem(detail, TOKEN_FIXES[kind])
 }
@@ -83,10 +110,11 @@ const checksOf = (config: Config): readonly Check[] => [
   { name: 'store, root key and audit log', run: () => checkInstallation(config) },
 ]
 
-async function report(name: string, run: () => Promise<unknown>): Promise<boolean> {
+async function report(name: string, run: Check['run']): Promise<boolean> {
   try {
-    await run()
+    const found = await run()
     process.stdout.write(`ok       ${name}\n`)
+    if (Array.isArray(found)) for (const line of found) process.stdout.write(`         ${line}\n`)
     return true
   } catch (error) {
     process.stdout.write(`PROBLEM  ${name}: ${explain(error) ?? (error as Error).message}\n`)

@@ -1,7 +1,7 @@
 /** Public keys from the SubjectPublicKeyInfo of a version. */
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { type KeySpec, type KeySpecRow, specRow } from './algorithm.ts'
-import { KmsError } from './error.ts'
+import { invalidArgument, KmsError } from './error.ts'
 import { Lru } from './lru.ts'
 
 /** Parsing an SPKI costs as much as a P-256 verification. */
@@ -25,6 +25,16 @@ export function parsePublicKey(spki: Uint8Array): KeyObject | undefined {
   } catch {
     return undefined
   }
+}
+
+/**
+ * The other end of an agreement with a key of the spec.
+ * @throws KmsError invalid_argument (publicKey) for what is no public key on the key's curve
+ */
+export function peerKey(row: KeySpecRow, spki: Uint8Array): KeyObject {
+  const key = parsePublicKey(spki)
+  if (key?.type === 'public' && fits(key, row)) return key
+  throw invalidArgument('publicKey', 'not a public key on the curve of the key')
 }
 
 /** Whether a key object, public or private, is of the spec. node:crypto has none for X-Wing, only for its seed. */

@@ -3,16 +3,13 @@ import { diffieHellman, type KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { KeySpecRow } from '../core/algorithm.ts'
 import { invalidArgument } from '../core/error.ts'
-import { fits, parsePublicKey } from '../core/public-key.ts'
+import { peerKey } from '../core/public-key.ts'
 
 const agreeAsync = promisify(diffieHellman)
 
 /** @throws KmsError invalid_argument (publicKey) for a key of another curve, none at all, or one of low order */
 export async function agree(row: KeySpecRow, privateKey: KeyObject, peer: Uint8Array): Promise<Uint8Array> {
-  const publicKey = parsePublicKey(peer)
-  if (publicKey?.type !== 'public' || !fits(publicKey, row)) {
-    throw invalidArgument('publicKey', 'not a public key on the curve of the key')
-  }
+  const publicKey = peerKey(row, peer)
   try {
     return await agreeAsync({ privateKey, publicKey })
   } catch {

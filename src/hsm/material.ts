@@ -3,7 +3,7 @@ import { createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject } fr
 import type { ITemplate } from 'graphene-pk11'
 import { type KeySpec, type KeySpecRow, specRow } from '../core/algorithm.ts'
 import { invalidArgument, KmsError } from '../core/error.ts'
-import { fits } from '../core/public-key.ts'
+import { fits, peerKey } from '../core/public-key.ts'
 import { type DerValue, readDer, readDerAll, TAG, unsigned } from './der.ts'
 
 const view = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
@@ -30,9 +30,20 @@ export function ecSpki(row: KeySpecRow & { type: 'ec' }, attribute: Uint8Array):
   return spkiOfJwk({ kty: 'EC', crv: row.jwk, x: base64url(x), y: base64url(point.subarray(1 + row.coordinate)) })
 }
 
-const ED25519_BYTES = 32
-export const ed25519Spki = (attribute: Uint8Array): Uint8Array =>
-  spkiOfJwk({ kty: 'OKP', crv: 'Ed25519', x: base64url(barePoint(attribute, ED25519_BYTES)) })
+const POINT_BYTES = 32
+export const edwardsSpki = ({ type }: { type: 'ed25519' | 'x25519' }, attribute: Uint8Array): Uint8Array =>
+  spkiOfJwk({ kty: 'OKP', crv: JWK_CURVES[type], x: base64url(barePoint(attribute, POINT_BYTES)) })
+const JWK_CURVES = { ed25519: 'Ed25519', x25519: 'X25519' } as const
+
+/**
+ * The other end of an agreement as CKM_ECDH1_DERIVE takes it: raw, which every token has to (v2.40 section 2.3.6).
+ * @throws KmsError invalid_argument (publicKey)
+ */
+export function peerPoint(spec: KeySpec, peer: Uint8Array): Uint8Array {
+  const { x = '', y } = peerKey(specRow(spec), peer).export({ format: 'jwk' })
+  const point = Buffer.from(x, 'base64url')
+  return y === undefined ? point : Buffer.concat([Buffer.of(4), point, Buffer.from(y, 'base64url')])
+}
 
 export const mlDsaSpki = (row: KeySpecRow & { type: 'ml-dsa' }, value: Uint8Array): Uint8Array =>
   spkiOfJwk({ kty: 'AKP', alg: row.node.toUpperCase(), pub: base64url(value) })

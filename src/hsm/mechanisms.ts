@@ -25,9 +25,15 @@ export const CKM = {
   GENERIC_SECRET_KEY_GEN: 0x0350,
   EC_KEY_PAIR_GEN: 0x1040,
   ECDSA: 0x1041,
+  ECDH1_DERIVE: 0x1050,
   EC_EDWARDS_KEY_PAIR_GEN: 0x1055,
+  EC_MONTGOMERY_KEY_PAIR_GEN: 0x1056,
   EDDSA: 0x1057,
   AES_KEY_GEN: 0x1080,
+  AES_ECB: 0x1081,
+  AES_CBC: 0x1082,
+  AES_CBC_PAD: 0x1085,
+  AES_CTR: 0x1086,
   AES_GCM: 0x1087,
   AES_CBC_ENCRYPT_DATA: 0x1105,
 } as const
@@ -67,7 +73,15 @@ export const CKA = {
 export const CKO = { PUBLIC_KEY: 2, PRIVATE_KEY: 3, SECRET_KEY: 4 } as const
 export type ObjectClass = (typeof CKO)['PRIVATE_KEY' | 'SECRET_KEY']
 
-export const CKK = { RSA: 0x00, EC: 0x03, GENERIC_SECRET: 0x10, AES: 0x1f, EC_EDWARDS: 0x40, ML_DSA: 0x4a } as const
+export const CKK = {
+  RSA: 0x00,
+  EC: 0x03,
+  GENERIC_SECRET: 0x10,
+  AES: 0x1f,
+  EC_EDWARDS: 0x40,
+  EC_MONTGOMERY: 0x41,
+  ML_DSA: 0x4a,
+} as const
 
 /** Session flags and states, user types, initialisation flags. */
 export const CKF_SERIAL_RW = 0x4 | 0x2
@@ -76,9 +90,10 @@ export const CKS_RW_USER_FUNCTIONS = 3
 export const CKU_USER = 1
 
 /** pkcs11js' own tags, which say how it lays a parameter out in memory. */
-export const PARAMS = { CBC_DATA: 1, OAEP: 4, PSS: 5, GCM: 7 } as const
+export const PARAMS = { CBC_DATA: 1, OAEP: 4, PSS: 5, ECDH1: 6, GCM: 7 } as const
 
 export const CKZ_DATA_SPECIFIED = 1
+export const CKD_NULL = 1
 
 /** A hash as an argument of OAEP and PSS: its mechanism and its MGF1. */
 export const HASH_PARAMS: Readonly<Record<Hash, { readonly hashAlg: number; readonly mgf: number }>> = {

@@ -1,6 +1,15 @@
 /** What of a token each algorithm needs. Known without opening one. */
-import { type Algorithm, algorithmRow } from '../core/algorithm.ts'
+import { type AesMode, type Algorithm, algorithmRow } from '../core/algorithm.ts'
 import { CKM, HASH_PARAMS, HMAC_MECHANISMS } from './mechanisms.ts'
+
+const AES_MECHANISMS: Readonly<Record<AesMode, number>> = {
+  gcm: CKM.AES_GCM,
+  cbc: CKM.AES_CBC,
+  'cbc-pad': CKM.AES_CBC_PAD,
+  ctr: CKM.AES_CTR,
+  kw: CKM.AES_ECB,
+  kwp: CKM.AES_ECB,
+}
 
 /** Mechanisms without which the algorithm can't work; undefined where no token can do it. OAEP has two ways. */
 export function needs(algorithm: Algorithm): readonly number[] | undefined {
@@ -24,13 +33,15 @@ export function needs(algorithm: Algorithm): readonly number[] | undefined {
       return [CKM.ML_DSA]
     case 'hmac':
       return [HMAC_MECHANISMS[row.hash]]
-    // AES keys of a token only derive; and what PKCS#11 v2.40 has no call for is not tried.
     case 'aes':
+      return [AES_MECHANISMS[row.mode]]
+    case 'ecdh':
+      return [CKM.ECDH1_DERIVE]
+    // What PKCS#11 v2.40 has no call for is not tried.
     case 'ed25519ph':
     case 'ml-dsa-mu':
     case 'slh-dsa':
     case 'hash-slh-dsa':
-    case 'ecdh':
     case 'ml-kem':
     case 'x-wing':
       return undefined

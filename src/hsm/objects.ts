@@ -4,7 +4,7 @@ import graphene, { type ITemplate } from 'graphene-pk11'
 import { type KeySpec, type KeySpecRow, specRow } from '../core/algorithm.ts'
 import { invalidArgument, KmsError } from '../core/error.ts'
 import { ID_BYTES, type ObjectRef } from './key-ref.ts'
-import { ecSpki, ed25519Spki, mlDsaSpki, readPrivateKey, rsaSpki } from './material.ts'
+import { ecSpki, edwardsSpki, mlDsaSpki, readPrivateKey, rsaSpki } from './material.ts'
 import { CKA, CKK, CKM, CKO } from './mechanisms.ts'
 import type { MadeKey } from './protocol.ts'
 import { CKR } from './return-codes.ts'
@@ -20,7 +20,7 @@ const LOCKED = { private: true, sensitive: true, extractable: false } as const
 const NO_WRAPPING = { wrap: false, unwrap: false } as const
 
 /** Specs that tokens have no keys of here. */
-type ForeignRow = Extract<KeySpecRow, { type: 'x25519' | 'slh-dsa' | 'ml-kem' | 'x-wing' }>
+type ForeignRow = Extract<KeySpecRow, { type: 'slh-dsa' | 'ml-kem' | 'x-wing' }>
 export type TokenRow = Exclude<KeySpecRow, ForeignRow>
 type TokenType = TokenRow['type']
 
@@ -37,59 +37,77 @@ function requireRow(spec: KeySpec): TokenRow {
   return row
 }
 
-/** What the key may be used for, by its type. AES keys only derive: the keys that encrypt live for one message. */
+/** What the key may be used for, by its type. That an AES key serves envelopes or raw modes, never both, is the core's rule. */
 const USES: Readonly<Record<TokenType, ITemplate>> = {
-  aes: { derive: true, encrypt: false, decrypt: false, sign: false, verify: false, ...NO_WRAPPING },
+  aes: { derive: true, encrypt: true, decrypt: true, sign: false, verify: false, ...NO_WRAPPING },
   hmac: { sign: true, verify: false, derive: false, encrypt: false, decrypt: false, ...NO_WRAPPING },
   rsa: { sign: true, decrypt: true, unwrap: false },
-  ec: { sign: true, derive: false },
+  ec: { sign: true, derive: true },
   ed25519: { sign: true },
+  x25519: { derive: true },
   'ml-dsa': { sign: true },
 }
 
-const KEY_TYPES: Readonly<Record<TokenType, number>> = {
-  aes: CKK.AES,
-  hmac: CKK.GENERIC_SECRET,
-  rsa: CKK.RSA,
-  ec: CKK.EC,
-  ed25519: CKK.EC_EDWARDS,
-  'ml-dsa': CKK.ML_DSA,
+/** How a token makes keys of a type, and what it calls them. */
+type Generator = { readonly mechanism: number; readonly keyType: number }
+
+/** The first that a token has. SoftHSM 2.6 makes X25519 keys as Edwards ones. */
+const GENERATORS: Readonly<Record<TokenType, readonly Generator[]>> = {
+  aes: [{ mechanism: CKM.AES_KEY_GEN, keyType: CKK.AES }],
+  hmac: [{ mechanism: CKM.GENERIC_SECRET_KEY_GEN, keyType: CKK.GENERIC_SECRET }],
+  rsa: [{ mechanism: CKM.RSA_PKCS_KEY_PAIR_GEN, keyType: CKK.RSA }],
+  ec: [{ mechanism: CKM.EC_KEY_PAIR_GEN, keyType: CKK.EC }],
+  ed25519: [{ mechanism: CKM.EC_EDWARDS_KEY_PAIR_GEN, keyType: CKK.EC_EDWARDS }],
+  x25519: [
+    { mechanism: CKM.EC_MONTGOMERY_KEY_PAIR_GEN, keyType: CKK.EC_MONTGOMERY },
+    { mechanism: CKM.EC_EDWARDS_KEY_PAIR_GEN, keyType: CKK.EC_EDWARDS },
+  ],
+  'ml-dsa': [{ mechanism: CKM.ML_DSA_KEY_PAIR_GEN, keyType: CKK.ML_DSA }],
 }
 
-export const GENERATORS: Readonly<Record<TokenType, number>> = {
-  aes: CKM.AES_KEY_GEN,
-  hmac: CKM.GENERIC_SECRET_KEY_GEN,
-  rsa: CKM.RSA_PKCS_KEY_PAIR_GEN,
-  ec: CKM.EC_KEY_PAIR_GEN,
-  ed25519: CKM.EC_EDWARDS_KEY_PAIR_GEN,
-  'ml-dsa': CKM.ML_DSA_KEY_PAIR_GEN,
+/** Mechanism types of a token. */
+export type Mechanisms = { has(type: number): boolean }
+
+export const generatorOf = (row: TokenRow, mechanisms: Mechanisms): Generator | undefined =>
+  GENERATORS[row.type].find(({ mechanism }) => mechanisms.has(mechanism))
+
+/** What a key is made with: by a token that has no way to. @throws KmsError unsupported_spec */
+function requireGenerator(spec: KeySpec, row: TokenRow, mechanisms: Mechanisms): Generator {
+  const generator = generatorOf(row, mechanisms)
+  if (generator === undefined) throw new KmsError('unsupported_spec', { spec })
+  return generator
 }
 
-/** `token: false` makes a session object, for probing. */
-export type Placement = { readonly label: string; readonly token: boolean }
+/** `token: false` makes a session object, for probing. `mechanisms`: what the token has. */
+export type Placement = { readonly label: string; readonly token: boolean; readonly mechanisms: Mechanisms }
 
 const isSecret = (row: TokenRow): row is Extract<TokenRow, { type: 'aes' | 'hmac' }> =>
   row.type === 'aes' || row.type === 'hmac'
 
 const classOf = (row: TokenRow): ObjectRef['objectClass'] => (isSecret(row) ? CKO.SECRET_KEY : CKO.PRIVATE_KEY)
 
-function privateTemplate(row: TokenRow, id: Buffer, place: Placement): ITemplate {
-  const common = { class: classOf(row), keyType: KEY_TYPES[row.type], token: place.token, label: place.label, id }
+function privateTemplate(row: TokenRow, keyType: number, id: Buffer, place: Placement): ITemplate {
+  const common = { class: classOf(row), keyType, token: place.token, label: place.label, id }
   return { ...common, ...LOCKED, ...USES[row.type] }
 }
 
-/** CKA_EC_PARAMS: the curve's OID in DER; Ed25519's is RFC 8410's. */
-const curveOf = (row: TokenRow): Buffer =>
-  Buffer.from(row.type === 'ec' ? row.oid : row.type === 'ed25519' ? '06032b6570' : '', 'hex')
+/** RFC 8410 section 3. */
+const RFC_8410_OIDS = { ed25519: '06032b6570', x25519: '06032b656e' } as const
+
+/** CKA_EC_PARAMS: the curve's OID in DER. */
+const curveOf = (row: Extract<TokenRow, { type: 'ec' | 'ed25519' | 'x25519' }>): Buffer =>
+  Buffer.from(row.type === 'ec' ? row.oid : RFC_8410_OIDS[row.type], 'hex')
 
 /** The public half is read once and dropped: its place is the store, and token memory is scarce. */
-function publicTemplate(row: TokenRow): ITemplate {
-  const common = { class: CKO.PUBLIC_KEY, keyType: KEY_TYPES[row.type], token: false, private: false, verify: true }
+function publicTemplate(row: TokenRow, keyType: number): ITemplate {
+  const verify = row.type !== 'x25519'
+  const common = { class: CKO.PUBLIC_KEY, keyType, token: false, private: false, verify }
   switch (row.type) {
     case 'rsa':
       return { ...common, modulusBits: row.bits, publicExponent: Buffer.of(1, 0, 1) }
     case 'ec':
     case 'ed25519':
+    case 'x25519':
       return { ...common, paramsEC: curveOf(row) }
     case 'ml-dsa':
       return { ...common, parameterSet: row.parameterSet }
@@ -108,7 +126,8 @@ function spkiOf(session: Session, row: TokenRow, publicKey: Handle): Uint8Array 
     case 'ec':
       return ecSpki(row, attribute(session, publicKey, CKA.EC_POINT))
     case 'ed25519':
-      return ed25519Spki(attribute(session, publicKey, CKA.EC_POINT))
+    case 'x25519':
+      return edwardsSpki(row, attribute(session, publicKey, CKA.EC_POINT))
     case 'ml-dsa':
       return mlDsaSpki(row, attribute(session, publicKey, CKA.VALUE))
     default:
@@ -135,16 +154,17 @@ function assertLocked(session: Session, handle: Handle, spec: KeySpec | 'root', 
 async function generateRaw(
   session: Session,
   row: TokenRow,
+  { mechanism: type, keyType }: Generator,
   template: ITemplate,
 ): Promise<{ key: Handle; publicKey?: Handle }> {
   const { lib, handle } = session
-  const mechanism = { mechanism: GENERATORS[row.type] }
+  const mechanism = { mechanism: type }
   const own = graphene.Template.toPkcs11(template)
   if (isSecret(row)) {
     own.push({ type: CKA.VALUE_LEN, value: row.bytes })
     return { key: lib.C_GenerateKey(handle, mechanism, own) }
   }
-  const open = graphene.Template.toPkcs11(publicTemplate(row))
+  const open = graphene.Template.toPkcs11(publicTemplate(row, keyType))
   // An RSA pair takes up to seconds, during which nobody else could be served. The asynchronous call leaks its templates
   // (pkcs11js issue 120): some hundred bytes without a secret in them, so only it is used so.
   const pair =
@@ -161,8 +181,10 @@ export async function generateKey(
   place: Placement,
 ): Promise<MadeKey & { handle: Handle }> {
   const row = requireRow(spec)
+  const generator = requireGenerator(spec, row, place.mechanisms)
   const id = randomBytes(ID_BYTES)
-  const { key, publicKey } = await generateRaw(session, row, privateTemplate(row, id, place))
+  const template = privateTemplate(row, generator.keyType, id, place)
+  const { key, publicKey } = await generateRaw(session, row, generator, template)
   assertLocked(session, key, spec, place.token)
   const made = { handle: key, id, objectClass: classOf(row) }
   if (publicKey === undefined) return made
@@ -176,11 +198,12 @@ export function importKey(
   session: Session,
   spec: KeySpec,
   material: Uint8Array,
-  label: string,
+  place: Placement,
 ): MadeKey & { handle: Handle } {
   const row = requireRow(spec)
+  const { keyType } = requireGenerator(spec, row, place.mechanisms)
   const id = randomBytes(ID_BYTES)
-  const template = privateTemplate(row, id, { label, token: true })
+  const template = privateTemplate(row, keyType, id, place)
   let spki: Uint8Array | undefined
   if (isSecret(row)) {
     if (material.length !== row.bytes) throw invalidArgument('material', `must be ${row.bytes} bytes`)
@@ -189,10 +212,10 @@ export function importKey(
     const read = readPrivateKey(spec, material)
     spki = read.spki
     Object.assign(template, read.attributes)
-    if (row.type !== 'rsa') template.paramsEC = curveOf(row)
+    if (row.type === 'ec' || row.type === 'ed25519' || row.type === 'x25519') template.paramsEC = curveOf(row)
   }
   const handle = session.lib.C_CreateObject(session.handle, graphene.Template.toPkcs11(template))
-  assertLocked(session, handle, spec, true)
+  assertLocked(session, handle, spec, place.token)
   const made = { handle, id, objectClass: classOf(row) }
   return spki === undefined ? made : { ...made, spki }
 }

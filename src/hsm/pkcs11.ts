@@ -1,5 +1,6 @@
 /** The backend whose keys live in a PKCS#11 token: born there or imported, non-extractable, used by a child process. */
 import { constants, createPublicKey, type KeyObject, publicEncrypt } from 'node:crypto'
+import { checkAesLength, checkAesParams } from '../core/aes-input.ts'
 import {
   type Algorithm,
   type AlgorithmRow,
@@ -15,6 +16,7 @@ import type { Secret } from '../core/secret.ts'
 import { checkSignInput, contextOf } from '../core/sign-input.ts'
 import { type HsmConfig, TokenClient } from './client.ts'
 import { decodeRef, encodeRef, labelOf, type TokenObject } from './key-ref.ts'
+import { peerPoint } from './material.ts'
 import { needs } from './needs.ts'
 import type { MadeKey } from './protocol.ts'
 
@@ -80,8 +82,11 @@ export class Pkcs11Backend implements CryptoBackend {
     return this.client.call('mac', { key: this.#object(handle), spec, algorithm, message }, ctx)
   }
 
-  async agree(handle: KeyHandle, algorithm: Algorithm): Promise<Uint8Array> {
-    throw new KmsError('unsupported_algorithm', { algorithm, spec: handle.spec })
+  async agree(handle: KeyHandle, algorithm: Algorithm, peer: Uint8Array, ctx: CallContext): Promise<Uint8Array> {
+    const { spec } = handle
+    this.#require(spec, algorithm, 'agree')
+    const point = peerPoint(spec, peer)
+    return this.client.call('agree', { key: this.#object(handle), spec, algorithm, point }, ctx)
   }
 
   async decapsulate(handle: KeyHandle, algorithm: Algorithm): Promise<Uint8Array> {
@@ -98,8 +103,12 @@ export class Pkcs11Backend implements CryptoBackend {
     const { spec } = handle
     const row = this.#require(spec, algorithm, 'encrypt')
     const key = this.#object(handle)
-    if (row.scheme === 'aes') throw new KmsError('unsupported_algorithm', { algorithm, spec })
-    if (row.scheme === 'envelope') return this.client.call('encrypt', { key, spec, algorithm, plaintext, params }, ctx)
+    if (row.scheme === 'aes') {
+      checkAesParams(row, params)
+      checkAesLength(row, plaintext)
+    }
+    if (row.scheme === 'aes' || row.scheme === 'envelope')
+      return this.client.call('encrypt', { key, spec, algorithm, plaintext, params }, ctx)
     requireNoAad(params)
     const limit = maxPlaintext(spec, algorithm) ?? 0
     if (plaintext.length > limit) throw new KmsError('plaintext_too_large', { limit, algorithm })
@@ -115,7 +124,8 @@ export class Pkcs11Backend implements CryptoBackend {
   ): Promise<Uint8Array> {
     const { spec } = handle
     const row = this.#require(spec, algorithm, 'encrypt')
-    if (row.scheme !== 'envelope') requireNoAad(params)
+    if (row.scheme === 'aes') checkAesParams(row, params)
+    else if (row.scheme !== 'envelope') requireNoAad(params)
     return this.client.call('decrypt', { key: this.#object(handle), spec, algorithm, ciphertext, params }, ctx)
   }
 

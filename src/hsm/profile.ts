@@ -1,4 +1,5 @@
 /** What a token can do: its mechanism list, and for what the list does not say (curves, key derivation), a try. */
+import { createPublicKey, diffieHellman, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import {
   type Algorithm,
   algorithmRow,
@@ -9,11 +10,15 @@ import {
   specRow,
 } from '../core/algorithm.ts'
 import { KmsError } from '../core/error.ts'
+import type { EncryptParams } from '../core/ports.ts'
+import { verify } from '../core/verify.ts'
+import { agree } from './agree.ts'
+import { peerPoint } from './material.ts'
 import { CKM, CKZ_DATA_SPECIFIED, HASH_PARAMS, PARAMS } from './mechanisms.ts'
 import { needs } from './needs.ts'
-import { destroyQuietly, GENERATORS, generateKey, type Handle, tokenRow } from './objects.ts'
+import { destroyQuietly, generateKey, generatorOf, type Handle, tokenRow } from './objects.ts'
 import type { Operations } from './operations.ts'
-import type { MechanismFacts, Profile } from './protocol.ts'
+import type { Gap, MechanismFacts, Profile } from './protocol.ts'
 import { CKR, returnCode } from './return-codes.ts'
 import { ckrOf, type Session, type SessionPool } from './token.ts'
 
@@ -27,78 +32,119 @@ function isRefusal(error: unknown): boolean {
   return ckr === CKR.GENERAL_ERROR || ckr === CKR.FUNCTION_FAILED || returnCode(ckr).code === 'unsupported_algorithm'
 }
 
-async function works(attempt: () => Promise<unknown>): Promise<boolean> {
+async function works(attempt: () => Promise<boolean>): Promise<boolean> {
   try {
-    await attempt()
-    return true
+    return await attempt()
   } catch (error) {
     if (isRefusal(error)) return false
     throw error
   }
 }
 
-const PROBE = { label: 'trefoil probe', token: false } as const
 const BLOCK = new Uint8Array(32)
+const NOTHING = new Uint8Array()
 
-function use(
-  operations: Operations,
-  session: Session,
-  key: Handle,
-  spec: KeySpec,
-  algorithm: Algorithm,
-): Promise<Uint8Array> {
+function paramsFor(algorithm: Algorithm): EncryptParams {
   const row = algorithmRow(algorithm)
-  if (row.op === 'sign') return operations.sign(session, key, spec, algorithm, { message: BLOCK })
-  if (row.op === 'mac') return operations.mac(session, key, spec, algorithm, BLOCK)
-  const params = { nonce: BLOCK.subarray(0, 16), iv: BLOCK.subarray(0, 12), aad: BLOCK }
-  return operations.encrypt(session, key, spec, algorithm, BLOCK, params)
+  if (row.scheme === 'envelope') return { nonce: BLOCK.subarray(0, 16), iv: BLOCK.subarray(0, 12), aad: BLOCK }
+  return { nonce: NOTHING, iv: BLOCK.subarray(0, row.scheme === 'aes' ? row.ivBytes : 0), aad: NOTHING }
 }
 
-/** Each try in a session of its own: a refused call may leave one unusable. */
-async function tryAlgorithm(
-  pool: SessionPool,
-  operations: Operations,
-  spec: KeySpec,
-  algorithm: Algorithm,
-): Promise<boolean> {
-  return works(() =>
-    pool.use(async (session) => {
-      const { handle } = await generateKey(session, spec, PROBE)
-      await use(operations, session, handle, spec, algorithm)
-      destroyQuietly(session, handle)
-    }),
-  )
+function peerOf(row: KeySpecRow): { publicKey: KeyObject; privateKey: KeyObject } {
+  return row.type === 'ec' ? generateKeyPairSync('ec', { namedCurve: row.curve }) : generateKeyPairSync('x25519')
 }
 
-/** RSA keys are too slow to make for a try, unless the token has OAEP only in its own form. */
-async function rsaAlgorithms(
-  pool: SessionPool,
-  mechanisms: Mechanisms,
-  candidates: readonly Algorithm[],
-): Promise<readonly Algorithm[]> {
-  const raw = mechanisms.has(CKM.RSA_X_509)
-  const found: Algorithm[] = []
-  for (const algorithm of candidates) {
-    const row = algorithmRow(algorithm)
-    if (row.scheme !== 'rsa-oaep' || raw) found.push(algorithm)
-    else if (mechanisms.has(CKM.RSA_PKCS_OAEP) && (await works(() => tryOaep(pool, HASH_PARAMS[row.hash]))))
-      found.push(algorithm)
+/** Agrees with a key of its own, and comes to the same secret by itself. */
+export function agreesRightly(session: Session, key: Handle, spec: KeySpec, spki: Uint8Array): boolean {
+  const { publicKey, privateKey } = peerOf(specRow(spec))
+  const point = peerPoint(spec, publicKey.export({ format: 'der', type: 'spki' }))
+  const theirs = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' })
+  return Buffer.compare(agree(session, key, spec, point), diffieHellman({ privateKey, publicKey: theirs })) === 0
+}
+
+type Tried = { readonly handle: Handle; readonly spki?: Uint8Array }
+
+/** Finds a profile out. */
+class Probe {
+  readonly #pool: SessionPool
+  readonly #operations: Operations
+  readonly #mechanisms: Mechanisms
+
+  constructor(pool: SessionPool, operations: Operations, mechanisms: Mechanisms) {
+    this.#pool = pool
+    this.#operations = operations
+    this.#mechanisms = mechanisms
   }
-  return found
-}
 
-function tryOaep(pool: SessionPool, hash: { hashAlg: number; mgf: number }): Promise<void> {
-  return pool.use(async (session) => {
-    const { handle } = await generateKey(session, 'rsa_2048', PROBE)
-    const parameter = { type: PARAMS.OAEP, ...hash, source: CKZ_DATA_SPECIFIED }
-    session.lib.C_DecryptInit(session.handle, { mechanism: CKM.RSA_PKCS_OAEP, parameter }, handle)
-    try {
-      session.lib.C_Decrypt(session.handle, Buffer.alloc(specBytes('rsa_2048')), Buffer.alloc(specBytes('rsa_2048')))
-    } catch {
-      // Zero is no ciphertext; what counts is that the parameters were taken, and that the operation has ended.
+  /** Undefined: it works. */
+  async gap(spec: KeySpec, algorithm: Algorithm): Promise<Gap['reason'] | undefined> {
+    const needed = needs(algorithm)
+    const row = tokenRow(spec)
+    if (row === undefined || needed === undefined) return 'call'
+    const generator = generatorOf(row, this.#mechanisms)
+    const facts = generator && this.#mechanisms.get(generator.mechanism)
+    if (facts === undefined || !needed.every((type) => this.#mechanisms.has(type))) return 'mechanism'
+    if (!sizeFits(row, facts)) return 'refused'
+    return row.type === 'rsa' ? this.#rsaGap(algorithm) : this.#triedGap(spec, algorithm)
+  }
+
+  /** RSA keys are too slow to make for a try, unless the token has OAEP only in its own form. */
+  async #rsaGap(algorithm: Algorithm): Promise<Gap['reason'] | undefined> {
+    const row = algorithmRow(algorithm)
+    if (row.scheme !== 'rsa-oaep' || this.#mechanisms.has(CKM.RSA_X_509)) return undefined
+    if (!this.#mechanisms.has(CKM.RSA_PKCS_OAEP)) return 'mechanism'
+    return (await works(() => this.#takesOaep(HASH_PARAMS[row.hash]))) ? undefined : 'refused'
+  }
+
+  #takesOaep(hash: { hashAlg: number; mgf: number }): Promise<boolean> {
+    return this.#withKey('rsa_2048', async (session, { handle }) => {
+      const parameter = { type: PARAMS.OAEP, ...hash, source: CKZ_DATA_SPECIFIED }
+      session.lib.C_DecryptInit(session.handle, { mechanism: CKM.RSA_PKCS_OAEP, parameter }, handle)
+      try {
+        session.lib.C_Decrypt(session.handle, Buffer.alloc(specBytes('rsa_2048')), Buffer.alloc(specBytes('rsa_2048')))
+      } catch {
+        // Zero is no ciphertext; what counts is that the parameters were taken, and that the operation has ended.
+      }
+      return true
+    })
+  }
+
+  async #triedGap(spec: KeySpec, algorithm: Algorithm): Promise<Gap['reason'] | undefined> {
+    const right = await works(() =>
+      this.#withKey(spec, (session, tried) => this.#doesRight(session, tried, spec, algorithm)),
+    )
+    return right ? undefined : 'refused'
+  }
+
+  /** Each try in a session of its own: a refused call may leave one unusable. */
+  #withKey(spec: KeySpec, attempt: (session: Session, tried: Tried) => Promise<boolean>): Promise<boolean> {
+    return this.#pool.use(async (session) => {
+      const place = { label: 'trefoil probe', token: false, mechanisms: this.#mechanisms }
+      const tried = await generateKey(session, spec, place)
+      const right = await attempt(session, tried)
+      destroyQuietly(session, tried.handle)
+      return right
+    })
+  }
+
+  async #doesRight(session: Session, tried: Tried, spec: KeySpec, algorithm: Algorithm): Promise<boolean> {
+    const row = algorithmRow(algorithm)
+    const operations = this.#operations
+    const { handle, spki = NOTHING } = tried
+    if (row.op === 'sign') {
+      const input = { message: BLOCK }
+      return verify(spki, spec, algorithm, input, await operations.sign(session, handle, spec, algorithm, input))
     }
-    destroyQuietly(session, handle)
-  })
+    if (row.op === 'mac') {
+      return (
+        'hash' in row && (await operations.mac(session, handle, spec, algorithm, BLOCK)).length === HASH_BYTES[row.hash]
+      )
+    }
+    if (row.op === 'agree') return agreesRightly(session, handle, spec, spki)
+    const params = paramsFor(algorithm)
+    const sealed = await operations.encrypt(session, handle, spec, algorithm, BLOCK, params)
+    return Buffer.compare(await operations.decrypt(session, handle, spec, algorithm, sealed, params), BLOCK) === 0
+  }
 }
 
 function specBytes(spec: KeySpec): number {
@@ -116,21 +162,15 @@ export async function probeProfile(
   operations: Operations,
   list: readonly MechanismFacts[],
 ): Promise<Profile> {
-  const mechanisms: Mechanisms = new Map(list.map((facts) => [facts.type, facts]))
+  const probe = new Probe(pool, operations, new Map(list.map((facts) => [facts.type, facts])))
   const algorithms: Partial<Record<KeySpec, readonly Algorithm[]>> = {}
+  const gaps: Gap[] = []
   for (const spec of KEY_SPEC_NAMES) {
-    const row = tokenRow(spec)
-    const generator = row && mechanisms.get(GENERATORS[row.type])
-    if (row === undefined || generator === undefined || !sizeFits(row, generator)) continue
-    const candidates = row.algorithms.filter(
-      (algorithm) => needs(algorithm)?.every((mechanism) => mechanisms.has(mechanism)) ?? false,
-    )
-    let found: readonly Algorithm[] = []
-    if (row.type === 'rsa') found = await rsaAlgorithms(pool, mechanisms, candidates)
-    else
-      for (const algorithm of candidates)
-        if (await tryAlgorithm(pool, operations, spec, algorithm)) found = [...found, algorithm]
-    if (found.length > 0) algorithms[spec] = found
+    for (const algorithm of specRow(spec).algorithms) {
+      const reason = await probe.gap(spec, algorithm)
+      if (reason === undefined) algorithms[spec] = [...(algorithms[spec] ?? []), algorithm]
+      else gaps.push({ spec, algorithm, reason })
+    }
   }
-  return { mechanisms: list, algorithms }
+  return { mechanisms: list, algorithms, gaps }
 }

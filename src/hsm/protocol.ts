@@ -44,6 +44,18 @@ export type Profile = {
   readonly mechanisms: readonly MechanismFacts[]
   /** Specs it can make keys of, with the algorithms that work. */
   readonly algorithms: Readonly<Partial<Record<KeySpec, readonly Algorithm[]>>>
+  /** All the others that the tables pair. */
+  readonly gaps: readonly Gap[]
+}
+
+/**
+ * What a token can't do. `call`: PKCS#11 v2.40 has none for it; `mechanism`: the token does not list one that it takes;
+ * `refused`: it lists them, and refused a try or did it wrong.
+ */
+export type Gap = {
+  readonly spec: KeySpec
+  readonly algorithm: Algorithm
+  readonly reason: 'call' | 'mechanism' | 'refused'
 }
 
 /** Why a token can't be opened. `device`: anything that may pass by itself. */
@@ -71,6 +83,8 @@ export type Calls = {
   sign: { args: KeyArgs & { input: SignInput }; result: Uint8Array }
   encrypt: { args: KeyArgs & { plaintext: Uint8Array; params: EncryptParams }; result: Uint8Array }
   decrypt: { args: KeyArgs & { ciphertext: Uint8Array; params: EncryptParams }; result: Uint8Array }
+  /** `point`: the peer's, uncompressed. */
+  agree: { args: KeyArgs & { point: Uint8Array }; result: Uint8Array }
   mac: { args: KeyArgs & { message: Uint8Array }; result: Uint8Array }
   destroyKey: { args: { key: ObjectRef }; result: undefined }
   random: { args: { bytes: number }; result: Uint8Array }

@@ -4,11 +4,22 @@ import { algorithmRow, type KeySpec } from '../core/algorithm.ts'
 import { invalidArgument, KmsError } from '../core/error.ts'
 import { Lru } from '../core/lru.ts'
 import { verify } from '../core/verify.ts'
+import { openGcm, sealGcm } from './aes.ts'
+import { agree } from './agree.ts'
 import type { ObjectRef } from './key-ref.ts'
 import { CKS_RW_USER_FUNCTIONS } from './mechanisms.ts'
-import { destroyQuietly, findKey, generateKey, type Handle, importKey, openRootKey, readRsaSpki } from './objects.ts'
-import { Operations, openGcm, sealGcm } from './operations.ts'
-import { probeProfile } from './profile.ts'
+import {
+  destroyQuietly,
+  findKey,
+  generateKey,
+  type Handle,
+  importKey,
+  openRootKey,
+  type Placement,
+  readRsaSpki,
+} from './objects.ts'
+import { Operations } from './operations.ts'
+import { agreesRightly, probeProfile } from './profile.ts'
 import type { CallName, Calls, MadeKey, Profile, TokenIdentity, WorkerConfig } from './protocol.ts'
 import { HANDLE_GONE } from './return-codes.ts'
 import { chooseToken, ckrOf, loadModule, logIn, mechanismsOf, type Session, SessionPool } from './token.ts'
@@ -32,7 +43,8 @@ export class TokenService {
   readonly #onLost: (reason: string) => void
   readonly #operations = new Operations()
   readonly #handles = new Lru<Handle>(CACHED_HANDLES)
-  #profile: Profile = { mechanisms: [], algorithms: {} }
+  readonly #mechanisms: ReadonlySet<number>
+  #profile: Profile = { mechanisms: [], algorithms: {}, gaps: [] }
   #root: Handle | undefined
 
   readonly handlers: Handlers = {
@@ -51,6 +63,7 @@ export class TokenService {
       this.#withKey(key, (session, handle) =>
         this.#operations.decrypt(session, handle, spec, algorithm, ciphertext, params),
       ),
+    agree: ({ key, spec, point }) => this.#withKey(key, (session, handle) => agree(session, handle, spec, point)),
     destroyKey: ({ key }) => this.#destroyKey(key),
     random: ({ bytes }) => this.#pool.use((session) => randomFrom(session, bytes)),
     health: () => this.#pool.use((session) => this.#assertPresent(session)),
@@ -69,6 +82,7 @@ export class TokenService {
     const { slot, identity } = chooseToken(this.#module, config)
     this.identity = identity
     this.#anchor = logIn(slot, config.pin)
+    this.#mechanisms = new Set(mechanismsOf(slot).map(({ type }) => type))
     this.#onLost = onLost
     this.#pool = new SessionPool({ slot, capacity: config.sessions, onLost })
   }
@@ -87,14 +101,18 @@ export class TokenService {
 
   async #generateKey(spec: KeySpec, label: string): Promise<MadeKey> {
     return this.#pool.use(async (session) =>
-      this.#remember(await generateKey(session, spec, { label, token: true }), label),
+      this.#remember(await generateKey(session, spec, this.#place(label)), label),
     )
+  }
+
+  #place(label: string): Placement {
+    return { label, token: true, mechanisms: this.#mechanisms }
   }
 
   async #importKey(spec: KeySpec, label: string, material: Uint8Array): Promise<MadeKey> {
     try {
       return await this.#pool.use(async (session) => {
-        const made = importKey(session, spec, material, label)
+        const made = importKey(session, spec, material, this.#place(label))
         if (made.spki !== undefined && !(await this.#isPair(session, spec, made.handle, made.spki))) {
           destroyQuietly(session, made.handle)
           throw invalidArgument('material', 'the private key does not match its public half')
@@ -106,9 +124,11 @@ export class TokenService {
     }
   }
 
-  /** A PKCS#8 file's public half is only a claim; what counts is what the token signs. */
+  /** A PKCS#8 file's public half is only a claim; what counts is what the token does with it. */
   async #isPair(session: Session, spec: KeySpec, handle: Handle, spki: Uint8Array): Promise<boolean> {
-    const algorithm = this.#profile.algorithms[spec]?.find((name) => algorithmRow(name).op === 'sign')
+    const usable = this.#profile.algorithms[spec] ?? []
+    const algorithm = usable.find((name) => algorithmRow(name).op === 'sign')
+    if (algorithm === undefined && usable.includes('ecdh')) return agreesRightly(session, handle, spec, spki)
     if (algorithm === undefined) throw new KmsError('unsupported_spec', { spec })
     const input = { message: randomBytes(32) }
     return verify(spki, spec, algorithm, input, await this.#operations.sign(session, handle, spec, algorithm, input))

@@ -35,23 +35,33 @@ t.test('AES keys by @azure/keyvault-keys', async (t) => {
   t.notMatch(server.log(), /"level":(50|60)/, 'nothing went wrong inside')
 })
 
-t.test('a token that has no raw AES makes no oct-HSM', { skip: softHsmMissing ?? false }, async (t) => {
+t.test('oct-HSM in a token', { skip: softHsmMissing ?? false }, async (t) => {
   const hsm = await startSoftHsm()
   const server = await startTrefoil({ env: hsm.env, config: hsm.config })
   t.teardown(async () => {
     await server.stop()
     await hsm.close()
   })
-  const url = `${server.plainUrl}/keys/k/create?api-version=2025-07-01`
-  const ask = (kty: string) =>
-    fetch(url, {
+  const ask = async (path: string, body: object) => {
+    const response = await fetch(`${server.plainUrl}/keys/k/${path}?api-version=2025-07-01`, {
       method: 'POST',
       headers: { authorization: 'Bearer any', 'content-type': 'application/json' },
-      body: JSON.stringify({ kty }),
+      body: JSON.stringify(body),
     })
-  const refusal = await ask('oct-HSM')
-  t.equal(refusal.status, 400)
-  t.match(await refusal.json(), { error: { code: 'BadParameter', innererror: { code: 'KeyTypeNotSupported' } } })
-  const { key } = (await (await ask('RSA-HSM')).json()) as { key: { kty: string } }
-  t.equal(key.kty, 'RSA-HSM', 'other types are made there')
+    t.equal(response.status, 200, path)
+    return (await response.json()) as Record<string, string>
+  }
+  const made = await ask('create', { kty: 'oct-HSM', key_size: 256 })
+  t.match(made, { key: { kty: 'oct-HSM' } })
+  const { kid = '' } = made.key as unknown as { kid: string }
+  const version = kid.split('/').at(-1)
+  const value = Buffer.from('a plaintext of no block length').toString('base64url')
+  const gcm = await ask(`${version}/encrypt`, { alg: 'A256GCM', value, aad: 'YWFk' })
+  const { iv, tag, value: sealed, aad } = gcm
+  t.equal((await ask(`${version}/decrypt`, { alg: 'A256GCM', value: sealed, iv, tag, aad })).value, value, 'A256GCM')
+  const key = Buffer.alloc(32, 7).toString('base64url')
+  for (const alg of ['A256KW', 'CKM_AES_KEY_WRAP', 'CKM_AES_KEY_WRAP_PAD']) {
+    const wrapped = await ask(`${version}/wrapkey`, { alg, value: key })
+    t.equal((await ask(`${version}/unwrapkey`, { alg, value: wrapped.value })).value, key, alg)
+  }
 })

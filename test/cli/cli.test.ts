@@ -195,7 +195,12 @@ t.test('doctor finds a token that is not there', softHsm, async (t) => {
   const [entry] = token.config.hsm
   const doctor = (change: Readonly<Record<string, unknown>>): Promise<Result> =>
     trefoil(cwd, ['doctor'], { ...token.env, TREFOIL_HSM: JSON.stringify([{ ...entry, ...change }]) })
-  t.match(await doctor({}), { code: 0, out: /ok {7}hsm soft/ })
+  const good = await doctor({})
+  t.match(good, { code: 0, out: /ok {7}hsm soft/ })
+  t.match(good.out, /token trefoil-test, serial [0-9a-f]+, slot \d+: SoftHSM project/, 'which token')
+  t.match(good.out, /ec_p256: ecdsa_sha256 ecdh\n/, 'what it does')
+  t.match(good.out, /a mechanism is not listed: .*ml_dsa_65\/ml_dsa/, 'what it does not')
+  t.match(good.out, /mechanisms 0x0000 .*0x1041/, 'its mechanisms')
   t.match(await doctor({ tokenLabel: 'nobody' }), {
     code: 1,
     out: /PROBLEM {2}hsm soft: no token fits[\s\S]*fix: .*hsm\.tokenLabel/,
