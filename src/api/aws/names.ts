@@ -3,6 +3,7 @@ import { ALGORITHM_NAMES, type Algorithm, KEY_SPEC_NAMES, type KeySpec, type Pur
 import { KmsError } from '../../core/error.ts'
 import type { Key, KeyState } from '../../core/key.ts'
 import { UUID } from '../../core/key.ts'
+import { type AwsAddress, partitionOf } from '../../core/policy/aws/arn.ts'
 import type { KeyReference } from '../../core/reference.ts'
 import { AwsError, validationError } from './aws-error.ts'
 import type {
@@ -16,7 +17,7 @@ import type {
   KeyState as WireState,
 } from './gen/types.ts'
 
-export type AwsAddress = { readonly account: string; readonly region: string }
+export { type AwsAddress, aliasArn, arnPrefix, keyArn, rootArn } from '../../core/policy/aws/arn.ts'
 
 /** Undefined: AWS has no word for it, and keys of it are not there for AWS. */
 const SPECS = {
@@ -153,18 +154,6 @@ export const algorithmWireName = (text: string): string =>
   text === 'envelope' ? 'SYMMETRIC_DEFAULT' : ((ALGORITHM_WORDS as Record<string, string | undefined>)[text] ?? text)
 export const specWireName = (text: string): string => (SPECS as Record<string, string | undefined>)[text] ?? text
 export const usageWireName = (text: string): string => (USAGES as Record<string, string | undefined>)[text] ?? text
-
-function partitionOf(region: string): string {
-  if (region.startsWith('cn-')) return 'aws-cn'
-  return region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws'
-}
-
-/** `arn:aws:kms:<region>:<account>:` */
-export const arnPrefix = ({ account, region }: AwsAddress): string =>
-  `arn:${partitionOf(region)}:kms:${region}:${account}:`
-export const keyArn = (address: AwsAddress, keyId: string): string => `${arnPrefix(address)}key/${keyId}`
-export const aliasArn = (address: AwsAddress, alias: string): string => `${arnPrefix(address)}${alias}`
-export const rootArn = ({ account, region }: AwsAddress): string => `arn:${partitionOf(region)}:iam::${account}:root`
 
 const notFound = (message: string): AwsError => new AwsError('NotFoundException', message)
 const MULTI_REGION_ID = /^mrk-[0-9a-f]{32}$/

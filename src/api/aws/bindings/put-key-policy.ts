@@ -1,7 +1,6 @@
 import { putKeyPolicy } from '../../../core/ops/key-facts.ts'
 import { parseKeyIdOrArn } from '../names.ts'
-import { checkPolicyName } from '../policy-document.ts'
-import { checkNewPolicy } from '../policy-lockout.ts'
+import { checkNewPolicy, checkPolicyName } from '../policy-document.ts'
 import { bind } from '../route.ts'
 
 export const putKeyPolicyBinding = bind({
