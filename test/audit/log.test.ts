@@ -70,9 +70,8 @@ for (const [name, strike] of [
     t.equal(await codeOf(log.append(recordOf(100))), 'audit_unavailable')
     t.equal(log.available, false)
     await t.rejects(log.health(), { code: 'audit_unavailable', cause: /made by the test/ })
-    const started = Date.now()
-    t.equal(await codeOf(log.append(recordOf(101))), 'audit_unavailable')
-    t.ok(Date.now() - started < 1000, 'without trying the disk')
+    const nextTurn = new Promise<string>((resolve) => setImmediate(resolve, 'the disk was asked'))
+    t.equal(await Promise.race([codeOf(log.append(recordOf(101))), nextTurn]), 'audit_unavailable')
     await new Promise((resolve) => setTimeout(resolve, 40))
     t.equal(log.available, false, 'not before the disk is there again')
     world.faults.write = undefined

@@ -22,17 +22,30 @@ function photograph(root: string): string {
 }
 
 for (const [name, hold] of [
-  ['before the record is written', (faults: Faults) => (faults.write = Faults.error('ENOSPC'))],
-  ['after it is written, before it is acknowledged', (faults: Faults) => (faults.hang = new Promise(() => {}))],
+  [
+    'before the record is written',
+    (faults: Faults) => {
+      faults.write = Faults.error('ENOSPC')
+      return () => {}
+    },
+  ],
+  [
+    'after it is written, before it is acknowledged',
+    (faults: Faults) => {
+      const { promise, reject } = Promise.withResolvers<void>()
+      faults.hang = promise
+      return () => reject(Faults.error('EIO'))
+    },
+  ],
 ] as const) {
   t.test(`killed ${name}`, async (t) => {
-    const world = await makeLog(t, { retryMs: 1_000_000, syncMs: 500 })
+    const world = await makeLog(t, { retryMs: 1_000_000 })
     const database = join(world.root, 'trefoil.db')
     const store = openSqliteStore(database)
     const audit = (await world.open()) as unknown as NonNullable<KernelOptions['audit']>
     const kernel = await makeKernel({ store, audit })
     await create(kernel, 0)
-    hold(world.faults)
+    const letGo = hold(world.faults)
     const lost = Promise.allSettled(Array.from({ length: RIVALS }, (_, n) => create(kernel, n + 1)))
     let committed = 0
     const counting = setInterval(async () => {
@@ -43,6 +56,7 @@ for (const [name, hold] of [
     await new Promise((resolve) => setTimeout(resolve, 50))
     const copy = photograph(world.root)
     t.teardown(() => rmSync(copy, { recursive: true, force: true }))
+    letGo()
     for (const result of await lost) t.match(result, { status: 'rejected', reason: { code: 'audit_unavailable' } })
     world.faults.hang = undefined
     await store.close()

@@ -172,7 +172,7 @@ t.test('every spec that is there, made and asked for its public half', async (t)
       })
       const bad = Buffer.from(signed.Signature, 'base64')
       bad[bad.length - 1] = (bad.at(-1) ?? 0) ^ 1
-      for (const Signature of [base64(bad), base64('x'), `${signed.Signature.slice(0, -4)}AAAA`]) {
+      for (const Signature of [base64(bad), base64('x'), signed.Signature.slice(4)]) {
         t.equal(await aws.refusal('Verify', { ...input, Signature }), 'KMSInvalidSignatureException', SigningAlgorithm)
       }
       if (SigningAlgorithm.startsWith('ECDSA')) {

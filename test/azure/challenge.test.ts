@@ -110,7 +110,7 @@ t.test('the stand-in issues tokens whose issuer shares the authority and whose k
   t.equal(azure.audit.records.at(-1)?.principal, `bearer:${claims.oid}`)
   const other = await azure.ask('GET', '/keys', undefined, { token, host: 'default.vault.azure.net' })
   t.match(other.body.error.message, /^AKV10022/, 'but for no other audience')
-  const forged = `${header}.${payload}.${signature.slice(0, -4)}AAAA`
+  const forged = `${header}.${payload}.${signature.startsWith('A') ? 'B' : 'A'}${signature.slice(1)}`
   t.equal((await azure.ask('GET', '/keys', undefined, { token: forged })).status, 401)
   azure.clock.time += 3600_000
   t.equal((await azure.ask('GET', '/keys', undefined, { token })).status, 401, 'nor after its time')

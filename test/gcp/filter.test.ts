@@ -133,12 +133,13 @@ t.test('the language', async (t) => {
 
 t.test('size and depth are bounded', async (t) => {
   const refused = (text: string) => t.match(refusalOf(text), { status: 'INVALID_ARGUMENT' }, text.slice(0, 20))
-  const started = performance.now()
+  const before = process.cpuUsage()
   for (const piece of ['(', 'NOT ', '-', '"', "'", '\\', ' ', 'a.', 'name:x ', 'name:"', '((name:x)', 'x'])
     refused(piece.repeat(4_000_000 / piece.length))
   for (const piece of ['(', 'NOT ', '-', '"\\', 'a.', 'name:x OR ', 'labels.', 'name:"\\"'])
     refused(piece.repeat(Math.floor(4096 / piece.length)))
-  t.ok(performance.now() - started < 2000, 'and quickly')
+  // What a reader that goes over a text more than once would take is minutes; others' work does not count.
+  t.ok(process.cpuUsage(before).user < 5_000_000, 'and quickly')
   t.equal(readFilter('name:q '.repeat(585), CryptoKeySchema)?.(KEY), true)
   t.equal(readFilter(`${'('.repeat(32)}name:q${')'.repeat(32)}`, CryptoKeySchema)?.(KEY), true)
   refused(`${'('.repeat(33)}name:q${')'.repeat(33)}`)

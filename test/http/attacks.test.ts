@@ -98,27 +98,30 @@ t.test('hostile bytes', { timeout: 120_000 }, async (t) => {
   await t.test('connections that trickle do not keep others out', async (t) => {
     const sockets = Array.from({ length: 200 }, () => net.connect(port, '127.0.0.1'))
     for (const socket of sockets) socket.on('error', () => {}).write('POST / HTTP/1.1\r\nHost: local')
-    const started = Date.now()
     t.ok(await serves())
-    t.ok(Date.now() - started < 5000)
+    t.notOk(
+      sockets.some((socket) => socket.closed),
+      'while they were there',
+    )
     for (const socket of sockets) socket.destroy()
   })
 })
 
 t.test('a stop cuts off at its deadline what does not finish', async (t) => {
+  const { promise: inFlight, resolve: taken } = Promise.withResolvers<void>()
   const listener = new Listener({
     limits: { headerBytes: 16_384, headersTimeoutMs: 10_000, requestTimeoutMs: 30_000, idleTimeoutMs: 60_000 },
-    handler: () => {},
+    handler: () => taken(),
   })
   const { port } = await listener.listen('127.0.0.1', 0)
   const socket = net.connect(port, '127.0.0.1')
   socket.on('error', () => {})
   const closed = new Promise((resolve) => socket.once('close', resolve))
   socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
-  await new Promise((resolve) => setTimeout(resolve, 100))
+  await inFlight
   const started = Date.now()
   t.equal(await listener.close(300), 1)
   await closed
   const afterMs = Date.now() - started
-  t.ok(afterMs >= 280 && afterMs < 2000, `${afterMs} ms`)
+  t.ok(afterMs >= 280, `not before ${afterMs} ms`)
 })

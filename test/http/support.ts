@@ -90,10 +90,10 @@ const none = (): BoundListener => ({ url: '', tls: false, address: '', port: 0, 
 
 export type RawAnswer = { readonly text: string; readonly afterMs: number }
 
-/** Writes the pieces with pauses between, and reads until the server closes. */
-export async function raw(port: number, pieces: readonly (string | Buffer)[], pauseMs = 20): Promise<RawAnswer> {
+/** Writes the pieces with pauses between, and reads until the server closes. @throws where it does not */
+export async function raw(to: number | net.Socket, pieces: readonly (string | Buffer)[]): Promise<RawAnswer> {
   const started = Date.now()
-  const socket = net.connect(port, '127.0.0.1')
+  const socket = typeof to === 'number' ? net.connect(to, '127.0.0.1') : to
   let text = ''
   socket.on('data', (chunk) => {
     text += chunk.toString('latin1')
@@ -103,11 +103,16 @@ export async function raw(port: number, pieces: readonly (string | Buffer)[], pa
   for (const piece of pieces) {
     if (socket.destroyed) break
     socket.write(piece)
-    await new Promise((resolve) => setTimeout(resolve, pauseMs))
+    await new Promise((resolve) => setTimeout(resolve, 20))
   }
-  const deadline = setTimeout(() => socket.destroy(), 15_000)
+  let patient = true
+  const deadline = setTimeout(() => {
+    patient = false
+    socket.destroy()
+  }, 15_000)
   await closed
   clearTimeout(deadline)
+  if (!patient) throw new Error('the server did not close the connection')
   return { text, afterMs: Date.now() - started }
 }
 

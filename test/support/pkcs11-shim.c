@@ -2,8 +2,7 @@
  * A PKCS#11 module in front of another one, for faults that SoftHSM does not make by itself. TREFOIL_SHIM_MODULE is the
  * module behind it, TREFOIL_SHIM_DIR a directory of control files:
  *   logins       one byte is appended per C_Login
- *   hang         while it exists, C_Sign does not return
- *   delay        microseconds that C_Sign takes longer
+ *   hang         while it exists, C_Sign and C_GenerateKeyPair do not return
  *   sign         a return code (decimal) that C_Sign answers instead of signing; removed by being answered
  *   extractable  while it exists, C_GetAttributeValue claims that CKA_EXTRACTABLE is true
  *   no-raw-rsa   while it exists, CKM_RSA_X_509 is not in the mechanism list
@@ -59,14 +58,21 @@ static CK_RV shim_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHA
 static CK_RV shim_Sign(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG dataLength, CK_BYTE_PTR signature,
                        CK_ULONG_PTR signatureLength) {
   char path[4096];
-  long code, delay;
+  long code;
   while (present("hang")) usleep(10000);
-  if ((delay = number("delay")) > 0) usleep((useconds_t)delay);
   if ((code = number("sign")) >= 0) {
     unlink(control("sign", path, sizeof path));
     return (CK_RV)code;
   }
   return real->C_Sign(session, data, dataLength, signature, signatureLength);
+}
+
+static CK_RV shim_GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_ATTRIBUTE_PTR publicTemplate,
+                                  CK_ULONG publicCount, CK_ATTRIBUTE_PTR privateTemplate, CK_ULONG privateCount,
+                                  CK_OBJECT_HANDLE_PTR publicKey, CK_OBJECT_HANDLE_PTR privateKey) {
+  while (present("hang")) usleep(10000);
+  return real->C_GenerateKeyPair(session, mechanism, publicTemplate, publicCount, privateTemplate, privateCount, publicKey,
+                                 privateKey);
 }
 
 static CK_RV shim_GetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_PTR template,
@@ -98,6 +104,7 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR out) {
     list = *real;
     list.C_Login = shim_Login;
     list.C_Sign = shim_Sign;
+    list.C_GenerateKeyPair = shim_GenerateKeyPair;
     list.C_GetAttributeValue = shim_GetAttributeValue;
     list.C_GetMechanismList = shim_GetMechanismList;
   }

@@ -25,6 +25,8 @@ export type RunningTrefoil = {
   readonly readyLine: string
   /** All of stderr so far. */
   log(): string
+  /** All of stderr, once it has this; it comes by another way than the answers. */
+  logged(pattern: RegExp): Promise<string>
   /** Ends it gracefully and removes its directory; @returns the exit code */
   stop(): Promise<number | null>
   /** SIGKILL; the data directory stays. */
@@ -84,6 +86,10 @@ export async function startTrefoil(options: StartOptions = {}): Promise<RunningT
     pid: child.pid ?? 0,
     readyLine,
     log: () => stderr,
+    async logged(pattern) {
+      while (!pattern.test(stderr)) await once(child.stderr, 'data')
+      return stderr
+    },
     async stop() {
       child.kill('SIGTERM')
       const [code] = await exited

@@ -20,7 +20,7 @@ async function compilerMissing(): Promise<string | undefined> {
 /** Why tests with the shim can't run here. */
 export const shimMissing = await compilerMissing()
 
-export type Control = 'hang' | 'delay' | 'sign' | 'extractable' | 'no-raw-rsa'
+export type Control = 'hang' | 'sign' | 'extractable' | 'no-raw-rsa'
 
 export type ShimmedHsm = SoftHsm & {
   /** Sets a control file; see pkcs11-shim.c for what each does. */
