@@ -123,7 +123,9 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const file = named ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined)
   const written = file === undefined ? {} : readSettings(absolute(file))
   // A list in the environment may point at a secret in the environment, so its names are collected before they are judged.
-  const pointers = Object.entries(env).filter(([name]) => /^TREFOIL_(HSM|ROOT_KEY_PASSPHRASE_ENV)$/.test(name))
+  const pointers = Object.entries(env).filter(([name]) =>
+    /^TREFOIL_(HSM|ROOT_KEY_PASSPHRASE_ENV|AWS_PRINCIPALS)$/.test(name),
+  )
   const settings = fromEnvironment(Object.fromEntries(pointers), new Set())
   const secrets = secretNames(settings, secretNames(written))
   const surrounding = checkSettings(fromEnvironment(env, secrets), 'the environment')
@@ -186,7 +188,11 @@ const NOT_FOR_LIBRARIES = /^(TREFOIL_|AWS_|AZURE_|GOOGLE_|CLOUDSDK_|LD_PRELOAD$|
 
 /** What a PKCS#11 library may read of the environment (each vendor has variables of its own): all but ours and secrets. */
 export function hsmEnvironment(config: Config, env: Environment = process.env): Readonly<Record<string, string>> {
-  const secrets = secretNames({ hsm: config.hsm, rootKey: config.rootKey })
+  const secrets = secretNames({
+    hsm: config.hsm,
+    rootKey: config.rootKey,
+    accessKeys: config.aws.principals.map((one) => one.accessKeys),
+  })
   const entries = Object.entries(env).filter(([name]) => !NOT_FOR_LIBRARIES.test(name) && !secrets.has(name))
   return Object.fromEntries(entries.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])))
 }

@@ -11,7 +11,7 @@ import {
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { awsSurface } from './api/aws/index.ts'
+import { createAwsSurface } from './api/aws/index.ts'
 import { azureSurface } from './api/azure/index.ts'
 import { gcpSurface } from './api/gcp/index.ts'
 import type { HealthCheck } from './api/http/health.ts'
@@ -19,6 +19,7 @@ import { createLogger } from './api/http/logging.ts'
 import { type BoundListener, createServer, type Server } from './api/server.ts'
 import { openAuditLog } from './audit/log.ts'
 import { type AuditVerdict, verifyAudit } from './audit/verify.ts'
+import { fixedPrincipals } from './config/principals.ts'
 import { ringBackends } from './config/rings.ts'
 import { type Config, type HsmConfig, hsmEnvironment, readSecret } from './config.ts'
 import { Backends } from './core/backends.ts'
@@ -28,7 +29,9 @@ import { emptyStore, ensureRealm, ensureSecret } from './core/installation.ts'
 import { Kernel } from './core/kernel.ts'
 import { DIALECTS, type Realm } from './core/key.ts'
 import { ModeAuthorizer } from './core/policy/modes.ts'
-import type { CallContext, CryptoBackend, Sealer, Store } from './core/ports.ts'
+import type { CallContext, Clock, CryptoBackend, Sealer, Store } from './core/ports.ts'
+import { Directory } from './core/principals/directory.ts'
+import { Sessions } from './core/principals/sessions.ts'
 import { Problem } from './core/problem.ts'
 import { RingKeys } from './core/ring-keys.ts'
 import { ringSettingsOf } from './core/ring-settings.ts'
@@ -45,6 +48,7 @@ import { openSqliteStore } from './store/sqlite.ts'
 const DATABASE = 'trefoil.db'
 const AUDIT_KEY = 'audit-key'
 const CHECKPOINT_KEY = 'checkpoint-key'
+const SESSION_KEY = 'session-key'
 
 /** A server has started on this data directory before, or `init` has run. */
 export const isInstalled = (config: Config): boolean => existsSync(join(config.dataDir, DATABASE))
@@ -165,6 +169,14 @@ export async function verifyInstallation(config: Config): Promise<AuditVerdict> 
   }
 }
 
+async function openDirectory(config: Config, { store, sealer }: Vault, clock: Clock) {
+  const fixed = fixedPrincipals(config.aws.principals, readSecret)
+  const directory = new Directory({ store, sealer, clock, fixed })
+  await directory.start()
+  const key = createSecretKey(await ensureSecret(store, sealer, SESSION_KEY, () => randomBytes(32)))
+  return { directory, sessions: new Sessions(key, directory, clock) }
+}
+
 export type Trefoil = {
   readonly server: Server
   readonly kernel: Kernel
@@ -195,6 +207,7 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
   const backends = new Backends([software, ...vault.tokens], config.defaultBackend, ringBackends(config.rings))
   const plan = () => ({ ...config.realm, dialects: dev ? DIALECTS : (['aws'] as const), now: clock.now() })
   const realm = await ensureRealm(store, sealer, plan())
+  const { directory, sessions } = await openDirectory(config, vault, clock)
   const authorizer = new ModeAuthorizer({
     modes: config.auth,
     evaluators: {},
@@ -210,9 +223,13 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
     authorizer,
     clock,
     provision: dev,
-    committed: (writes) => due.committed(writes),
+    committed(writes) {
+      due.committed(writes)
+      directory.committed(writes)
+    },
   })
   closers.add(() => kernel.stop())
+  closers.add(() => directory.stop())
   const due = new DueWork({ store, kernel, clock, failed: (err) => log.error({ err }, 'work that fell due failed') })
   closers.add(() => due.stop())
   const reset = async (): Promise<void> => {
@@ -222,7 +239,7 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
   }
   const server = await createServer({
     config,
-    surfaces: [gcpSurface, awsSurface, azureSurface],
+    surfaces: [gcpSurface, createAwsSurface({ directory, sessions, skewMs: config.aws.clockSkewMs }), azureSurface],
     services: { kernel, clock, log },
     readiness: readiness(store, audit, backends.all),
     ...(clock instanceof SettableClock && {

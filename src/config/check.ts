@@ -6,7 +6,7 @@ import { nearest } from './nearest.ts'
 import { choices, Settings } from './schema.ts'
 
 /** Values under these keys may be secrets put there by mistake: never echoed. */
-const PRIVATE = /(^|\/)(pin|passphrase)(\/|$)/
+const PRIVATE = /(^|\/)(pin|passphrase|secret)(\/|$)/
 
 const dotted = (pointer: string): string =>
   pointer

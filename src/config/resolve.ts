@@ -4,6 +4,7 @@ import { resolve as absolute, join } from 'node:path'
 import { DIALECTS, type Dialect } from '../core/key.ts'
 import { Problem } from '../core/problem.ts'
 import { nearest } from './nearest.ts'
+import { type PrincipalConfig, resolvePrincipals } from './principals.ts'
 import { type RingConfig, resolveRings } from './rings.ts'
 import type { HsmSettings, SecretSource, Settings, TlsSettings } from './schema.ts'
 
@@ -64,6 +65,7 @@ export type Config = {
     readonly gcp: { readonly project: string; readonly location: string }
     readonly azure: { readonly tenant: string }
   }
+  readonly aws: { readonly clockSkewMs: number; readonly principals: readonly PrincipalConfig[] }
   readonly log: { readonly level: string; readonly format: 'json' | 'pretty' }
   readonly audit: { readonly path: string; readonly checkpoints: string }
   readonly limits: {
@@ -264,6 +266,7 @@ export function resolve(settings: Settings): Config {
   const listeners = resolveListeners(settings, profile)
   checkPorts(listeners)
   checkExposure(listeners, auth)
+  const realm = resolveRealm(settings)
   return {
     profile,
     dataDir,
@@ -276,7 +279,11 @@ export function resolve(settings: Settings): Config {
     hsm,
     native: settings.native ?? 'auto',
     rings: resolveRings(settings, names),
-    realm: resolveRealm(settings),
+    realm,
+    aws: {
+      clockSkewMs: (settings.aws?.clockSkewSeconds ?? 300) * 1000,
+      principals: resolvePrincipals(settings.aws?.principals ?? [], realm.aws.account, checkSource),
+    },
     log: { level: settings.log?.level ?? 'info', format: settings.log?.format ?? (dev ? 'pretty' : 'json') },
     audit: {
       path: absolute(settings.audit?.path ?? join(dataDir, 'audit')),

@@ -4,6 +4,7 @@
  */
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { DIALECTS } from '../core/key.ts'
+import { ACCESS_KEY_ID, ACCOUNT, MAX_ACCESS_KEYS, PRINCIPAL_NAME } from '../core/principals/principal.ts'
 
 const closed = { additionalProperties: false } as const
 const oneOf = <const T extends readonly string[]>(values: T) =>
@@ -109,6 +110,39 @@ const KeyRing = Type.Object(
   closed,
 )
 
+/** A policy document, written out. */
+const Policy = Type.Record(Type.String(), Type.Unknown(), { description: 'a policy document' })
+
+const AwsPrincipal = Type.Object(
+  {
+    kind: Type.Optional(oneOf(['user', 'role', 'root'])),
+    /** Absent for the root of an account. */
+    name: Type.Optional(Type.String({ pattern: PRINCIPAL_NAME.source, description: 'a name as IAM takes it' })),
+    account: Type.Optional(Type.String({ pattern: ACCOUNT.source, description: 'a 12-digit account number' })),
+    accessKeys: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            id: Type.String({
+              pattern: ACCESS_KEY_ID.source,
+              description: '16 to 128 letters, digits and underscores',
+            }),
+            secret: SecretSource,
+          },
+          closed,
+        ),
+        { maxItems: MAX_ACCESS_KEYS },
+      ),
+    ),
+    policies: Type.Optional(Type.Array(Policy)),
+    boundary: Type.Optional(Policy),
+    trust: Type.Optional(Policy),
+    maxSessionSeconds: Type.Optional(Type.Integer({ minimum: 3600, maximum: 43_200 })),
+    tags: Type.Optional(Type.Record(Type.String(), Type.String())),
+  },
+  closed,
+)
+
 export const Settings = Type.Partial(
   Type.Object({
     profile: oneOf(['dev', 'production']),
@@ -144,6 +178,14 @@ export const Settings = Type.Partial(
     keyRings: Type.Array(KeyRing, { maxItems: 4096 }),
     native: oneOf(['auto', 'off']),
     realm: Realm,
+    aws: Type.Partial(
+      Type.Object({
+        /** How far a signature's date may be from the clock. */
+        clockSkewSeconds: Type.Integer({ minimum: 1, maximum: 3600 }),
+        principals: Type.Array(AwsPrincipal, { maxItems: 10_000 }),
+      }),
+      closed,
+    ),
     log: Type.Partial(
       Type.Object({
         level: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
@@ -167,6 +209,7 @@ export const Settings = Type.Partial(
 export type Settings = Static<typeof Settings>
 export type SecretSource = Static<typeof SecretSource>
 export type TlsSettings = Static<typeof Tls>
+export type AwsPrincipalSettings = Static<typeof AwsPrincipal>
 export type HsmSettings = Static<typeof Hsm>
 
 /** The literals of a `oneOf`, or undefined for any other schema. */

@@ -1,5 +1,4 @@
 /** The steps that use keys. */
-import type { Weighted } from '../support/random.ts'
 import {
   type Action,
   ALIASES,
@@ -117,7 +116,8 @@ const verify: Action = async (sequence) => {
   if (body !== undefined) used(model, key, operation)
 }
 
-export const USES: Weighted<Action> = [
+/** With how often each comes, against the others. */
+export const USES: readonly (readonly [weight: number, action: Action])[] = [
   [8, encrypt],
   [8, decrypt],
   [3, dataKey],

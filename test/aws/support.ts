@@ -1,8 +1,14 @@
 /** The dialect in the server that serves it, over a kernel with a memory store. */
+import { createSecretKey, randomBytes } from 'node:crypto'
 import pino from 'pino'
-import { awsSurface } from '../../src/api/aws/index.ts'
+import { createAwsSurface } from '../../src/api/aws/index.ts'
 import { createServer } from '../../src/api/server.ts'
 import { resolve } from '../../src/config/resolve.ts'
+import { Directory } from '../../src/core/principals/directory.ts'
+import type { StoredPrincipal } from '../../src/core/principals/principal.ts'
+import { Sessions } from '../../src/core/principals/sessions.ts'
+import { Secret } from '../../src/core/secret.ts'
+import { type Credentials, sign } from '../sigv4/sign.ts'
 import { type KernelOptions, makeKernel } from '../support/kernel.ts'
 
 export const ACCOUNT = '000000000000'
@@ -20,6 +26,8 @@ export type Answer = {
 export type Ask = {
   readonly headers?: Readonly<Record<string, string>>
   readonly region?: string
+  /** Who signs, where signatures are looked at. */
+  readonly as?: Credentials
   /** Sent as it is instead of JSON. */
   readonly payload?: string | Buffer
 }
@@ -27,12 +35,38 @@ export type Ask = {
 export const credential = (region: string): string =>
   `AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260101/${region}/kms/aws4_request, SignedHeaders=host;x-amz-date, Signature=${'0'.repeat(64)}`
 
-export async function makeAws(auth: 'off' | 'permissive' | 'enforce' = 'off', options: KernelOptions = {}) {
+/** The user whose signature requests have unless they say otherwise. */
+export const USER: Credentials = { accessKeyId: 'AKIATESTUSER00000000', secretAccessKey: 'a secret of the tests' }
+const OWNER: StoredPrincipal = {
+  id: 'AIDATESTUSER00000000',
+  kind: 'user',
+  account: ACCOUNT,
+  name: 'test',
+  policies: [],
+  tags: {},
+  createdAt: 0,
+}
+
+/** The dialect with its users, over a kernel with a memory store. */
+export async function makeSurface(options: KernelOptions = {}) {
   const kernel = await makeKernel(options)
+  const { store, sealer, clock } = kernel
+  const secret = new Secret(Buffer.from(USER.secretAccessKey))
+  const fixed = { principals: [OWNER], accessKeys: [{ id: USER.accessKeyId, principalId: OWNER.id, secret }] }
+  const directory = new Directory({ store, sealer, clock, fixed })
+  await directory.start()
+  const sessions = new Sessions(createSecretKey(randomBytes(32)), directory, clock)
+  return { ...kernel, directory, sessions, awsSurface: createAwsSurface({ directory, sessions, skewMs: 300_000 }) }
+}
+
+export async function makeAws(auth: 'off' | 'permissive' | 'enforce' = 'off', options: KernelOptions = {}) {
+  const kernel = await makeSurface(options)
+  const warnings: string[] = []
+  const log = pino({ level: 'warn' }, { write: (line: string) => void warnings.push(line) })
   const server = await createServer({
     config: resolve({ auth: { aws: auth } }),
-    surfaces: [awsSurface],
-    services: { kernel: kernel.kernel, clock: kernel.clock, log: pino({ level: 'silent' }) },
+    surfaces: [kernel.awsSurface],
+    services: { kernel: kernel.kernel, clock: kernel.clock, log },
     readiness: [],
   })
 
@@ -40,20 +74,19 @@ export async function makeAws(auth: 'off' | 'permissive' | 'enforce' = 'off', op
   const ask = async (
     operation: string,
     body: unknown = {},
-    { headers, region, payload }: Ask = {},
+    { headers, region = REGION, payload = JSON.stringify(body), as = USER }: Ask = {},
   ): Promise<Answer> => {
-    const response = await server.app.inject({
-      method: 'POST',
-      url: '/',
-      headers: {
-        host: '127.0.0.1:7400',
-        'content-type': 'application/x-amz-json-1.1',
-        'x-amz-target': operation.includes('.') ? operation : `TrentService.${operation}`,
-        authorization: credential(region ?? REGION),
-        ...headers,
-      },
-      payload: payload ?? JSON.stringify(body),
-    })
+    const plain = {
+      host: '127.0.0.1:7400',
+      'content-type': 'application/x-amz-json-1.1',
+      'x-amz-target': operation.includes('.') ? operation : `TrentService.${operation}`,
+    }
+    const signing = { method: 'POST', path: '/', headers: plain, body: payload }
+    const signed =
+      auth === 'off'
+        ? { ...plain, authorization: credential(region) }
+        : sign(signing, as, { at: kernel.clock.now(), region })
+    const response = await server.app.inject({ method: 'POST', url: '/', headers: { ...signed, ...headers }, payload })
     const text = response.body
     return {
       status: response.statusCode,
@@ -73,6 +106,6 @@ export async function makeAws(auth: 'off' | 'permissive' | 'enforce' = 'off', op
     if (status !== 200) throw new Error(text)
     return body.KeyMetadata.KeyId
   }
-  return { ...kernel, server, ask, refusal, createKey, close: () => server.stop() }
+  return { ...kernel, server, warnings, ask, refusal, createKey, close: () => server.stop() }
 }
 export type TestAws = Awaited<ReturnType<typeof makeAws>>

@@ -3,8 +3,7 @@ import { routes } from '../../src/api/aws/bindings/index.ts'
 import { coverage } from '../../src/api/aws/coverage.ts'
 import { ERROR_SHAPES } from '../../src/api/aws/gen/errors.ts'
 import { OPERATIONS } from '../../src/api/aws/gen/operations.ts'
-import { awsSurface } from '../../src/api/aws/index.ts'
-import { arnOf, makeAws } from './support.ts'
+import { arnOf, makeAws, makeSurface } from './support.ts'
 
 t.test('the contract has all of the cloud’s operations', async (t) => {
   t.equal(Object.keys(OPERATIONS).length, 56)
@@ -15,6 +14,7 @@ t.test('the contract has all of the cloud’s operations', async (t) => {
 })
 
 t.test('whose request it is', async (t) => {
+  const { awsSurface } = await makeSurface()
   const head = (method: string, url: string, headers: Record<string, string> = {}) => ({ method, url, headers })
   const target = { 'x-amz-target': 'TrentService.Encrypt' }
   t.equal(awsSurface.rewrite?.(head('POST', '/', target)), '/@aws/Encrypt')
@@ -80,7 +80,7 @@ t.test('the region comes from the credential, and regions do not see each other'
   t.equal(anonymous.body.Keys[0].KeyId, id, 'without a credential: the configured region')
 })
 
-t.test('who asked is recorded; enforce lets nobody in', async (t) => {
+t.test('who asked is recorded', async (t) => {
   const open = await makeAws()
   t.teardown(() => open.close())
   await open.ask('ListKeys', {}, { headers: { 'amz-sdk-invocation-id': 'abc-123' } })
@@ -95,12 +95,6 @@ t.test('who asked is recorded; enforce lets nobody in', async (t) => {
   await open.ask('ListKeys', {}, { headers: { authorization: 'Basic x', 'amz-sdk-invocation-id': 'bad id\u0020{}' } })
   t.match(open.audit.records.at(-1), { principal: 'anonymous:', method: 'none' })
   t.notOk(open.audit.records.at(-1)?.clientRequestId)
-
-  const closed = await makeAws('enforce')
-  t.teardown(() => closed.close())
-  for (const operation of ['ListKeys', 'CreateKey', 'ReplicateKey']) {
-    t.equal(await closed.refusal(operation), 'MissingAuthenticationTokenException: Missing Authentication Token')
-  }
 })
 
 t.test('denial, and a log that cannot be written', async (t) => {

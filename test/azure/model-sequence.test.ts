@@ -3,9 +3,8 @@
  * TREFOIL_TEST_SEED repeats a run, TEST_LONG makes it a long one.
  */
 import t from 'tap'
-import { Deck, Random, REPEAT } from '../support/random.ts'
-import { ACTIONS, checkEverything, type Sequence } from './model-actions.ts'
-import { LIVES } from './model-lives.ts'
+import { Random, seedOf } from '../support/random.ts'
+import { checkEverything, type Sequence, step } from './model-actions.ts'
 import { Model } from './reference-model.ts'
 import { makeAzure } from './support.ts'
 
@@ -14,37 +13,35 @@ const CHECK_EVERY = 40
 /** Steps shown before the one that failed. */
 const SHOWN = 25
 
-t.test(`${STEPS} steps, ${REPEAT}`, { timeout: 900_000 }, async (t) => {
-  t.comment(REPEAT)
+const seed = seedOf(process.env.TREFOIL_TEST_SEED)
+
+t.test(`${STEPS} steps, seed ${seed}`, { timeout: 900_000 }, async (t) => {
+  t.comment(`TREFOIL_TEST_SEED=${seed} repeats it`)
   const azure = await makeAzure()
   azure.clock.time = Math.ceil(azure.clock.time / 1000) * 1000
   const sequence: Sequence = {
     azure,
     model: new Model(azure.clock.time / 1000),
-    random: new Random(),
+    random: new Random(seed),
     log: [],
     backups: [],
     signatures: [],
   }
-  const { model, random, log } = sequence
-  const deck = new Deck(random, [...ACTIONS, ...LIVES])
+  const { model, log } = sequence
   for (let count = 1; count <= STEPS; count++) {
     try {
-      await deck.deal()(sequence)
+      await step(sequence)
       if (count % CHECK_EVERY === 0) await checkEverything(sequence)
     } catch (error) {
-      t.fail(`${REPEAT}, step ${count}: ${String(error)}\n${log.slice(-SHOWN).join('\n')}`)
+      t.fail(`seed ${seed}, step ${count}: ${String(error)}\n${log.slice(-SHOWN).join('\n')}`)
       return
     }
   }
   await checkEverything(sequence)
   t.same(azure.failures, [], 'what fell due was done')
-  // Each deck that was dealt has one of each.
-  const decks = Math.floor(STEPS / deck.size)
-  t.ok(model.purged >= decks, `${model.purged} keys came and went`)
-  t.ok(model.rotated >= decks, `${model.rotated} rotations fell due`)
-  t.ok(model.recovered >= decks, `${model.recovered} keys were recovered`)
-  t.ok(model.restored >= decks, `${model.restored} keys were restored`)
+  // A short life may have no rotation that falls due; a long one that has none tests too little.
+  t.comment(`${model.purged} keys came and went, ${model.rotated} rotations fell due`)
+  if (process.env.TEST_LONG !== undefined) t.ok(model.purged > 0 && model.rotated > 0, 'keys went, rotations fell due')
   t.same(
     azure.audit.records.filter(({ outcome }) => outcome === 'internal'),
     [],

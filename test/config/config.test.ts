@@ -262,3 +262,41 @@ t.test('secrets come from where the configuration points, and are in none of its
   }
   t.equal(`${readSecret({ env: 'A' }, 'the PIN', { A: 'geheim' })}`, '[secret]')
 })
+
+t.test('principals', (t) => {
+  const load = (principals: unknown, env: Record<string, string> = {}) =>
+    loadConfig({ env: { ...env, TREFOIL_AWS_PRINCIPALS: JSON.stringify(principals) } }).aws.principals
+  const key = { id: 'AKIAIOSFODNN7EXAMPLE', secret: { env: 'TREFOIL_APP_SECRET' } }
+  const policies = [{ Statement: [] }]
+  const [app] = load([{ name: 'app', accessKeys: [key], policies, tags: { env: 'prod' } }], { TREFOIL_APP_SECRET: 'x' })
+  t.match(app, {
+    principal: { id: /^AIDA/, kind: 'user', account: '000000000000', name: 'app', policies: ['{"Statement":[]}'] },
+    accessKeys: [key],
+  })
+  t.match(load([{ kind: 'root', account: '111122223333' }])[0]?.principal, { id: '111122223333', name: 'root' })
+  const problem = (principals: unknown): string => {
+    try {
+      load(principals)
+      return 'none'
+    } catch (error) {
+      return (error as Error).message
+    }
+  }
+  t.equal(problem([{}]), 'aws.principals[0] has no name')
+  t.equal(problem([{ kind: 'root', name: 'x' }]), 'aws.principals[0] is the root of its account and has a name')
+  t.match(problem([{ name: 'a' }, { name: 'A' }]), /^aws.principals has arn:aws:iam::000000000000:user\/a twice/)
+  t.match(
+    problem([
+      { name: 'a', accessKeys: [key] },
+      { name: 'b', accessKeys: [key] },
+    ]),
+    /AKIAIOSFODNN7EXAMPLE twice/,
+  )
+  t.equal(problem([{ kind: 'role', name: 'r' }]), 'aws.principals[0].trust: a role needs a trust policy')
+  t.match(problem([{ kind: 'role', name: 'r', trust: {}, accessKeys: [key] }]), /is a role and has access keys/)
+  const shown = problem([{ name: 'a', accessKeys: [{ id: key.id, secret: 'hunter2hunter2' }] }])
+  t.match(shown, /accessKeys\[0\]\.secret must be/)
+  t.notMatch(shown, /hunter2/)
+  t.match(problem([{ name: 'a', accessKeys: [{ id: key.id, secret: {} }] }]), /secret says nothing/)
+  t.end()
+})

@@ -10,8 +10,7 @@ import {
   ScalarType,
 } from '@bufbuild/protobuf'
 import { FieldMaskSchema, isWrapperDesc } from '@bufbuild/protobuf/wkt'
-import type { Random } from '../support/random.ts'
-import { randomMessage } from './random-message.ts'
+import { type Random, randomMessage } from './random.ts'
 
 export type Broken<T> = { readonly what: string; readonly request: T }
 type Slots = Record<string, unknown>

@@ -3,7 +3,10 @@ import type { ErrorShape } from './gen/errors.ts'
 /** Answered by the service's front, before the operation; the model has no shapes for them. */
 type CommonError =
   | 'AccessDeniedException'
+  | 'ExpiredTokenException'
+  | 'IncompleteSignatureException'
   | 'InternalFailure'
+  | 'InvalidSignatureException'
   | 'MissingAuthenticationTokenException'
   | 'NotAuthorizedException'
   | 'RequestEntityTooLargeException'
@@ -11,6 +14,7 @@ type CommonError =
   | 'ServiceUnavailableException'
   | 'ThrottlingException'
   | 'UnknownOperationException'
+  | 'UnrecognizedClientException'
   | 'ValidationException'
 export type AwsErrorType = ErrorShape | CommonError
 

@@ -3,9 +3,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { KmsError } from '../../core/error.ts'
 import { toKmsError } from '../http/errors.ts'
 import { JsonError, type JsonLimits, parseJson } from '../http/json.ts'
-import type { Rendered, RequestHead, Surface, SurfaceServices, SurfaceSettings } from '../surface.ts'
-import { addressOf, authenticate } from './auth.ts'
-import { AwsError } from './aws-error.ts'
+import { type FaultKind, SignatureFault } from '../sigv4/fault.ts'
+import type { Rendered, RequestHead, Surface, SurfaceServices } from '../surface.ts'
+import { Authenticator, addressOf, type Caller, type Identities, type Pending } from './auth.ts'
+import { AwsError, type AwsErrorType } from './aws-error.ts'
 import { routes } from './bindings/index.ts'
 import { coverage } from './coverage.ts'
 import { CONTENT_TYPE, renderError } from './errors.ts'
@@ -55,14 +56,15 @@ function invocationId(request: FastifyRequest): { readonly clientRequestId?: str
 async function answer(
   route: Route,
   request: FastifyRequest,
-  { kernel, clock, settings }: SurfaceServices,
+  caller: Caller,
+  services: SurfaceServices,
 ): Promise<string> {
-  const { principal, address } = authenticate(request, settings)
-  const realm = { dialect: 'aws', ...address } as const
+  const { kernel, clock, settings } = services
+  const realm = { dialect: 'aws', ...caller.address } as const
   const call = {
     dialect: 'aws',
     wire: route.wire,
-    principal,
+    principal: caller.principal,
     realm,
     expresses: isExpressible,
     signal: request.deadline,
@@ -72,20 +74,23 @@ async function answer(
   return route.answer(request.body, kernel, call, { realm, settings, now: clock.now() })
 }
 
-/** @throws AwsError UnsupportedOperationException, for an operation that only the cloud has */
-function refuse(operation: string, request: FastifyRequest, settings: SurfaceSettings): never {
-  authenticate(request, settings)
-  throw new KmsError('unimplemented', { operation })
-}
-
 /** What the service's front answers: to a media type that it does not read, and to a request that it can't. */
 function frontError(error: KmsError): unknown {
   if (error.code !== 'invalid_argument') return error
   return new AwsError(error.params.field === 'content-type' ? 'UnknownOperationException' : 'SerializationException')
 }
 
+const FAULT_TYPES = {
+  missing: 'MissingAuthenticationTokenException',
+  incomplete: 'IncompleteSignatureException',
+  invalid: 'InvalidSignatureException',
+  unknown: 'UnrecognizedClientException',
+  expired_token: 'ExpiredTokenException',
+} as const satisfies Record<FaultKind, AwsErrorType>
+
 /** Bad arguments are the front's business only where they did not come from the kernel. */
 function asAwsError(error: unknown): unknown {
+  if (error instanceof SignatureFault) return new AwsError(FAULT_TYPES[error.kind], error.message)
   if (error instanceof JsonError) return frontError(error)
   if (error instanceof AwsError || error instanceof KmsError) return error
   return frontError(toKmsError(error, 0))
@@ -95,37 +100,63 @@ function send(reply: FastifyReply, { status, headers, body }: Rendered): Fastify
   return reply.code(status).headers(headers).send(body)
 }
 
-function register(app: FastifyInstance, services: SurfaceServices): void {
-  const { settings, log } = services
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What its head says of its signature, and whose it is once that is known. */
+    awsPending: Pending | undefined
+    awsCaller: Caller | undefined
+  }
+}
+
+/** Signatures are verified over the bytes of the body, before anything is made of them. */
+function registerAuthentication(app: FastifyInstance, authenticator: Authenticator): void {
+  app.decorateRequest('awsPending')
+  app.decorateRequest('awsCaller')
+  app.addHook('onRequest', async (request) => {
+    request.awsPending = authenticator.begin(request, 'kms')
+  })
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser<Buffer>(MEDIA_TYPES, { parseAs: 'buffer' }, async (_request: FastifyRequest, body: Buffer) =>
-    parseJson(body, LIMITS),
+  app.addContentTypeParser<Buffer>(
+    MEDIA_TYPES,
+    { parseAs: 'buffer' },
+    async (request: FastifyRequest, body: Buffer) => {
+      request.awsCaller = await authenticator.finish(request, request.awsPending, body)
+      return parseJson(body, LIMITS)
+    },
   )
+}
+
+function register(app: FastifyInstance, services: SurfaceServices, identities: Identities): void {
+  const { settings, log } = services
+  const authenticator = new Authenticator({ ...identities, ...services })
+  registerAuthentication(app, authenticator)
   app.setErrorHandler((error, request, reply) => {
     const operation = operationOf(request) ?? ''
     const known = asAwsError(error)
     if (known instanceof KmsError && known.code === 'internal')
       log.error({ err: known, requestId: request.id }, operation)
-    return send(
-      reply,
-      renderError(known, { address: addressOf(request, settings), wire: operation, requestId: request.id }),
-    )
+    const address = request.awsCaller?.address ?? addressOf(request, settings)
+    return send(reply, renderError(known, { address, wire: operation, requestId: request.id }))
   })
   for (const operation of OPERATION_NAMES) {
     const route = served.get(operation)
     app.post(`${PATH}${operation}`, async (request, reply) => {
-      const body = route === undefined ? refuse(operation, request, settings) : await answer(route, request, services)
+      // A request without a body went past the parser.
+      request.awsCaller ??= await authenticator.finish(request, request.awsPending, undefined)
+      if (route === undefined) throw new KmsError('unimplemented', { operation })
+      const body = await answer(route, request, request.awsCaller, services)
       return reply.header('x-amzn-requestid', request.id).header('content-type', CONTENT_TYPE).send(Buffer.from(body))
     })
   }
 }
 
-export const awsSurface: Surface = {
+/** @param identities those who may call; read in `permissive` and `enforce` only */
+export const createAwsSurface = (identities: Identities): Surface => ({
   dialect: 'aws',
   coverage,
   owns,
   rewrite,
-  register,
+  register: (app, services) => register(app, services, identities),
   render: (error, head, requestId) =>
     renderError(frontError(error), { address: undefined, wire: operationOf(head) ?? '', requestId }),
-}
+})
