@@ -3,38 +3,13 @@
  * as a process of its own, because a CA can be trusted only at start (NODE_EXTRA_CA_CERTS). Prints one JSON object.
  */
 import { constants, createHash, createPublicKey, randomBytes, verify as verifyOutside } from 'node:crypto'
-import { ClientSecretCredential } from '@azure/identity'
-import { CryptographyClient, KeyClient, type KeyVaultKey } from '@azure/keyvault-keys'
+import type { KeyVaultKey } from '@azure/keyvault-keys'
+import { codeOf, collect, cryptography, fast, keyClient } from './azure-sdk.ts'
 
-const { AUTHORITY = '', TENANT = '', VAULT_URL = '', PROXY_PORT = '', HSM = '' } = process.env
-const hsm = HSM !== ''
-
-const credential = new ClientSecretCredential(TENANT, 'an-application', 'its-secret', {
-  authorityHost: AUTHORITY,
-  disableInstanceDiscovery: true,
-})
-const options = {
-  retryOptions: { maxRetries: 0 },
-  ...(PROXY_PORT !== '' && { proxyOptions: { host: 'http://127.0.0.1', port: Number(PROXY_PORT) } }),
-}
-const client = new KeyClient(VAULT_URL, credential, options)
-const cryptography = (key: KeyVaultKey | string) => new CryptographyClient(key as KeyVaultKey, credential, options)
+const hsm = (process.env.HSM ?? '') !== ''
+const client = keyClient()
 
 const MESSAGE = Buffer.from('a message for every cloud')
-const codeOf = async (work: Promise<unknown>): Promise<string> => {
-  try {
-    await work
-    return 'succeeded'
-  } catch (error) {
-    const { statusCode, code } = error as { statusCode?: number; code?: string }
-    return `${statusCode} ${code}`
-  }
-}
-const collect = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
-  const all: T[] = []
-  for await (const item of items) all.push(item)
-  return all
-}
 
 /** By OpenSSL, from the public half that the service gave. */
 function verifiedOutside(key: KeyVaultKey, algorithm: string, hash: string, signature: Uint8Array): boolean {
@@ -113,14 +88,14 @@ async function lifecycle(prefix: string) {
   const made = await client.createKey(name, 'EC', { tags: { team: 'a' }, expiresOn, keyOps: ['sign', 'verify'] })
   const next = await client.createKey(name, 'EC')
   const versions = await collect(client.listPropertiesOfKeyVersions(name))
-  const deleting = await client.beginDeleteKey(name, { intervalInMs: 50 })
+  const deleting = await client.beginDeleteKey(name, fast)
   const deleted = await deleting.pollUntilDone()
   const taken = await codeOf(client.createKey(name, 'EC'))
   const listed = (await collect(client.listDeletedKeys())).filter((key) => key.name === name)
   const gone = await codeOf(client.getKey(name))
-  const recovered = await (await client.beginRecoverDeletedKey(name, { intervalInMs: 50 })).pollUntilDone()
+  const recovered = await (await client.beginRecoverDeletedKey(name, fast)).pollUntilDone()
   const back = await client.getKey(name, { version: made.properties.version ?? '' })
-  await (await client.beginDeleteKey(name, { intervalInMs: 50 })).pollUntilDone()
+  await (await client.beginDeleteKey(name, fast)).pollUntilDone()
   await client.purgeDeletedKey(name)
   return {
     tags: made.properties.tags,

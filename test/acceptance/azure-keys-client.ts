@@ -1,30 +1,11 @@
 /** The life of keys by the unmodified Azure SDK: import, update, versions, rotation, backup. Prints one JSON object. */
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto'
-import { ClientSecretCredential } from '@azure/identity'
-import { CryptographyClient, type JsonWebKey, KeyClient, type KeyVaultKey } from '@azure/keyvault-keys'
+import type { JsonWebKey } from '@azure/keyvault-keys'
+import { codeOf, cryptography, fast, keyClient, PLAIN_URL } from './azure-sdk.ts'
 
-const { AUTHORITY = '', TENANT = '', VAULT_URL = '', PLAIN_URL = '', PROXY_PORT = '' } = process.env
-const credential = new ClientSecretCredential(TENANT, 'an-application', 'its-secret', {
-  authorityHost: AUTHORITY,
-  disableInstanceDiscovery: true,
-})
-const options = {
-  retryOptions: { maxRetries: 0 },
-  proxyOptions: { host: 'http://127.0.0.1', port: Number(PROXY_PORT) },
-}
-const client = new KeyClient(VAULT_URL, credential, options)
-const cryptography = (key: KeyVaultKey) => new CryptographyClient(key, credential, options)
+const client = keyClient()
 const DAY = 86_400_000
 
-const codeOf = async (work: Promise<unknown>): Promise<string> => {
-  try {
-    await work
-    return 'succeeded'
-  } catch (error) {
-    const { statusCode, code } = error as { statusCode?: number; code?: string }
-    return `${statusCode} ${code}`
-  }
-}
 const digest = createHash('sha256').update('a message').digest()
 const bytes = (text: string | undefined) => (text === undefined ? undefined : Buffer.from(text, 'base64url'))
 
@@ -110,7 +91,7 @@ async function backingUp() {
   const { result } = await cryptography(made).sign('ES256', digest)
   const backup = (await client.backupKey('saved')) ?? new Uint8Array(0)
   const taken = await codeOf(client.restoreKeyBackup(backup))
-  await (await client.beginDeleteKey('saved', { intervalInMs: 50 })).pollUntilDone()
+  await (await client.beginDeleteKey('saved', fast)).pollUntilDone()
   await client.purgeDeletedKey('saved')
   const restored = await client.restoreKeyBackup(backup)
   return {

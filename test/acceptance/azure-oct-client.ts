@@ -1,37 +1,17 @@
 /** AES keys by the unmodified Azure SDK, checked with node:crypto where their bytes are known. Prints one JSON object. */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
-import { ClientSecretCredential } from '@azure/identity'
-import {
-  type AesCbcEncryptionAlgorithm,
-  type AesGcmDecryptParameters,
-  type AesGcmEncryptionAlgorithm,
-  CryptographyClient,
-  KeyClient,
-  type KeyVaultKey,
-  type KeyWrapAlgorithm,
+import type {
+  AesCbcEncryptionAlgorithm,
+  AesGcmDecryptParameters,
+  AesGcmEncryptionAlgorithm,
+  KeyVaultKey,
+  KeyWrapAlgorithm,
 } from '@azure/keyvault-keys'
+import { codeOf, cryptography as cryptographyOf, keyClient } from './azure-sdk.ts'
 
-const { AUTHORITY = '', TENANT = '', VAULT_URL = '', PROXY_PORT = '' } = process.env
-const credential = new ClientSecretCredential(TENANT, 'an-application', 'its-secret', {
-  authorityHost: AUTHORITY,
-  disableInstanceDiscovery: true,
-})
-const options = {
-  retryOptions: { maxRetries: 0 },
-  proxyOptions: { host: 'http://127.0.0.1', port: Number(PROXY_PORT) },
-}
-const client = new KeyClient(VAULT_URL, credential, options)
-const cryptography = (key: KeyVaultKey) => new CryptographyClient(key.id ?? '', credential, options)
+const client = keyClient()
+const cryptography = (key: KeyVaultKey) => cryptographyOf(key.id ?? '')
 
-const codeOf = async (work: Promise<unknown>): Promise<string> => {
-  try {
-    await work
-    return 'succeeded'
-  } catch (error) {
-    const { statusCode, code } = error as { statusCode?: number; code?: string }
-    return `${statusCode} ${code}`
-  }
-}
 const same = (one: Uint8Array | undefined, other: Uint8Array): boolean =>
   one !== undefined && Buffer.from(one).equals(other)
 const tampered = (bytes: Uint8Array): Uint8Array => bytes.map((byte, at) => (at === 0 ? byte ^ 1 : byte))

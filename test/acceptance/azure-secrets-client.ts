@@ -2,29 +2,9 @@
 import { randomBytes } from 'node:crypto'
 import { DefaultAzureCredential } from '@azure/identity'
 import { SecretClient } from '@azure/keyvault-secrets'
+import { codeOf, collect, fast, options, VAULT_URL } from './azure-sdk.ts'
 
-const { VAULT_URL = '', PROXY_PORT = '' } = process.env
-const options = {
-  retryOptions: { maxRetries: 0 },
-  proxyOptions: { host: 'http://127.0.0.1', port: Number(PROXY_PORT) },
-}
 const client = new SecretClient(VAULT_URL, new DefaultAzureCredential(), options)
-const fast = { intervalInMs: 20 }
-
-const codeOf = async (work: Promise<unknown>): Promise<string> => {
-  try {
-    await work
-    return 'succeeded'
-  } catch (error) {
-    const { statusCode, code } = error as { statusCode?: number; code?: string }
-    return `${statusCode} ${code}`
-  }
-}
-const collect = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
-  const all: T[] = []
-  for await (const item of items) all.push(item)
-  return all
-}
 const name = `s${randomBytes(4).toString('hex')}`
 
 async function versions() {

@@ -1,24 +1,6 @@
-import { execFile } from 'node:child_process'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 import t from 'tap'
 import { type RunningTrefoil, startTrefoil } from '../support/process.ts'
-
-const run = promisify(execFile)
-
-async function report(server: RunningTrefoil, env: Record<string, string>) {
-  const { stdout } = await run(process.execPath, [join(import.meta.dirname, 'azure-secrets-client.ts')], {
-    cwd: join(import.meta.dirname, '../..'),
-    env: {
-      PATH: process.env.PATH,
-      NODE_EXTRA_CA_CERTS: server.caFile,
-      VAULT_URL: `https://default.vault.localhost:${new URL(server.tlsUrl).port}`,
-      PROXY_PORT: new URL(server.plainUrl).port,
-      ...env,
-    },
-  })
-  return JSON.parse(stdout)
-}
+import { runAzureClient } from './azure-tools.ts'
 
 /** What `DefaultAzureCredential` reads where an application runs. */
 const IDENTITIES = {
@@ -36,7 +18,11 @@ for (const [title, identity] of Object.entries(IDENTITIES)) {
   t.test(`@azure/keyvault-secrets with ${title}`, async (t) => {
     const server = await startTrefoil()
     t.teardown(() => server.stop())
-    const { versions, lifecycle, paging, refusals } = await report(server, identity(server))
+    const { versions, lifecycle, paging, refusals } = await runAzureClient(
+      'azure-secrets-client.ts',
+      server,
+      identity(server),
+    )
     t.same(versions, {
       current: 'two',
       old: 'one',

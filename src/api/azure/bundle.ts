@@ -18,7 +18,7 @@ import {
   recoveryId,
   sizeOf,
 } from './names.ts'
-import { recoveryOf } from './recovery.ts'
+import { type Dates, type Deleted, datesOf, deletedOf, type Recovery, recoveryOf } from './recovery.ts'
 
 type JsonWebKey = {
   readonly kid: string
@@ -32,25 +32,16 @@ type JsonWebKey = {
   readonly alg?: string
   readonly pub?: string
 }
-type Attributes = {
-  readonly enabled: boolean
-  readonly nbf?: number
-  readonly exp?: number
-  readonly created: number
-  readonly updated: number
-  readonly recoveryLevel: string
-  readonly recoverableDays?: number
-  readonly exportable?: false
-  readonly hsmPlatform?: string
-  readonly key_size?: number
-}
+type Attributes = Dates &
+  Recovery & {
+    readonly enabled: boolean
+    readonly exportable?: false
+    readonly hsmPlatform?: string
+    readonly key_size?: number
+  }
 type Tags = { readonly tags?: Readonly<Record<string, string>> }
 export type KeyBundle = Tags & { readonly key: JsonWebKey; readonly attributes: Attributes }
 export type KeyItem = Tags & { readonly kid: string; readonly attributes: Attributes }
-type Deleted = { readonly recoveryId: string; readonly deletedDate: number; readonly scheduledPurgeDate: number }
-
-const seconds = (ms: number): number => Math.floor(ms / 1000)
-
 /** Azure's own platforms are 1 and 2, and 0 is its software; a token goes by the name it has in the configuration. */
 const SOFTWARE_PLATFORM = '0'
 
@@ -64,10 +55,7 @@ function attributesOf(shown: Shown, { ring, key }: Placed, version: KeyVersion |
       : version !== undefined && effectiveVersionState(key, version) === 'enabled'
   return {
     enabled,
-    ...(version?.notBefore !== undefined && { nbf: seconds(version.notBefore) }),
-    ...(version?.expiresAt !== undefined && { exp: seconds(version.expiresAt) }),
-    created: seconds((version ?? key).createdAt),
-    updated: seconds((version ?? key).updatedAt),
+    ...datesOf(version ?? key),
     ...recoveryOf(shown, ring, key.recoverableDays),
     ...madeOf(shown, key, version),
   }
@@ -140,11 +128,7 @@ export function keyBundle(shown: Shown, placed: Placed, version: KeyVersion): Ke
 function deletionOf(shown: Shown, key: Key): Deleted {
   const { deletion } = key
   if (deletion === undefined) throw new KmsError('key_not_pending_deletion')
-  return {
-    recoveryId: recoveryId(shown.base, key),
-    deletedDate: seconds(deletion.requestedAt),
-    scheduledPurgeDate: seconds(deletion.dueAt),
-  }
+  return deletedOf(recoveryId(shown.base, key), deletion)
 }
 
 /** The bundle of a key as a whole, which has no public half while it has no current version. */

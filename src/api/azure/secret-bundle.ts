@@ -4,17 +4,9 @@ import type { SecretReference } from '../../core/reference.ts'
 import type { SecretVersion, StoredSecret } from '../../core/stored-secret.ts'
 import type { SecretView } from '../../core/view.ts'
 import type { Shown } from './binding.ts'
-import { recoveryOf } from './recovery.ts'
+import { type Dates, type Deleted, datesOf, deletedOf, type Recovery, recoveryOf } from './recovery.ts'
 
-type Attributes = {
-  readonly enabled: boolean
-  readonly nbf?: number
-  readonly exp?: number
-  readonly created: number
-  readonly updated: number
-  readonly recoveryLevel: string
-  readonly recoverableDays?: number
-}
+type Attributes = Dates & Recovery & { readonly enabled: boolean }
 type Facts = {
   readonly id: string
   readonly contentType?: string
@@ -22,8 +14,6 @@ type Facts = {
   readonly tags?: Readonly<Record<string, string>>
 }
 export type SecretBundle = Facts & { readonly value?: string }
-type Deleted = { readonly recoveryId: string; readonly deletedDate: number; readonly scheduledPurgeDate: number }
-
 const SECRET_NAME = /^[0-9a-zA-Z-]{1,127}$/
 
 /** @throws KmsError invalid_argument for a name outside Azure's grammar, which is not repeated */
@@ -38,16 +28,12 @@ export const secretReference = (name: string): SecretReference => ({
   name: parseSecretName(name),
 })
 
-const seconds = (ms: number): number => Math.floor(ms / 1000)
 /** A secret and where it is. */
 type Placed = Pick<SecretView, 'ring' | 'secret'>
 
 const attributesOf = (shown: Shown, { ring, secret }: Placed, version: SecretVersion): Attributes => ({
   enabled: version.enabled,
-  ...(version.notBefore !== undefined && { nbf: seconds(version.notBefore) }),
-  ...(version.expiresAt !== undefined && { exp: seconds(version.expiresAt) }),
-  created: seconds(version.createdAt),
-  updated: seconds(version.updatedAt),
+  ...datesOf(version),
   ...recoveryOf(shown, ring, secret.recoverableDays),
 })
 
@@ -76,11 +62,7 @@ export const secretItem = (shown: Shown, view: SecretView): Facts =>
 
 function deletionOf(shown: Shown, { name, deletion }: StoredSecret): Deleted {
   if (deletion === undefined) throw new KmsError('internal')
-  return {
-    recoveryId: `${shown.base}/deletedsecrets/${name}`,
-    deletedDate: seconds(deletion.requestedAt),
-    scheduledPurgeDate: seconds(deletion.dueAt),
-  }
+  return deletedOf(`${shown.base}/deletedsecrets/${name}`, deletion)
 }
 
 export const deletedSecretBundle = (shown: Shown, view: SecretView): SecretBundle & Deleted => ({
