@@ -1,4 +1,5 @@
 /** The steps of the random sequences: each asks the service and the reference model, and compares. */
+import type { Weighted } from '../support/random.ts'
 import { type Action, ALIASES, ask, checkMaterial, pickId, type Sequence, same, symmetric, word } from './model-ask.ts'
 import { USES } from './model-uses.ts'
 import { DAY, type Kind, type Model, type ModelKey, USAGES, unknownAlias, unknownKey } from './reference-model.ts'
@@ -7,7 +8,7 @@ import { ACCOUNT, arnOf, REGION } from './support.ts'
 const MAX_KEYS = 12
 const TAGS = ['one', 'two', 'Two', 'three']
 const SPECS = { symmetric: 'SYMMETRIC_DEFAULT', signing: 'ECC_NIST_P256', mac: 'HMAC_256' } as const
-const rotating = (key: ModelKey): boolean => symmetric(key) && key.state === 'Enabled'
+export const rotating = (key: ModelKey): boolean => symmetric(key) && key.state === 'Enabled'
 
 async function describe(sequence: Sequence, id = pickId(sequence)): Promise<void> {
   const key = sequence.model.keys.get(id)
@@ -29,14 +30,17 @@ async function describe(sequence: Sequence, id = pickId(sequence)): Promise<void
   if (key.kind === 'symmetric') checkMaterial(key, key.rotations.length, CurrentKeyMaterialId)
 }
 
-const create: Action = async (sequence) => {
+export async function createKey(sequence: Sequence, kind: Kind): Promise<ModelKey> {
   const { model, random } = sequence
-  if (model.keys.size >= MAX_KEYS) return
-  const kind: Kind = random.pick(['symmetric', 'symmetric', 'signing', 'mac'])
   const spec = { KeySpec: SPECS[kind], KeyUsage: USAGES[kind] }
   const Description = word(random)
   const { KeyMetadata } = await ask(sequence, 'CreateKey', { ...spec, Description })
-  model.create(KeyMetadata.KeyId, kind, Description)
+  return model.create(KeyMetadata.KeyId, kind, Description)
+}
+
+const create: Action = async (sequence) => {
+  if (sequence.model.keys.size >= MAX_KEYS) return
+  await createKey(sequence, sequence.random.pick(['symmetric', 'symmetric', 'signing', 'mac']))
 }
 
 const setState =
@@ -48,9 +52,8 @@ const setState =
     if (body !== undefined && key !== undefined) key.state = state
   }
 
-const schedule: Action = async (sequence) => {
+export async function schedule(sequence: Sequence, id = pickId(sequence)): Promise<void> {
   const { model, random } = sequence
-  const id = pickId(sequence)
   const days = random.between(7, 30)
   const input = { KeyId: id, PendingWindowInDays: days }
   const body = await ask(sequence, 'ScheduleKeyDeletion', input, model.unlessLive(id))
@@ -62,19 +65,23 @@ const schedule: Action = async (sequence) => {
   same(body, { KeyId: arnOf(id), DeletionDate, KeyState: 'PendingDeletion', PendingWindowInDays: days }, 'answer')
 }
 
-const cancel: Action = async (sequence) => {
-  const id = pickId(sequence, (key) => key.state === 'PendingDeletion')
+const pending = (key: ModelKey): boolean => key.state === 'PendingDeletion'
+export async function cancel(sequence: Sequence, id = pickId(sequence, pending)): Promise<void> {
   const body = await ask(sequence, 'CancelKeyDeletion', { KeyId: id }, sequence.model.unlessPending(id))
   const key = sequence.model.keys.get(id)
-  if (body !== undefined && key !== undefined) key.state = 'Disabled'
+  if (body === undefined || key === undefined) return
+  key.state = 'Disabled'
+  sequence.model.recovered++
 }
 
-const clock: Action = async ({ aws, model, random, log }) => {
-  const ms = random.pick([0, 1000, 15 * 60_000, DAY, DAY, 5 * DAY, 9 * DAY, 60 * DAY, 400 * DAY])
+export async function pass({ aws, model, log }: Sequence, ms: number): Promise<void> {
   log.push(`clock +${ms} ms`)
   await aws.advance(ms)
   model.advance(ms)
 }
+
+const clock: Action = (sequence) =>
+  pass(sequence, sequence.random.pick([0, 1000, 15 * 60_000, DAY, DAY, 5 * DAY, 9 * DAY, 60 * DAY, 400 * DAY]))
 
 const createAlias: Action = async (sequence) => {
   const { model, random } = sequence
@@ -173,9 +180,8 @@ const putPolicy: Action = async (sequence) => {
   same((await ask(sequence, 'GetKeyPolicy', { KeyId: id })).Policy, Policy, 'policy')
 }
 
-const enableRotation: Action = async (sequence) => {
+export async function enableRotation(sequence: Sequence, id = pickId(sequence, rotating)): Promise<void> {
   const { model, random } = sequence
-  const id = pickId(sequence, rotating)
   const period = random.pick([90, 365, 2560])
   const input = { KeyId: id, RotationPeriodInDays: period }
   const body = await ask(sequence, 'EnableKeyRotation', input, model.unlessRotatable(id))
@@ -255,15 +261,14 @@ export async function checkEverything(sequence: Sequence): Promise<void> {
   }
 }
 
-/** With how often each comes, against the others. */
-export const ACTIONS: readonly (readonly [weight: number, action: Action])[] = [
+export const ACTIONS: Weighted<Action> = [
   ...USES,
   [6, create],
-  [2, describe],
+  [2, (sequence) => describe(sequence)],
   [4, setState('EnableKey', 'Enabled')],
   [2, setState('DisableKey', 'Disabled')],
-  [2, schedule],
-  [2, cancel],
+  [2, (sequence) => schedule(sequence)],
+  [2, (sequence) => cancel(sequence)],
   [4, clock],
   [2, createAlias],
   [2, updateAlias],
@@ -274,7 +279,7 @@ export const ACTIONS: readonly (readonly [weight: number, action: Action])[] = [
   [1, listTags],
   [1, changeDescription],
   [1, putPolicy],
-  [3, enableRotation],
+  [3, (sequence) => enableRotation(sequence)],
   [1, disableRotation],
   [4, rotate],
   [1, rotationStatus],

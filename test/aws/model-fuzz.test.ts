@@ -2,7 +2,7 @@
 import t, { type Test } from 'tap'
 import { routes } from '../../src/api/aws/bindings/index.ts'
 import { OPERATIONS } from '../../src/api/aws/gen/operations.ts'
-import { Random, seedOf } from '../support/random.ts'
+import { Random, REPEAT } from '../support/random.ts'
 import { broken, type Json, type Known, structure } from './model-requests.ts'
 import { type Answer, arnOf, makeAws, type TestAws, UNKNOWN_ID } from './support.ts'
 
@@ -16,8 +16,6 @@ const COMMON: ReadonlySet<string> = new Set([
 ])
 
 const FAULTY: ReadonlySet<string> = new Set(['ValidationException', 'SerializationException'])
-
-const seed = seedOf(process.env.TREFOIL_TEST_SEED)
 
 async function world(aws: TestAws): Promise<Known> {
   const symmetric = await aws.createKey()
@@ -52,7 +50,7 @@ type Tally = { made: number; refused: number }
 
 async function check(t: Test, aws: TestAws, wire: keyof typeof OPERATIONS, body: Json, what: string, tally: Tally) {
   const answer: Answer = await aws.ask(wire, body)
-  const shown = `seed ${seed}: ${wire} ${what} ${JSON.stringify(body).slice(0, 200)} → ${answer.text.slice(0, 200)}`
+  const shown = `${REPEAT}: ${wire} ${what} ${JSON.stringify(body).slice(0, 200)} → ${answer.text.slice(0, 200)}`
   if (answer.status === 200) {
     if (wire === 'CreateKey') tally.made++
     return answer
@@ -74,10 +72,10 @@ async function countKeys(aws: TestAws): Promise<number> {
 }
 
 t.test('legal and broken requests', async (t) => {
-  t.comment(`seed ${seed} (TREFOIL_TEST_SEED repeats it)`)
+  t.comment(REPEAT)
   const aws = await makeAws()
   t.teardown(() => aws.close())
-  const random = new Random(seed)
+  const random = new Random()
   const known = await world(aws)
   const before = await countKeys(aws)
   const tally: Tally = { made: 0, refused: 0 }
@@ -91,9 +89,7 @@ t.test('legal and broken requests', async (t) => {
       const answer = await check(t, aws, wire, body, what, tally)
       // The fault itself must be what is refused, before the key, its state or anything else is looked at.
       if (!FAULTY.has(answer.body?.__type)) {
-        t.fail(
-          `seed ${seed}: ${wire} with ${what}: ${JSON.stringify(body).slice(0, 200)} → ${answer.text.slice(0, 200)}`,
-        )
+        t.fail(`${REPEAT}: ${wire} with ${what}: ${JSON.stringify(body).slice(0, 200)} → ${answer.text.slice(0, 200)}`)
       }
     }
     t.ok(tally.refused > asked, `${wire}: ${tally.refused - asked} refused`)

@@ -3,9 +3,10 @@
  * word by word. TREFOIL_TEST_SEED repeats a run, TEST_LONG makes it a long one.
  */
 import t from 'tap'
-import { Random, seedOf } from '../support/random.ts'
+import { Deck, Random, REPEAT } from '../support/random.ts'
 import { ACTIONS, checkEverything } from './model-actions.ts'
 import type { Sequence } from './model-ask.ts'
+import { LIVES } from './model-lives.ts'
 import { Model } from './reference-model.ts'
 import { makeAws } from './support.ts'
 
@@ -14,27 +15,28 @@ const CHECK_EVERY = 60
 /** Steps shown before the one that failed. */
 const SHOWN = 25
 
-const seed = seedOf(process.env.TREFOIL_TEST_SEED)
-const urn = ACTIONS.flatMap(([weight, action]) => Array.from({ length: weight }, () => action))
-
-t.test(`${STEPS} steps, seed ${seed}`, { timeout: 600_000 }, async (t) => {
-  t.comment(`TREFOIL_TEST_SEED=${seed} repeats it`)
+t.test(`${STEPS} steps, ${REPEAT}`, { timeout: 600_000 }, async (t) => {
   const aws = await makeAws()
   t.teardown(() => aws.close())
-  const sequence: Sequence = { aws, model: new Model(aws.clock.now()), random: new Random(seed), log: [] }
+  const sequence: Sequence = { aws, model: new Model(aws.clock.now()), random: new Random(), log: [] }
+  const { model, random, log } = sequence
+  const deck = new Deck(random, [...ACTIONS, ...LIVES])
   for (let step = 1; step <= STEPS; step++) {
     try {
-      await sequence.random.pick(urn)(sequence)
+      await deck.deal()(sequence)
       if (step % CHECK_EVERY === 0) await checkEverything(sequence)
     } catch (error) {
-      t.fail(`seed ${seed}, step ${step}: ${String(error)}\n${sequence.log.slice(-SHOWN).join('\n')}`)
+      t.fail(`${REPEAT}, step ${step}: ${String(error)}\n${log.slice(-SHOWN).join('\n')}`)
       return
     }
   }
   await checkEverything(sequence)
   t.same(aws.failures, [], 'what fell due was done')
-  t.comment(`${sequence.model.purged.length} keys came and went`)
-  if (process.env.TEST_LONG !== undefined) t.ok(sequence.model.purged.length > 0, 'keys came and went')
+  // Each deck that was dealt has one of each.
+  const decks = Math.floor(STEPS / deck.size)
+  t.ok(model.purged.length >= decks, `${model.purged.length} keys came and went`)
+  t.ok(model.rotated >= decks, `${model.rotated} rotations fell due`)
+  t.ok(model.recovered >= decks, `${model.recovered} keys were recovered`)
   const bad = aws.audit.records.filter(({ outcome }) => outcome === 'internal')
   t.same(bad, [], 'no internal error')
 })

@@ -1,4 +1,5 @@
 /** The steps that use keys. */
+import type { Weighted } from '../support/random.ts'
 import {
   type Action,
   ALIASES,
@@ -116,8 +117,7 @@ const verify: Action = async (sequence) => {
   if (body !== undefined) used(model, key, operation)
 }
 
-/** With how often each comes, against the others. */
-export const USES: readonly (readonly [weight: number, action: Action])[] = [
+export const USES: Weighted<Action> = [
   [8, encrypt],
   [8, decrypt],
   [3, dataKey],

@@ -56,6 +56,9 @@ export class Model {
   /** Ids of keys that were there. */
   readonly purged: string[] = []
   readonly aliases = new Map<string, ModelAlias>()
+  /** How often a rotation fell due, and a deletion was called off. */
+  rotated = 0
+  recovered = 0
 
   constructor(now: number) {
     this.now = now
@@ -97,6 +100,7 @@ export class Model {
       if (key.state === 'PendingDeletion' && key.dueAt <= this.now) this.#purge(key)
       else if (key.state === 'Enabled' && key.period !== undefined && key.nextAt <= this.now) {
         this.rotate(key, 'AUTOMATIC')
+        this.rotated++
         while (key.nextAt <= this.now) key.nextAt += key.period * DAY
       }
     }

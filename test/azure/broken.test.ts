@@ -1,20 +1,9 @@
 /** Valid requests, and the same ones broken in one place each: nothing but Azure's own 4xx, and no half-made key. */
 import t from 'tap'
+import { Random, REPEAT } from '../support/random.ts'
 import { type Answer, b64, HOST, makeAzure, type TestAzure, VERSION } from './support.ts'
 
-const SEED = Number(process.env.TREFOIL_TEST_SEED ?? Date.now() % 1_000_000_000)
 const ROUNDS = 600
-
-/** Mulberry32: small, and the same everywhere. */
-function randomOf(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
-}
 
 type Request = {
   method: string
@@ -24,13 +13,6 @@ type Request = {
   raw?: string
   headers: Record<string, string>
 }
-type Random = () => number
-const pick = <T>(random: Random, items: readonly T[]): T => {
-  const item = items[Math.floor(random() * items.length)]
-  if (item === undefined) throw new Error('nothing to pick from')
-  return item
-}
-
 const DIGEST = b64(Buffer.alloc(32, 7))
 const get = (path: string): Request => ({ method: 'GET', path, query: VERSION, body: undefined, headers: {} })
 const post = (path: string, body: Record<string, unknown>): Request => ({ ...get(path), method: 'POST', body })
@@ -122,29 +104,28 @@ const QUERIES = [
 ]
 
 const members = (body: Record<string, unknown>, random: Random): Record<string, unknown> => {
-  const name = pick(random, Object.keys(body))
+  const name = random.pick(Object.keys(body))
   const inner = body[name]
-  const deeper = typeof inner === 'object' && inner !== null && !Array.isArray(inner) && random() < 0.5
+  const deeper = typeof inner === 'object' && inner !== null && !Array.isArray(inner) && random.chance(0.5)
   if (deeper && Object.keys(inner).length > 0)
     return { ...body, [name]: members(inner as Record<string, unknown>, random) }
-  if (random() < 0.2) return Object.fromEntries(Object.entries(body).filter(([key]) => key !== name))
-  return { ...body, [name]: pick(random, JUNK) }
+  if (random.chance(0.2)) return Object.fromEntries(Object.entries(body).filter(([key]) => key !== name))
+  return { ...body, [name]: random.pick(JUNK) }
 }
 
 function breakPath(request: Request, random: Random): Request {
   const segments = request.path.split('/').slice(1)
-  const at = Math.floor(random() * segments.length)
-  const put =
-    random() < 0.3
-      ? [...segments.slice(0, at), pick(random, SEGMENTS), ...segments.slice(at)]
-      : segments.with(at, pick(random, SEGMENTS))
+  const at = random.below(segments.length)
+  const put = random.chance(0.3)
+    ? [...segments.slice(0, at), random.pick(SEGMENTS), ...segments.slice(at)]
+    : segments.with(at, random.pick(SEGMENTS))
   return { ...request, path: `/${put.join('/')}` }
 }
 
 function breakRaw(request: Request, random: Random): Request {
   const text = JSON.stringify(request.body ?? {})
-  const at = Math.floor(random() * text.length)
-  const raw = pick(random, [
+  const at = random.below(text.length)
+  const raw = random.pick([
     text.slice(0, at),
     `${text}${text}`,
     `${text.slice(0, at)}\u0001${text.slice(at)}`,
@@ -157,8 +138,8 @@ function breakRaw(request: Request, random: Random): Request {
 
 const BREAKERS: readonly ((request: Request, random: Random) => Request)[] = [
   breakPath,
-  (request, random) => ({ ...request, query: pick(random, QUERIES) }),
-  (request, random) => ({ ...request, method: pick(random, ['GET', 'PUT', 'PATCH', 'POST', 'HEAD']) }),
+  (request, random) => ({ ...request, query: random.pick(QUERIES) }),
+  (request, random) => ({ ...request, method: random.pick(['GET', 'PUT', 'PATCH', 'POST', 'HEAD']) }),
   (request, random) =>
     request.body === undefined ? breakPath(request, random) : { ...request, body: members(request.body, random) },
   (request, random) =>
@@ -167,18 +148,18 @@ const BREAKERS: readonly ((request: Request, random: Random) => Request)[] = [
   (request, random) => ({
     ...request,
     headers: {
-      'content-type': pick(random, ['text/plain', 'application/xml', 'application/x-www-form-urlencoded', 'x']),
+      'content-type': random.pick(['text/plain', 'application/xml', 'application/x-www-form-urlencoded', 'x']),
     },
   }),
   (request, random) => ({
     ...request,
     headers: {
-      host: pick(random, ['', 'a b', 'a.b.vault.localhost', `${'x'.repeat(300)}.vault.localhost`, '[::1', 'a:b:c']),
+      host: random.pick(['', 'a b', 'a.b.vault.localhost', `${'x'.repeat(300)}.vault.localhost`, '[::1', 'a:b:c']),
     },
   }),
   (request, random) => ({
     ...request,
-    headers: { authorization: pick(random, ['', 'Bearer', 'Basic x', 'Bearer \u00ff']) },
+    headers: { authorization: random.pick(['', 'Bearer', 'Basic x', 'Bearer \u00ff']) },
   }),
 ]
 
@@ -203,8 +184,8 @@ async function send(azure: TestAzure, { method, path, query, body, raw, headers 
   }
 }
 
-t.test(`broken requests get Azure’s own 4xx (TREFOIL_TEST_SEED=${SEED})`, async (t) => {
-  const random = randomOf(SEED)
+t.test(`broken requests get Azure’s own 4xx (${REPEAT})`, async (t) => {
+  const random = new Random()
   const azure = await makeAzure({}, { provision: false })
   await azure.create('ec')
   await azure.create('rsa', { kty: 'RSA' })
@@ -212,11 +193,11 @@ t.test(`broken requests get Azure’s own 4xx (TREFOIL_TEST_SEED=${SEED})`, asyn
   const counts = { 2: 0, 4: 0 }
   const wrong: string[] = []
   for (let round = 0; round < ROUNDS; round++) {
-    const valid = pick(random, VALID)(`n${round}`, sealed.body.value)
+    const valid = random.pick(VALID)(`n${round}`, sealed.body.value)
     const whole = await send(azure, valid)
     if (whole.status !== 200)
       wrong.push(`valid ${JSON.stringify(valid)}: ${whole.status} ${JSON.stringify(whole.body)}`)
-    const broken = pick(random, BREAKERS)(valid, random)
+    const broken = random.pick(BREAKERS)(valid, random)
     const { status, body } = await send(azure, broken)
     const kind = Math.floor(status / 100)
     // A HEAD has no body; a host that is nobody's is the server's own business, not a dialect's.

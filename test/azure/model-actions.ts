@@ -1,7 +1,7 @@
 /** The steps of the random sequence: each asks the service and the model, and throws where they differ. */
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
-import type { Random } from '../support/random.ts'
+import type { Random, Weighted } from '../support/random.ts'
 import { currentOf, type Dates, datesFit, type Model, type ModelKey, type ModelVersion } from './reference-model.ts'
 import { type Answer, b64, type TestAzure } from './support.ts'
 
@@ -15,12 +15,13 @@ export type Sequence = {
   readonly backups: Backup[]
   readonly signatures: Signature[]
 }
-type Action = (sequence: Sequence) => Promise<void>
+export type Action = (sequence: Sequence) => Promise<void>
 
-const DAY = 86_400
-const NAMES = ['a', 'b', 'c', 'd', 'e']
-/** Names that may be imported to: the others stay with keys that the clock rotates. */
+export const DAY = 86_400
+/** The clock rotates generated keys only, so that some names are never imported to. */
+export const GENERATED = ['a', 'b', 'c']
 const IMPORTED = ['d', 'e']
+const NAMES = [...GENERATED, ...IMPORTED]
 const OPS = [undefined, ['sign', 'verify'], ['sign'], ['verify']] as const
 const DEFAULT_OPS = ['sign', 'verify']
 const FAST_AND_REPEATABLE = Array.from({ length: 3 }, () => {
@@ -47,7 +48,7 @@ function dates({ random, model }: Sequence): Dates {
   return { ...(nbf !== undefined && { nbf }), ...(exp !== undefined && { exp }) }
 }
 
-/** What the clock has done after a step. */
+/** What the clock has done: of a step that passes time, or that makes a date that is past count. */
 async function followClock(s: Sequence): Promise<void> {
   for (const key of s.model.due()) {
     const name = [...s.model.keys].find(([, other]) => other === key)?.[0] ?? ''
@@ -59,9 +60,12 @@ async function followClock(s: Sequence): Promise<void> {
   }
 }
 
-async function put(s: Sequence, imported: boolean): Promise<void> {
+export async function put(
+  s: Sequence,
+  imported: boolean,
+  name = s.random.pick(imported ? IMPORTED : NAMES),
+): Promise<void> {
   const { model, random } = s
-  const name = random.pick(imported ? IMPORTED : NAMES)
   const enabled = random.chance(0.9)
   const ops = random.pick(OPS)
   const when = dates(s)
@@ -128,53 +132,52 @@ const rotate: Action = async (s) => {
   if (expected === '200') key?.versions.push({ id: idOf(answer), enabled: true, created: s.model.now })
 }
 
-const setPolicy: Action = async (s) => {
-  const name = s.random.pick(NAMES)
+export async function setPolicy(s: Sequence, name: string, days: number | undefined): Promise<void> {
   const key = s.model.live(name)
-  const days = s.random.chance(0.7) ? s.random.between(7, 60) : undefined
   const action = { trigger: { timeAfterCreate: `P${days}D` }, action: { type: 'Rotate' } }
   const expected = key === undefined ? '404 KeyNotFound' : key.imported ? '400 BadParameter' : '200'
   await ask(s, 'PUT', `/keys/${name}/rotationpolicy`, { lifetimeActions: days === undefined ? [] : [action] }, expected)
   if (expected !== '200' || key === undefined) return
   delete key.rotateAfter
   if (days !== undefined) key.rotateAfter = days
+  await followClock(s)
 }
 
-const remove: Action = async (s) => {
-  const name = s.random.pick(NAMES)
+export async function remove(s: Sequence, name: string): Promise<void> {
   const key = s.model.live(name)
   await ask(s, 'DELETE', `/keys/${name}`, undefined, key === undefined ? '404 KeyNotFound' : '200')
   if (key !== undefined) key.deletedAt = s.model.now
 }
 
-const recover: Action = async (s) => {
-  const name = s.random.pick(NAMES)
+export async function recover(s: Sequence, name: string): Promise<void> {
   const key = s.model.deleted(name)
   await ask(s, 'POST', `/deletedkeys/${name}/recover`, undefined, key === undefined ? '404 KeyNotFound' : '200')
-  if (key !== undefined) delete key.deletedAt
+  if (key === undefined) return
+  delete key.deletedAt
+  s.model.recovered++
+  await followClock(s)
 }
 
-const purge: Action = async (s) => {
-  const name = s.random.pick(NAMES)
+export async function purge(s: Sequence, name: string): Promise<void> {
   const key = s.model.deleted(name)
   await ask(s, 'DELETE', `/deletedkeys/${name}`, undefined, key === undefined ? '404 KeyNotFound' : '204')
   if (key !== undefined) s.model.remove(name)
 }
 
-const backup: Action = async (s) => {
-  const name = s.random.pick(NAMES)
+export async function backup(s: Sequence, name: string): Promise<void> {
   const key = s.model.live(name)
   const answer = await ask(s, 'POST', `/keys/${name}/backup`, undefined, key === undefined ? '404 KeyNotFound' : '200')
   if (key !== undefined) s.backups.push({ name, value: answer.body.value, key: structuredClone(key) })
 }
 
-const restore: Action = async (s) => {
-  if (s.backups.length === 0) return
-  const { name, value, key } = s.random.pick(s.backups)
+export async function restore(s: Sequence, { name, value, key }: Backup): Promise<void> {
   const known = s.model.keys.get(name)
   const taken = known?.deletedAt === undefined ? '409 Conflict' : '409 ObjectIsDeletedButRecoverable'
   await ask(s, 'POST', '/keys/restore', { value }, known === undefined ? '200' : taken)
-  if (known === undefined) s.model.keys.set(name, structuredClone(key))
+  if (known !== undefined) return
+  s.model.keys.set(name, structuredClone(key))
+  s.model.restored++
+  await followClock(s)
 }
 
 const sign: Action = async (s) => {
@@ -203,36 +206,40 @@ const verify: Action = async (s) => {
   if (expected === '200') assert.equal(answer.body.value, !forged)
 }
 
-const wait: Action = async (s) => {
-  const seconds = s.random.chance(0.3) ? s.random.between(1, 40 * DAY) : s.random.between(1, 3600)
+const restoreAny: Action = async (s) => {
+  if (s.backups.length > 0) await restore(s, s.random.pick(s.backups))
+}
+
+export async function pass(s: Sequence, seconds: number): Promise<void> {
   s.model.now += seconds
   s.log.push(`${seconds} s pass`)
   await s.azure.advance(seconds * 1000)
+  await followClock(s)
 }
 
-/** By weight. */
-const WEIGHTED: readonly (readonly [number, Action])[] = [
+const wait: Action = (s) => pass(s, s.random.chance(0.3) ? s.random.between(1, 40 * DAY) : s.random.between(1, 3600))
+const somePolicy: Action = (s) =>
+  setPolicy(s, s.random.pick(NAMES), s.random.chance(0.7) ? s.random.between(7, 60) : undefined)
+const some =
+  (step: (s: Sequence, name: string) => Promise<void>): Action =>
+  (s) =>
+    step(s, s.random.pick(NAMES))
+
+export const ACTIONS: Weighted<Action> = [
   [12, (s) => put(s, false)],
   [5, (s) => put(s, true)],
   [14, update],
   [8, rotate],
-  [5, setPolicy],
-  [9, remove],
-  [7, recover],
-  [5, purge],
-  [5, backup],
-  [6, restore],
+  [5, somePolicy],
+  [9, some(remove)],
+  [7, some(recover)],
+  [5, some(purge)],
+  [5, some(backup)],
+  [6, restoreAny],
   [14, sign],
   [10, verify],
   [8, wait],
 ]
-const URN = WEIGHTED.flatMap(([weight, action]) => Array.from({ length: weight }, () => action))
-
-export async function step(s: Sequence): Promise<void> {
-  await s.random.pick(URN)(s)
-  await followClock(s)
-}
-
 /** All lists, and every version as a whole. */
 export async function checkEverything(s: Sequence): Promise<void> {
   const { azure, model } = s

@@ -20,6 +20,8 @@ export class Model {
   readonly keys = new Map<string, ModelKey>()
   purged = 0
   rotated = 0
+  recovered = 0
+  restored = 0
 
   constructor(now: number) {
     this.now = now

@@ -10,24 +10,14 @@ import t from 'tap'
 import { loadConfig } from '../../src/config.ts'
 import { verifyInstallation } from '../../src/main.ts'
 import { type RunningTrefoil, startTrefoil } from '../support/process.ts'
+import { Random, REPEAT } from '../support/random.ts'
+import { killingMoment } from './moment.ts'
 import { loseUnsynced } from './undo.ts'
 
 const long = process.env.TEST_LONG !== undefined
 const ROUNDS = long ? 500 : 20
 const WORKERS = 4
 const MAX_LOAD_MS = 300
-const seed = Number(process.env.TREFOIL_TEST_SEED ?? Date.now() % 1_000_000)
-
-/** mulberry32: small, and the same everywhere. */
-function randomOf(start: number): () => number {
-  let state = start
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
 
 /** What the test was told of a key. `states`: two while a change of it was asked for and not answered. */
 type Known = { readonly id: string; states: Set<string>; alias: string | undefined }
@@ -52,9 +42,9 @@ async function change(world: World, url: string, key: Known, operation: string, 
   key.states = new Set([state])
 }
 
-async function work(world: World, url: string, random: () => number, running: () => boolean): Promise<void> {
+async function work(world: World, url: string, random: Random, running: () => boolean): Promise<void> {
   while (running()) {
-    const spec = random() < 0.5 ? {} : { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' }
+    const spec = random.chance(0.5) ? {} : { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' }
     const { KeyMetadata } = await call(world, url, 'CreateKey', spec)
     const { KeyId: id } = KeyMetadata as { KeyId: string }
     const key: Known = { id, states: new Set(['Enabled']), alias: undefined }
@@ -63,18 +53,18 @@ async function work(world: World, url: string, random: () => number, running: ()
     await call(world, url, 'CreateAlias', { AliasName: alias, TargetKeyId: id })
     key.alias = alias
     await change(world, url, key, 'DisableKey', 'Disabled')
-    if (random() < 0.3) await change(world, url, key, 'ScheduleKeyDeletion', 'PendingDeletion')
-    else if (random() < 0.5) await change(world, url, key, 'EnableKey', 'Enabled')
+    if (random.chance(0.3)) await change(world, url, key, 'ScheduleKeyDeletion', 'PendingDeletion')
+    else if (random.chance(0.5)) await change(world, url, key, 'EnableKey', 'Enabled')
   }
 }
 
-async function loadUntilKilled(world: World, server: RunningTrefoil, random: () => number): Promise<void> {
+async function loadUntilKilled(world: World, server: RunningTrefoil, random: Random, round: number): Promise<void> {
   let running = true
   // The kill makes every request in flight fail; what they asked for may or may not have happened.
   const workers = Array.from({ length: WORKERS }, () =>
     work(world, server.plainUrl, random, () => running).catch(() => {}),
   )
-  await new Promise((resolve) => setTimeout(resolve, random() * MAX_LOAD_MS))
+  await killingMoment(random, { round, acknowledged: () => world.keys.length, mostMs: MAX_LOAD_MS })
   await server.kill()
   running = false
   await Promise.all(workers)
@@ -123,15 +113,14 @@ function compileShim(directory: string): string {
   return shim
 }
 
-t.test(`${ROUNDS} kills under load, seed ${seed}`, { timeout: long ? 7_200_000 : 280_000 }, async (t) => {
-  t.comment(`TREFOIL_TEST_SEED=${seed} replays the choices`)
+t.test(`${ROUNDS} kills under load, ${REPEAT}`, { timeout: long ? 7_200_000 : 280_000 }, async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'trefoil-crash-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
   const dataDir = join(directory, 'data')
   const logs = join(directory, 'undo')
   mkdirSync(logs)
   const shim = compileShim(directory)
-  const random = randomOf(seed)
+  const random = new Random()
   const world: World = { keys: [], requestIds: [] }
   let lost = 0
   let checked = 0
@@ -141,11 +130,11 @@ t.test(`${ROUNDS} kills under load, seed ${seed}`, { timeout: long ? 7_200_000 :
     const server = await startTrefoil({ dataDir, env })
     t.same(await faults(world, server.plainUrl, world.keys.slice(checked)), [], `after kill ${round}`)
     checked = world.keys.length
-    await loadUntilKilled(world, server, random)
+    await loadUntilKilled(world, server, random, round)
     if (power) lost += loseUnsynced(logs)
   }
   t.comment(`${world.keys.length} keys acknowledged, ${lost} unsynced writes lost`)
-  t.ok(world.keys.length > ROUNDS, 'the load was a load')
+  t.ok(world.keys.length >= ROUNDS / 2, 'the load was a load')
   const server = await startTrefoil({ dataDir })
   t.same(await faults(world, server.plainUrl, world.keys), [], 'nothing acknowledged is missing')
   t.same(await halfMade(world, server.plainUrl), [], 'nothing half-made is visible')

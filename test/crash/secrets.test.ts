@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { startTrefoil } from '../support/process.ts'
+import { Random, REPEAT } from '../support/random.ts'
+import { killingMoment } from './moment.ts'
 
 const ROUNDS = process.env.TEST_LONG === undefined ? 4 : 100
 const WORKERS = 4
@@ -23,11 +25,12 @@ async function work(world: World, url: string, worker: string, running: () => bo
   }
 }
 
-t.test(`${ROUNDS} kills while secrets are set`, { timeout: 240_000 }, async (t) => {
+t.test(`${ROUNDS} kills while secrets are set, ${REPEAT}`, { timeout: 240_000 }, async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'trefoil-crash-secrets-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
   const dataDir = join(directory, 'data')
   const world: World = new Map()
+  const random = new Random()
   for (let round = 0; round < ROUNDS; round++) {
     const server = await startTrefoil({ dataDir })
     let running = true
@@ -35,12 +38,12 @@ t.test(`${ROUNDS} kills while secrets are set`, { timeout: 240_000 }, async (t) 
     const workers = Array.from({ length: WORKERS }, (_, at) =>
       work(world, server.plainUrl, `${round}-${at}`, () => running).catch(() => {}),
     )
-    await new Promise((resolve) => setTimeout(resolve, 150 + Math.random() * 200))
+    await killingMoment(random, { round, acknowledged: () => world.size, mostMs: 350 })
     await server.kill()
     running = false
     await Promise.all(workers)
   }
-  t.ok(world.size > ROUNDS, `${world.size} versions acknowledged`)
+  t.ok(world.size >= ROUNDS / 2, `${world.size} versions acknowledged`)
   const server = await startTrefoil({ dataDir })
   const wrong: string[] = []
   for (const [path, value] of world) {
@@ -49,8 +52,6 @@ t.test(`${ROUNDS} kills while secrets are set`, { timeout: 240_000 }, async (t) 
     if (body.value !== value) wrong.push(path)
   }
   t.same(wrong, [], 'nothing acknowledged is missing or another')
-  const current = await fetch(`${server.plainUrl}/secrets/s-0${QUERY}`, { headers })
-  t.equal(current.status, 200)
   t.equal((await fetch(`${server.plainUrl}/_/reset`, { method: 'POST' })).status, 200)
   for (const root of ['secrets', 'deletedsecrets']) {
     const list = await fetch(`${server.plainUrl}/${root}${QUERY}`, { headers })

@@ -10,7 +10,8 @@ import {
   ScalarType,
 } from '@bufbuild/protobuf'
 import { FieldMaskSchema, isWrapperDesc } from '@bufbuild/protobuf/wkt'
-import { type Random, randomMessage } from './random.ts'
+import type { Random } from '../support/random.ts'
+import { randomMessage } from './random-message.ts'
 
 export type Broken<T> = { readonly what: string; readonly request: T }
 type Slots = Record<string, unknown>

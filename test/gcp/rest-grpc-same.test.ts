@@ -1,24 +1,22 @@
 /**
  * REST and gRPC answer the same to the same request: each method's valid request and the same broken in one place, sent
  * by gRPC to one server and by REST to another in the same state, in one of the spellings that REST allows. Answers are
- * compared whole, errors with their details; what is random in them is opened, verified or measured. SEED repeats a run.
+ * compared whole, errors with their details; what is random in them is opened, verified or measured. TREFOIL_TEST_SEED repeats a run.
  */
-import { randomInt } from 'node:crypto'
 import { create, type DescMethod, fromBinary, fromJson, type Message, toBinary } from '@bufbuild/protobuf'
 import t, { type Test } from 'tap'
 import type { BoundMethod } from '../../src/api/gcp/binding.ts'
 import { BINDINGS } from '../../src/api/gcp/bindings/index.ts'
 import { REGISTRY } from '../../src/api/gcp/json.ts'
 import { STATUS } from '../../src/api/gcp/status.ts'
+import { Random, REPEAT } from '../support/random.ts'
 import { grpcClient } from './clients.ts'
 import { brokenMessages } from './mutate.ts'
-import { Random } from './random.ts'
 import { makeWorld, validRequests, type World } from './requests.ts'
 import { detailsOf, settle, withoutUuids } from './settle.ts'
 import { type HttpRequest, Speller, Unspeakable } from './spell.ts'
 import { frame } from './support.ts'
 
-const seed = Number(process.env.SEED ?? randomInt(2 ** 31))
 /** Broken requests of each method, and spellings of its valid one. */
 const SAMPLE = process.env.TEST_LONG === undefined ? 40 : 1000
 const SPELLINGS = 6
@@ -59,7 +57,7 @@ async function compare(t: Test, sides: Sides, method: DescMethod, what: string, 
     withoutUuids(await byRest(sides.rest, method, requests[1], http)),
   ]
   if (JSON.stringify(grpc) === JSON.stringify(rest)) return true
-  t.same(rest, grpc, `SEED=${seed} ${method.name}: ${what}\n${http.method} ${http.path}\n${http.body?.slice(0, 2000)}`)
+  t.same(rest, grpc, `${REPEAT} ${method.name}: ${what}\n${http.method} ${http.path}\n${http.body?.slice(0, 2000)}`)
   return true
 }
 
@@ -78,8 +76,8 @@ async function compareMethod(t: Test, sides: Sides, { method }: BoundMethod, val
     t.ok(await compare(t, sides, method, 'valid', await made()), `${method.name}: spelling ${round}`)
   }
   const whole = await made()
-  const random = new Random(seed)
-  const broken = whole.map((request) => [...brokenMessages(new Random(seed), method.input, request)])
+  const random = new Random()
+  const broken = whole.map((request) => [...brokenMessages(new Random(), method.input, request)])
   let compared = 0
   for (const index of sampled(random, SAMPLE, broken[0] ?? [])) {
     const [one, other] = [broken[0]?.[index], broken[1]?.[index]]
@@ -91,13 +89,13 @@ async function compareMethod(t: Test, sides: Sides, { method }: BoundMethod, val
 type Slots = Record<string, unknown>
 type Requests = Awaited<ReturnType<typeof validRequests>>
 
-t.comment(`SEED=${seed}`)
+t.comment(REPEAT)
 
 t.test('every method', async (t) => {
   const sides = {
     grpc: await makeWorld(t, grpcClient),
     rest: await makeWorld(t, grpcClient),
-    speller: new Speller(new Random(seed)),
+    speller: new Speller(new Random()),
   }
   const valid = [await validRequests(sides.grpc), await validRequests(sides.rest)] as const
   for (const bound of BINDINGS) await compareMethod(t, sides, bound, valid)

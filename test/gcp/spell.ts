@@ -11,7 +11,7 @@ import {
 import { type FieldMask, FieldMaskSchema, isWrapperDesc } from '@bufbuild/protobuf/wkt'
 import { RouteTree } from '../../src/api/gcp/http-rule.ts'
 import { METHODS } from '../../src/api/gcp/services.ts'
-import type { Random } from './random.ts'
+import type { Random } from '../support/random.ts'
 
 export type HttpRequest = { readonly method: string; readonly path: string; readonly body: string | undefined }
 type Slots = Record<string, unknown>

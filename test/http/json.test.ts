@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
 import { JsonError, parseJson } from '../../src/api/http/json.ts'
 import { KmsError } from '../../src/core/error.ts'
+import { Random, REPEAT } from '../support/random.ts'
 
 const parse = (text: string | Uint8Array, depth = 8): unknown => parseJson(Buffer.from(text as string), { depth })
 const nested = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels)
@@ -81,20 +82,8 @@ t.test('what is left reads as JSON.parse reads it', async (t) => {
   t.equal(({} as Record<string, unknown>).admin, undefined)
 })
 
-/** xorshift32: the same tests for the same seed. */
-function random(seed: number): (below: number) => number {
-  let state = seed || 1
-  return (below) => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return (state >>> 0) % below
-  }
-}
-
-type Random = (below: number) => number
 const NAMES = ['a', 'b', ':', '{', '"', '\\', 'é', '😀', '1', 'constructor', '', 'a\n', '__proto', '}]']
-const name = (next: Random): string => NAMES[next(NAMES.length)] ?? ''
+const name = (random: Random): string => random.pick(NAMES)
 
 type Made = {
   readonly text: string
@@ -104,25 +93,25 @@ type Made = {
 }
 
 /** Every character as an escape, or as JSON.stringify has it. */
-function quote(next: Random, text: string): string {
-  if (next(4) !== 0) return JSON.stringify(text)
+function quote(random: Random, text: string): string {
+  if (random.below(4) !== 0) return JSON.stringify(text)
   const escaped = text.split('').map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
   return `"${escaped.join('')}"`
 }
 
 /** Text and value are made side by side: JSON.parse itself is among what is tested. */
-function make(next: Random, depth: number): Made {
-  const kind = depth === 0 ? 2 + next(4) : next(6)
+function make(random: Random, depth: number): Made {
+  const kind = depth === 0 ? 2 + random.below(4) : random.below(6)
   if (kind > 1) {
-    const value = [null, true, next(1000) - 500, name(next) + name(next)][kind - 2]
-    return { text: typeof value === 'string' ? quote(next, value) : JSON.stringify(value), value, twice: false }
+    const value = [null, true, random.below(1000) - 500, name(random) + name(random)][kind - 2]
+    return { text: typeof value === 'string' ? quote(random, value) : JSON.stringify(value), value, twice: false }
   }
-  const items = Array.from({ length: next(4) }, () => ({ name: name(next), ...make(next, depth - 1) }))
+  const items = Array.from({ length: random.below(4) }, () => ({ name: name(random), ...make(random, depth - 1) }))
   const twice = items.some((item) => item.twice)
   if (kind === 0) {
     return { text: `[${items.map(({ text }) => text).join(' ,')}]`, value: items.map(({ value }) => value), twice }
   }
-  const members = items.map((item) => `${quote(next, item.name)} :${item.text}`)
+  const members = items.map((item) => `${quote(random, item.name)} :${item.text}`)
   return {
     text: `{${members.join(',')}}`,
     value: Object.fromEntries(items.map((item) => [item.name, item.value])),
@@ -140,12 +129,11 @@ t.test('a name with an escape is itself, whatever names were read before (nodejs
 })
 
 t.test('random texts: refused exactly when a name is there twice', async (t) => {
-  const seed = Number(process.env.SEED ?? Date.now() % 0x7fffffff)
-  t.comment(`SEED=${seed}`)
-  const next = random(seed)
+  t.comment(REPEAT)
+  const random = new Random()
   let twice = 0
   for (let round = 0; round < 20_000; round++) {
-    const made = make(next, 5)
+    const made = make(random, 5)
     let value: unknown
     try {
       value = parse(made.text)
@@ -161,13 +149,13 @@ t.test('random texts: refused exactly when a name is there twice', async (t) => 
 })
 
 t.test('random damage: nothing but JsonError, and no text that JSON.parse refuses', async (t) => {
-  const seed = Number(process.env.SEED ?? Date.now() % 0x7fffffff)
-  t.comment(`SEED=${seed}`)
-  const next = random(seed)
+  t.comment(REPEAT)
+  const random = new Random()
   let accepted = 0
   for (let round = 0; round < 20_000; round++) {
-    const bytes = Buffer.from(make(next, 4).text)
-    for (let cut = 0; cut <= next(3) && bytes.length > 0; cut++) bytes[next(bytes.length)] = next(256)
+    const bytes = Buffer.from(make(random, 4).text)
+    for (let cut = 0; cut <= random.below(3) && bytes.length > 0; cut++)
+      bytes[random.below(bytes.length)] = random.below(256)
     try {
       parse(bytes)
     } catch (error) {

@@ -9,12 +9,11 @@ import type { Store, Write } from '../../src/core/ports.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import { codeOf } from '../conformance/store.ts'
-import { Random, seedOf } from '../support/random.ts'
+import { Random, REPEAT } from '../support/random.ts'
 
 const long = process.env.TEST_LONG !== undefined
 const STEPS = long ? 60_000 : 3_000
 const REOPEN_EVERY = 250
-const seed = seedOf(process.env.TREFOIL_TEST_SEED)
 const IDS = Array.from({ length: 24 }, (_, n) => `id-${n}`)
 const NAMES = ['a', 'A', 'b', 'a\u0000', 'a\u0001', '', 'é', '\ud800', '😀', 'long'.repeat(300)]
 const REALMS = ['r', 'r2', 'r\u0000']
@@ -60,11 +59,11 @@ async function randomAsk(random: Random, memory: Store, cursors: string[]): Prom
   ])
 }
 
-t.test(`${STEPS} steps, seed ${seed}`, { timeout: 1_200_000 }, async (t) => {
-  t.comment(`TREFOIL_TEST_SEED=${seed} repeats it`)
+t.test(`${STEPS} steps, ${REPEAT}`, { timeout: 1_200_000 }, async (t) => {
+  t.comment(REPEAT)
   const directory = mkdtempSync(join(tmpdir(), 'trefoil-differential-'))
   const path = join(directory, 'trefoil.db')
-  const random = new Random(seed)
+  const random = new Random()
   const memory = new MemoryStore()
   let sqlite = openSqliteStore(path, { cachedRows: 8 })
   t.teardown(async () => {
@@ -77,7 +76,7 @@ t.test(`${STEPS} steps, seed ${seed}`, { timeout: 1_200_000 }, async (t) => {
     const ask = await randomAsk(random, memory, cursors)
     const [expected, answer] = [await ask(memory), await ask(sqlite)]
     if (!isDeepStrictEqual(answer, expected)) {
-      t.same(answer, expected, `seed ${seed}, step ${step}`)
+      t.same(answer, expected, `${REPEAT}, step ${step}`)
       return
     }
     if (typeof expected === 'string') codes.set(expected, (codes.get(expected) ?? 0) + 1)

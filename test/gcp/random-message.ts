@@ -1,31 +1,7 @@
 /** Reproducible random messages of any descriptor. */
 import { create, type DescField, type DescMessage, type Message, ScalarType } from '@bufbuild/protobuf'
 import { isWrapperDesc } from '@bufbuild/protobuf/wkt'
-
-/** mulberry32 */
-export class Random {
-  #state: number
-
-  constructor(seed: number) {
-    this.#state = seed >>> 0
-  }
-
-  /** A whole number below `limit`. */
-  below(limit: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * limit)
-  }
-
-  pick<T>(items: readonly T[]): T {
-    return items[this.below(items.length)] as T
-  }
-
-  bytes(length: number): Uint8Array {
-    return Uint8Array.from({ length }, () => this.below(256))
-  }
-}
+import type { Random } from '../support/random.ts'
 
 const TEXTS = ['', 'a', 'projects/p/locations/global', 'é€🔑', '"\\\n', 'name desc', 'x'.repeat(300)]
 
