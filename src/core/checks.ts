@@ -2,8 +2,16 @@
 import { type Algorithm, algorithmRow, type KeyUse, purposeOfAlgorithm, specHas, specRow, usesOf } from './algorithm.ts'
 import { isEnvelope } from './envelope.ts'
 import { KmsError } from './error.ts'
-import { type Key, type KeyVersion, keyStateError, validityError, versionStateError } from './key.ts'
-import type { AlgorithmChoice, Call } from './operation.ts'
+import { effectiveKeyState, type Key, type KeyVersion, keyStateError, validityError, versionStateError } from './key.ts'
+import type {
+  AlgorithmChoice,
+  Call,
+  KeyOperation,
+  KeyTarget,
+  SecretOperation,
+  SecretTarget,
+  VersionOperation,
+} from './operation.ts'
 import type { CryptoBackend } from './ports.ts'
 
 /** Uses that make something new; the others stay possible outside a key's dates (Azure's nbf and exp, as documented). */
@@ -64,6 +72,30 @@ export function checkAlgorithm(
     throw new KmsError('algorithm_mismatch', { algorithm: choice, spec })
   if (!backend.supports(spec, choice)) throw new KmsError('unsupported_algorithm', { algorithm: choice, spec })
   return choice
+}
+
+/** @throws KmsError for a key whose effective state is not one of them */
+export function checkKeyState(target: KeyTarget, states: KeyOperation<never, unknown>['states']): void {
+  if (states === undefined) return
+  const state = effectiveKeyState(target.key, target.current)
+  if (states.includes(state)) return
+  throw state === 'enabled' ? new KmsError('key_not_pending_deletion') : keyStateError(state)
+}
+
+/** @throws KmsError for a version whose state is not one of them */
+export function checkVersionState({ state }: KeyVersion, states: VersionOperation<never, unknown>['states']): void {
+  if (states === undefined || states.includes(state)) return
+  throw state === 'enabled' ? new KmsError('version_state', { state }) : versionStateError(state)
+}
+
+/** A deleted secret has left: only what asks for deleted ones finds it. @throws KmsError */
+export function checkSecretLife(
+  { secret }: Omit<SecretTarget, 'secretVersion'>,
+  { expect }: SecretOperation<never, unknown>,
+): void {
+  const reference = secret.name
+  if (expect === 'live' && secret.deletion !== undefined) throw new KmsError('secret_not_found', { reference })
+  if (expect === 'deleted' && secret.deletion === undefined) throw new KmsError('secret_not_deleted', { reference })
 }
 
 /** Whether an algorithm takes a digest made by the caller. */

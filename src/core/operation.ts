@@ -1,6 +1,7 @@
 /** What an operation is: data the kernel enforces once, plus one function. */
 import type { Algorithm, KeyUse } from './algorithm.ts'
 import type { Backends } from './backends.ts'
+import type { Eventually } from './eventually.ts'
 import type { Dialect, Key, KeyRing, KeyState, KeyVersion, Realm, VersionState } from './key.ts'
 import type { LastUses } from './last-use.ts'
 import type { MessageCounter } from './message-counter.ts'
@@ -86,7 +87,7 @@ type Common<T, I, O> = {
   readonly name: string
   /** What the authorizer is asked: `sign`, `create-key`. */
   readonly action: string
-  run(env: Env, target: T, input: I): Promise<Outcome<O>>
+  run(env: Env, target: T, input: I): Eventually<Outcome<O>>
 }
 
 export type RealmOperation<I, O> = Common<RealmTarget, I, O> & { readonly target: 'realm' }

@@ -37,6 +37,11 @@ export class Outbox {
     this.#pending.set(record.id, record)
   }
 
+  /** Some record is committed and not yet in the chain. */
+  get isPending(): boolean {
+    return this.#pending.size > 0
+  }
+
   /**
    * Resolves when every record committed so far is durable in the chain.
    * @throws KmsError audit_unavailable; the records stay pending and are drained when the log is back

@@ -1,5 +1,6 @@
 /** What the core needs from outside. Every method's promise rejects with a KmsError, nothing else. */
 import type { Algorithm, KeySpec } from './algorithm.ts'
+import type { Eventually } from './eventually.ts'
 import type { Dialect, Key, KeyRing, Realm } from './key.ts'
 import type { AwsFacts } from './policy/aws/facts.ts'
 import type { KeyReference } from './reference.ts'
@@ -53,9 +54,9 @@ export type PortableKeys = {
  * (ML-DSA), RFC 9909 (SLH-DSA), RFC 9935 (ML-KEM), RFC 8410 (X25519) and draft-connolly-cfrg-xwing-kem (X-Wing,
  * 1.3.6.1.4.1.62253.25722). Its last bytes are the raw key.
  *
- * Errors: `unsupported_algorithm` where `supports` is false; `invalid_ciphertext` for every decryption failure
- * whatever its cause; `digest_length`; `plaintext_too_large`; `backend_unavailable`, `backend_timeout`, `throttled`
- * for what the caller may retry; `internal` for a reference that does not open.
+ * Errors, as rejections, never thrown: `unsupported_algorithm` where `supports` is false; `invalid_ciphertext` for every
+ * decryption failure whatever its cause; `digest_length`; `plaintext_too_large`; `backend_unavailable`, `backend_timeout`,
+ * `throttled` for what the caller may retry; `internal` for a reference that does not open.
  */
 export interface CryptoBackend {
   readonly name: string
@@ -71,21 +72,21 @@ export interface CryptoBackend {
     home: KeyHome,
     ctx: CallContext,
   ): Promise<{ ref: KeyRef; spki?: Uint8Array }>
-  sign(key: KeyHandle, algorithm: Algorithm, input: SignInput, ctx: CallContext): Promise<Uint8Array>
+  sign(key: KeyHandle, algorithm: Algorithm, input: SignInput, ctx: CallContext): Eventually<Uint8Array>
   encrypt(
     key: KeyHandle,
     algorithm: Algorithm,
     plaintext: Uint8Array,
     params: EncryptParams,
     ctx: CallContext,
-  ): Promise<Uint8Array>
+  ): Eventually<Uint8Array>
   decrypt(
     key: KeyHandle,
     algorithm: Algorithm,
     ciphertext: Uint8Array,
     params: EncryptParams,
     ctx: CallContext,
-  ): Promise<Uint8Array>
+  ): Eventually<Uint8Array>
   /**
    * The shared secret as it comes out of the agreement: the x-coordinate for ECDH (SP 800-56A section 5.7.1.2). `peer` is
    * DER SubjectPublicKeyInfo; `invalid_argument` (publicKey) for one that is not on the key's curve, or of low order.
@@ -96,7 +97,7 @@ export interface CryptoBackend {
    * that is wrong (implicit rejection).
    */
   decapsulate(key: KeyHandle, algorithm: Algorithm, ciphertext: Uint8Array, ctx: CallContext): Promise<Uint8Array>
-  mac(key: KeyHandle, algorithm: Algorithm, message: Uint8Array, ctx: CallContext): Promise<Uint8Array>
+  mac(key: KeyHandle, algorithm: Algorithm, message: Uint8Array, ctx: CallContext): Eventually<Uint8Array>
   /** Idempotent: a key that is gone already is destroyed. */
   destroyKey(key: KeyHandle, ctx: CallContext): Promise<void>
   random(bytes: number, ctx: CallContext): Promise<Uint8Array>
@@ -123,6 +124,8 @@ export type Page<T> = { readonly rows: readonly Stored<T>[]; readonly next?: str
  * and retries); `store_unavailable` for anything else. Returned rows are frozen; callers never see a half-applied commit.
  */
 export interface Store {
+  /** The row as it stands, if it is at hand; undefined says nothing. */
+  peek<C extends CollectionName>(collection: C, id: string): Stored<Rows[C]> | undefined
   get<C extends CollectionName>(collection: C, id: string): Promise<Stored<Rows[C]> | undefined>
   /** The one row of a unique index. */
   find<C extends CollectionName>(
@@ -183,7 +186,7 @@ export type AuditRecord = {
   readonly id: string
   readonly time: number
   readonly requestId: string
-  readonly clientRequestId?: string
+  readonly clientRequestId?: string | undefined
   readonly dialect: Dialect | 'system'
   /** The operation's name on the wire, and in the core. */
   readonly wire: string
@@ -192,21 +195,21 @@ export type AuditRecord = {
   readonly principal: string
   readonly method: Principal['method']
   /** Whom the principal was verified to be. */
-  readonly identity?: string
+  readonly identity?: string | undefined
   /** Whose rights an administrative operation changed or gave. */
-  readonly about?: string
-  readonly realm?: string
-  readonly ring?: string
-  readonly key?: string
-  readonly secret?: string
-  readonly version?: number
+  readonly about?: string | undefined
+  readonly realm?: string | undefined
+  readonly ring?: string | undefined
+  readonly key?: string | undefined
+  readonly secret?: string | undefined
+  readonly version?: number | undefined
   /** Of an operation that takes from one key to another (re-encryption): the one it takes from. */
-  readonly sourceKey?: string
-  readonly sourceVersion?: number
-  readonly algorithm?: string
+  readonly sourceKey?: string | undefined
+  readonly sourceVersion?: number | undefined
+  readonly algorithm?: string | undefined
   readonly decision: 'allow' | 'deny' | 'none'
   /** The grant that allowed, where no policy did. */
-  readonly grant?: string
+  readonly grant?: string | undefined
   /** `ok`, or the error code. */
   readonly outcome: string
   readonly durationMs: number
@@ -249,7 +252,7 @@ export type AccessRequest = {
   readonly aws: AwsFacts | undefined
 }
 export interface Authorizer {
-  decide(request: AccessRequest): Promise<Decision>
+  decide(request: AccessRequest): Eventually<Decision>
 }
 
 export interface Clock {

@@ -1,5 +1,6 @@
 /** From references to rows: realm, ring, key, version. A ring that the calling dialect may not see is not there. */
 import { KmsError } from './error.ts'
+import type { Eventually } from './eventually.ts'
 import { DIALECTS, type Key, type KeyRing, type KeyVersion, type Realm, UUID } from './key.ts'
 import type { Call, Existing, KeyTarget, RealmTarget, RingTarget, SecretTarget } from './operation.ts'
 import type { Clock, Sealer, Store, Stored } from './ports.ts'
@@ -32,6 +33,9 @@ export type ResolverDeps = {
   readonly provision: boolean
 }
 
+/** What a look-up reads through; the store itself, unless somebody keeps count. */
+type Reads = Pick<Store, 'get' | 'find'>
+
 export class Resolver {
   readonly #store: Store
   readonly #sealer: Sealer
@@ -47,38 +51,39 @@ export class Resolver {
   }
 
   /** @throws KmsError realm_not_found, ring_not_found */
-  async scope(call: Call): Promise<Scope> {
-    const found = await this.#lookUp(call.realm)
+  async scope(call: Call, reads: Reads = this.#store): Promise<Scope> {
+    const found = await this.#lookUp(call.realm, reads)
     if (found !== undefined) return found
     if (this.#provision) await this.#create(call.realm)
-    const made = this.#provision ? await this.#lookUp(call.realm) : undefined
+    const made = this.#provision ? await this.#lookUp(call.realm, reads) : undefined
     if (made !== undefined) return made
     throw new KmsError('realm_not_found', { address: describeAddress(call.realm) })
   }
 
-  async ring(scope: Scope, reference: RingReference, call: Call): Promise<RingTarget> {
+  async ring(scope: Scope, reference: RingReference, call: Call, reads: Reads = this.#store): Promise<RingTarget> {
     const ring =
       reference.by === 'default'
-        ? (scope.addressed ?? (await this.#store.get('rings', scope.realm.defaultRingId)))
-        : await this.#store.find('rings', 'name', [scope.realm.id, reference.name])
+        ? (scope.addressed ?? (await reads.get('rings', scope.realm.defaultRingId)))
+        : await reads.find('rings', 'name', [scope.realm.id, reference.name])
     if (ring === undefined || !exposed(ring, call)) {
       throw new KmsError('ring_not_found', { reference: reference.by === 'name' ? reference.name : 'default' })
     }
     return { realm: scope.realm, ring }
   }
 
-  async key(scope: Scope, reference: KeyReference, call: Call): Promise<KeyTarget> {
-    const home = reference.realm === undefined ? scope : await this.#lookUp(reference.realm)
-    const key = home && (await this.#findKey(home, reference, call))
+  async key(scope: Scope, reference: KeyReference, call: Call, reads: Reads = this.#store): Promise<KeyTarget> {
+    const home = reference.realm === undefined ? scope : await this.#lookUp(reference.realm, reads)
+    const key = home && (await this.#findKey(home, reference, call, reads))
     const realm = key && home && (await this.#realmOf(key, home, reference, call))
-    const ring = key && realm && (await this.#store.get('rings', key.ringId))
+    const ring = key && realm && (await reads.get('rings', key.ringId))
     if (key === undefined || realm === undefined || ring === undefined || !visible(key, ring, call)) {
       // A version's id comes from a ciphertext; nobody asked for a key by it.
       if (reference.by === 'version') throw new KmsError('invalid_ciphertext')
       const code = reference.by === 'alias' && key === undefined ? 'alias_not_found' : 'key_not_found'
       throw new KmsError(code, { reference: describeKeyReference(reference) })
     }
-    const current = key.current === 0 ? undefined : await this.#version(key, { by: 'number', number: key.current })
+    const current =
+      key.current === 0 ? undefined : await this.#version(key, { by: 'number', number: key.current }, reads)
     return { realm, ring, key, current }
   }
 
@@ -103,12 +108,17 @@ export class Resolver {
   }
 
   /** @throws KmsError version_not_found; key_unavailable where the current version is asked for and there is none */
-  async version(target: KeyTarget, reference: VersionReference | undefined): Promise<Stored<KeyVersion>> {
+  version(target: KeyTarget, reference: VersionReference | undefined): Eventually<Stored<KeyVersion>> {
+    const { current } = target
     if (reference === undefined) {
-      if (target.current === undefined) throw new KmsError('key_unavailable')
-      return target.current
+      if (current === undefined) throw new KmsError('key_unavailable')
+      return current
     }
-    const version = await this.#version(target.key, reference)
+    return current !== undefined && isNamed(current, reference) ? current : this.#named(target, reference)
+  }
+
+  async #named(target: KeyTarget, reference: VersionReference): Promise<Stored<KeyVersion>> {
+    const version = await this.#version(target.key, reference, this.#store)
     if (version !== undefined) return version
     const text =
       reference.by === 'number' ? String(reference.number) : reference.by === 'hex' ? reference.hex : reference.id
@@ -150,65 +160,65 @@ export class Resolver {
     return version?.secretId === secret.id ? version : undefined
   }
 
-  async #version(key: Key, reference: VersionReference): Promise<Stored<KeyVersion> | undefined> {
+  async #version(key: Key, reference: VersionReference, reads: Reads): Promise<Stored<KeyVersion> | undefined> {
     switch (reference.by) {
       case 'number':
-        return this.#store.find('versions', 'number', [key.id, sortable(reference.number)])
+        return reads.find('versions', 'number', [key.id, sortable(reference.number)])
       case 'hex':
-        return this.#store.find('versions', 'hex', [key.id, reference.hex])
+        return reads.find('versions', 'hex', [key.id, reference.hex])
       case 'id': {
-        const version = await this.#store.get('versions', reference.id)
+        const version = await reads.get('versions', reference.id)
         return version?.keyId === key.id ? version : undefined
       }
     }
   }
 
-  async #findKey(scope: Scope, reference: KeyReference, call: Call): Promise<Stored<Key> | undefined> {
+  async #findKey(scope: Scope, reference: KeyReference, call: Call, reads: Reads): Promise<Stored<Key> | undefined> {
     switch (reference.by) {
       case 'id':
-        return this.#store.get('keys', reference.id.toLowerCase())
+        return reads.get('keys', reference.id.toLowerCase())
       case 'alias': {
-        const alias = await this.#store.find('aliases', 'name', [scope.realm.id, reference.name])
-        return alias && this.#store.get('keys', alias.keyId)
+        const alias = await reads.find('aliases', 'name', [scope.realm.id, reference.name])
+        return alias && reads.get('keys', alias.keyId)
       }
       case 'version': {
-        const version = await this.#store.get('versions', reference.versionId)
-        return version && this.#store.get('keys', version.keyId)
+        const version = await reads.get('versions', reference.versionId)
+        return version && reads.get('keys', version.keyId)
       }
       case 'name': {
-        const { ring } = await this.ring(scope, reference.ring, call)
-        return this.#findInRing(ring, reference.name, call)
+        const { ring } = await this.ring(scope, reference.ring, call, reads)
+        return this.#findInRing(ring, reference.name, call, reads)
       }
     }
   }
 
   /** GCP names are exact; Azure's ignore case. A key's UUID serves for a name that a dialect's grammar can't express. */
-  async #findInRing(ring: KeyRing, name: string, call: Call): Promise<Stored<Key> | undefined> {
-    const named = await this.#store.find('keys', 'name', [ring.id, foldName(name)])
+  async #findInRing(ring: KeyRing, name: string, call: Call, reads: Reads): Promise<Stored<Key> | undefined> {
+    const named = await reads.find('keys', 'name', [ring.id, foldName(name)])
     if (named !== undefined) return call.dialect === 'gcp' && named.name !== name ? undefined : named
     if (!UUID.test(name)) return undefined
-    const key = await this.#store.get('keys', name.toLowerCase())
+    const key = await reads.get('keys', name.toLowerCase())
     return key?.ringId === ring.id ? key : undefined
   }
 
-  async #lookUp(address: RealmAddress): Promise<Scope | undefined> {
+  async #lookUp(address: RealmAddress, reads: Reads): Promise<Scope | undefined> {
     if (address.dialect === 'azure') {
-      const addressed = await this.#store.find('rings', 'vault', [address.vault.toLowerCase()])
-      const realm = addressed && (await this.#store.get('realms', addressed.realmId))
+      const addressed = await reads.find('rings', 'vault', [address.vault.toLowerCase()])
+      const realm = addressed && (await reads.get('realms', addressed.realmId))
       return realm && { realm, addressed }
     }
-    const realm = await this.#findRealm(address)
+    const realm = await this.#findRealm(address, reads)
     return realm && { realm, addressed: undefined }
   }
 
-  #findRealm(address: Exclude<RealmAddress, { dialect: 'azure' }>): Promise<Stored<Realm> | undefined> {
+  #findRealm(address: Exclude<RealmAddress, { dialect: 'azure' }>, reads: Reads): Promise<Stored<Realm> | undefined> {
     switch (address.dialect) {
       case 'aws':
-        return this.#store.find('realms', 'aws', [address.account, address.region])
+        return reads.find('realms', 'aws', [address.account, address.region])
       case 'gcp':
-        return this.#store.find('realms', 'gcp', [address.project, address.location])
+        return reads.find('realms', 'gcp', [address.project, address.location])
       case 'system':
-        return this.#store.get('realms', address.realmId)
+        return reads.get('realms', address.realmId)
     }
   }
 
@@ -239,3 +249,14 @@ export class Resolver {
 const visible = (key: Key, ring: KeyRing, call: Call): boolean => exposed(ring, call) && call.expresses?.(key) !== false
 const exposed = (ring: KeyRing, call: Call): boolean =>
   call.dialect === 'system' || ring.dialects.includes(call.dialect)
+
+function isNamed(version: KeyVersion, reference: VersionReference): boolean {
+  switch (reference.by) {
+    case 'number':
+      return version.number === reference.number
+    case 'hex':
+      return version.hexId === reference.hex
+    case 'id':
+      return version.id === reference.id
+  }
+}

@@ -1,7 +1,16 @@
 /** Keys in this process, sealed under their ring's key wherever they are stored. */
 import { createHmac, type KeyObject } from 'node:crypto'
-import { type Algorithm, type AlgorithmRow, algorithmRow, type KeySpec, specHas, specRow } from '../core/algorithm.ts'
+import {
+  type Algorithm,
+  type AlgorithmRow,
+  algorithmRow,
+  type KeySpec,
+  type KeySpecRow,
+  specHas,
+  specRow,
+} from '../core/algorithm.ts'
 import { KmsError } from '../core/error.ts'
+import { andThen, type Eventually } from '../core/eventually.ts'
 import type {
   CallContext,
   CryptoBackend,
@@ -28,6 +37,8 @@ import { RandomPool } from './random-pool.ts'
 import * as rsa from './rsa.ts'
 import { openKey, sealKey } from './sealed-key.ts'
 import { SlowSigner } from './slow-signer.ts'
+
+type SignRow = Extract<AlgorithmRow, { op: 'sign' }>
 
 const CACHED_KEYS = 4096
 
@@ -77,68 +88,69 @@ export class SoftwareBackend implements CryptoBackend {
     })
   }
 
-  async sign(handle: KeyHandle, algorithm: Algorithm, input: SignInput, ctx: CallContext): Promise<Uint8Array> {
-    return asKmsErrors(async () => {
+  sign(handle: KeyHandle, algorithm: Algorithm, input: SignInput, ctx: CallContext): Eventually<Uint8Array> {
+    return asRejections(() => {
       const row = this.#require(handle.spec, algorithm, 'sign')
-      const spec = specRow(handle.spec)
       checkSignInput(handle.spec, algorithm, input)
-      const key = await this.#open(handle, ctx)
-      if (row.scheme === 'ecdsa') {
-        if (spec.type !== 'ec') throw new KmsError('internal')
-        const hashed = hashedInput(input)
-        return 'message' in hashed
-          ? ecdsa.signMessage(spec, row.hash, key, hashed.message)
-          : ecdsa.signDigest(spec, row.hash, key, hashed.digest, this.#signers.native)
-      }
-      if (row.scheme === 'rsa-pss' || row.scheme === 'rsa-pkcs1' || row.scheme === 'rsa-pkcs1-raw') {
-        if (spec.type !== 'rsa') throw new KmsError('internal')
-        return rsa.signInput(row, key, spec.bits / 8, input)
-      }
-      return signModern(spec, row, key, input, this.#signers)
+      return andThen(this.#open(handle, ctx), (key) => this.#signWith(key, specRow(handle.spec), row, input))
     })
   }
 
-  async encrypt(
+  #signWith(key: KeyObject, spec: KeySpecRow, row: SignRow, input: SignInput): Eventually<Uint8Array> {
+    if (row.scheme === 'ecdsa') {
+      if (spec.type !== 'ec') throw new KmsError('internal')
+      const hashed = hashedInput(input)
+      return 'message' in hashed
+        ? ecdsa.signMessage(spec, row.hash, key, hashed.message)
+        : ecdsa.signDigest(spec, row.hash, key, hashed.digest, this.#signers.native)
+    }
+    if (row.scheme === 'rsa-pss' || row.scheme === 'rsa-pkcs1' || row.scheme === 'rsa-pkcs1-raw') {
+      if (spec.type !== 'rsa') throw new KmsError('internal')
+      return rsa.signInput(row, key, spec.bits / 8, input)
+    }
+    return signModern(spec, row, key, input, this.#signers)
+  }
+
+  encrypt(
     handle: KeyHandle,
     algorithm: Algorithm,
     plaintext: Uint8Array,
     params: EncryptParams,
     ctx: CallContext,
-  ): Promise<Uint8Array> {
-    return asKmsErrors(async () => {
+  ): Eventually<Uint8Array> {
+    return asRejections(() => {
       const row = this.#require(handle.spec, algorithm, 'encrypt')
-      const key = await this.#open(handle, ctx)
-      if (row.scheme === 'aes') return aesRaw.encrypt(row, key, plaintext, params)
-      return row.scheme === 'envelope'
-        ? envelope.encrypt(key, plaintext, params)
-        : rsa.encrypt(handle.spec, algorithm, row, key, plaintext, params)
+      return andThen(this.#open(handle, ctx), (key): Eventually<Uint8Array> => {
+        if (row.scheme === 'envelope') return envelope.encrypt(key, plaintext, params)
+        if (row.scheme === 'aes') return aesRaw.encrypt(row, key, plaintext, params)
+        return rsa.encrypt(handle.spec, algorithm, row, key, plaintext, params)
+      })
     })
   }
 
-  async decrypt(
+  decrypt(
     handle: KeyHandle,
     algorithm: Algorithm,
     ciphertext: Uint8Array,
     params: EncryptParams,
     ctx: CallContext,
-  ): Promise<Uint8Array> {
-    return asKmsErrors(async () => {
+  ): Eventually<Uint8Array> {
+    return asRejections(() => {
       const row = this.#require(handle.spec, algorithm, 'encrypt')
       const spec = specRow(handle.spec)
-      const key = await this.#open(handle, ctx)
-      if (row.scheme === 'aes') return aesRaw.decrypt(row, key, ciphertext, params)
-      if (row.scheme === 'envelope') return envelope.decrypt(key, ciphertext, params)
-      if (spec.type !== 'rsa') throw new KmsError('internal')
-      return rsa.decrypt(row, key, spec.bits / 8, ciphertext, params)
+      return andThen(this.#open(handle, ctx), (key): Eventually<Uint8Array> => {
+        if (row.scheme === 'envelope') return envelope.decrypt(key, ciphertext, params)
+        if (row.scheme === 'aes') return aesRaw.decrypt(row, key, ciphertext, params)
+        if (spec.type !== 'rsa') throw new KmsError('internal')
+        return rsa.decrypt(row, key, spec.bits / 8, ciphertext, params)
+      })
     })
   }
 
-  async mac(handle: KeyHandle, algorithm: Algorithm, message: Uint8Array, ctx: CallContext): Promise<Uint8Array> {
-    return asKmsErrors(async () => {
+  mac(handle: KeyHandle, algorithm: Algorithm, message: Uint8Array, ctx: CallContext): Eventually<Uint8Array> {
+    return asRejections(() => {
       const row = this.#require(handle.spec, algorithm, 'mac')
-      return createHmac(row.hash, await this.#open(handle, ctx))
-        .update(message)
-        .digest()
+      return andThen(this.#open(handle, ctx), (key) => createHmac(row.hash, key).update(message).digest())
     })
   }
 
@@ -211,10 +223,12 @@ export class SoftwareBackend implements CryptoBackend {
     return exported.use((bytes) => sealKey(ringKey, home, spec, bytes))
   }
 
-  async #open(handle: KeyHandle, ctx: CallContext): Promise<KeyObject> {
+  #open(handle: KeyHandle, ctx: CallContext): Eventually<KeyObject> {
     requireLive(ctx)
-    const cached = this.#cache.get(handle)
-    if (cached !== undefined) return cached
+    return this.#cache.get(handle) ?? this.#load(handle)
+  }
+
+  async #load(handle: KeyHandle): Promise<KeyObject> {
     const ringKey = await this.#ringKeys.get(handle.ringId)
     if (this.#cache.isDestroyed(handle)) throw new KmsError('internal')
     const bytes = openKey(ringKey, handle, handle.spec, handle.ref)
@@ -241,4 +255,18 @@ async function asKmsErrors<T>(work: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw KmsError.from(error)
   }
+}
+
+/** For work that may be done at once; its errors are rejections all the same. */
+function asRejections<T>(work: () => Eventually<T>): Eventually<T> {
+  try {
+    const done = work()
+    return done instanceof Promise ? done.catch(rethrow) : done
+  } catch (error) {
+    return Promise.reject(KmsError.from(error))
+  }
+}
+
+function rethrow(error: unknown): never {
+  throw KmsError.from(error)
 }

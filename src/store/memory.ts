@@ -77,6 +77,10 @@ export class MemoryStore implements Store {
     return found
   }
 
+  peek<C extends CollectionName>(collection: C, id: string): Stored<Rows[C]> | undefined {
+    return this.#closed ? undefined : asStored(collection, this.#table(collection).rows.get(id))
+  }
+
   async get<C extends CollectionName>(collection: C, id: string): Promise<Stored<Rows[C]> | undefined> {
     return asStored(collection, this.#table(collection).rows.get(id))
   }

@@ -121,6 +121,10 @@ export class SqliteStore implements Store {
     return loaded?.row
   }
 
+  peek<C extends CollectionName>(collection: C, id: string): Stored<Rows[C]> | undefined {
+    return this.#closed ? undefined : asStored(collection, this.#cache(collection).rows.get(id))
+  }
+
   async get<C extends CollectionName>(collection: C, id: string): Promise<Stored<Rows[C]> | undefined> {
     return this.#read(() => asStored(collection, this.#load(collection, id)))
   }

@@ -16,8 +16,8 @@ const PLAINTEXT = Buffer.alloc(32, 7)
 type Part = { readonly part: string; readonly 'CPU µs': number }
 
 /** `rounds` times `AT_ONCE` calls in flight, after as many to warm up. */
-async function cost(part: string, work: () => Promise<unknown>, rounds = 500): Promise<Part> {
-  const once = (): Promise<unknown> => Promise.all(Array.from({ length: AT_ONCE }, work))
+async function cost(part: string, work: () => unknown, rounds = 500): Promise<Part> {
+  const once = (): Promise<unknown> => Promise.all(Array.from({ length: AT_ONCE }, async () => work()))
   for (let round = 0; round < rounds; round++) await once()
   const before = process.cpuUsage()
   for (let round = 0; round < rounds; round++) await once()

@@ -17,6 +17,7 @@ import {
   specRow,
 } from '../../src/core/algorithm.ts'
 import { type ErrorCode, KmsError } from '../../src/core/error.ts'
+import type { Eventually } from '../../src/core/eventually.ts'
 import type { CallContext, CryptoBackend, EncryptParams, KeyHandle, SignInput } from '../../src/core/ports.ts'
 import { signatureBytes as bytesOfSignature, verify } from '../../src/core/verify.ts'
 import { imports } from './backend-import.ts'
@@ -51,7 +52,7 @@ const signatureBytes = (spec: KeySpec): number => bytesOfSignature(specRow(spec)
 export const equal = (one: Uint8Array, other: Uint8Array): boolean => Buffer.compare(one, other) === 0
 
 /** The code a call is refused with; `none` when it is not refused, the error's name when it is no KmsError. */
-export async function refusal(call: Promise<unknown>): Promise<ErrorCode | string> {
+export async function refusal(call: Eventually<unknown>): Promise<ErrorCode | string> {
   try {
     await call
     return 'none'
@@ -246,7 +247,7 @@ async function envelopes(t: Test, { backend, one, other, algorithm }: Pair, larg
       backend.decrypt(key.handle, algorithm, ciphertext, { ...params, ...changed }, callContext())
     t.ok(equal(await open(), plaintext), `${size}: round trip`)
     const bit = randomBit(sealed)
-    const attempts: Record<string, Promise<unknown>> = {
+    const attempts: Record<string, Eventually<unknown>> = {
       [`bit ${bit} flipped`]: open(flipped(sealed, bit)),
       'tag bit flipped': open(flipped(sealed, sealed.length * 8 - 1)),
       'one byte short': open(sealed.subarray(0, -1)),
@@ -339,7 +340,7 @@ function encryptElsewhere({ spki }: Made, algorithm: Algorithm, plaintext: Uint8
 }
 
 /** PKCS#1 v1.5 has no integrity: wrong bytes may come out, but no error that says what was wrong with the padding. */
-async function isImplicitRejection(attempt: Promise<Uint8Array>, plaintext: Uint8Array): Promise<boolean> {
+async function isImplicitRejection(attempt: Eventually<Uint8Array>, plaintext: Uint8Array): Promise<boolean> {
   try {
     return Buffer.compare(await attempt, plaintext) !== 0
   } catch (error) {
@@ -371,7 +372,7 @@ async function refusesTheRest(t: Test, backend: CryptoBackend, keys: Keys, spec:
 }
 
 /** One use of a key by whatever it can do. */
-function use(backend: CryptoBackend, handle: KeyHandle): Promise<Uint8Array> {
+async function use(backend: CryptoBackend, handle: KeyHandle): Promise<Uint8Array> {
   const algorithm = usable(backend, handle.spec)[0]
   if (algorithm === undefined) throw new Error(`nothing to do with ${handle.spec}`)
   const row = algorithmRow(algorithm)

@@ -13,6 +13,7 @@ import {
   specRow,
 } from '../../src/core/algorithm.ts'
 import { type ErrorCode, KmsError } from '../../src/core/error.ts'
+import type { Eventually } from '../../src/core/eventually.ts'
 import type { CallContext, CryptoBackend, EncryptParams, KeyHandle } from '../../src/core/ports.ts'
 import { Secret } from '../../src/core/secret.ts'
 
@@ -105,7 +106,7 @@ export function algorithmWhere(spec: KeySpec, scheme: AlgorithmRow['scheme'], ha
 export async function orRefused<T>(
   code: ErrorCode,
   field: string | undefined,
-  work: () => Promise<T>,
+  work: () => Eventually<T>,
 ): Promise<T | undefined> {
   try {
     return await work()

@@ -1,6 +1,7 @@
 import { type Algorithm, specRow } from '../algorithm.ts'
 import { type EncryptionContext, isEnvelope, NO_CONTEXT, openEnvelope, parseEnvelope } from '../envelope.ts'
 import { KmsError } from '../error.ts'
+import { andThen, type Eventually } from '../eventually.ts'
 import type { KeyVersion } from '../key.ts'
 import {
   type AlgorithmChoice,
@@ -56,7 +57,7 @@ function locate(input: DecryptInput): Located {
 
 /** RSA ciphertexts don't name their version: without one asked for, every enabled version is tried, newest first. */
 async function decryptRaw(env: Env, target: UseTarget, algorithm: Algorithm, input: DecryptInput) {
-  const attempt = (version: KeyVersion) =>
+  const attempt = async (version: KeyVersion) =>
     env.backends
       .named(version.backend)
       .decrypt(
@@ -81,11 +82,17 @@ async function decryptRaw(env: Env, target: UseTarget, algorithm: Algorithm, inp
 }
 
 /** The plaintext, and the version it was under. */
-export async function openWith(env: Env, target: UseTarget, algorithm: Algorithm, input: DecryptInput) {
+export function openWith(
+  env: Env,
+  target: UseTarget,
+  algorithm: Algorithm,
+  input: DecryptInput,
+): Eventually<{ readonly version: KeyVersion; readonly plaintext: Uint8Array }> {
   if (!isEnvelope(algorithm)) return decryptRaw(env, target, algorithm, input)
   const { backend, handle, version } = target
   const context = input.context ?? NO_CONTEXT
-  return { version, plaintext: await openEnvelope(backend, handle, input.ciphertext, context, env.call) }
+  const opened = openEnvelope(backend, handle, input.ciphertext, context, env.call)
+  return andThen(opened, (plaintext) => ({ version, plaintext }))
 }
 
 /** How a ciphertext finds its key; re-encryption finds it so too. */
@@ -100,11 +107,13 @@ export const decrypt = useOperation<DecryptInput, DecryptOutput>({
   action: 'decrypt',
   use: (input, key) => chosenUse(input.use ?? 'decrypt', key),
   ...decryptDemand,
-  async run(env, target, input) {
+  run(env, target, input) {
     const { algorithm } = target
     if (algorithm === undefined) throw new KmsError('internal')
     if (input.dryRun === true) return { output: { ...target, plaintext: new Uint8Array(0) } }
-    const { version, plaintext } = await openWith(env, target, algorithm, input)
-    return { output: { ...target, version, plaintext }, subject: { version } }
+    return andThen(openWith(env, target, algorithm, input), ({ version, plaintext }) => ({
+      output: { ...target, version, plaintext },
+      subject: { version },
+    }))
   },
 })

@@ -1,6 +1,7 @@
 import { type Algorithm, maxPlaintext } from '../algorithm.ts'
 import { type EncryptionContext, isEnvelope, NO_CONTEXT, sealEnvelope } from '../envelope.ts'
 import { KmsError } from '../error.ts'
+import { andThen, type Eventually } from '../eventually.ts'
 import {
   type AlgorithmChoice,
   chosenUse,
@@ -44,7 +45,7 @@ export function encryptWith(
   plaintext: Uint8Array,
   context: EncryptionContext | undefined,
   call: CallContext,
-): Promise<Uint8Array> {
+): Eventually<Uint8Array> {
   const { backend, handle } = target
   const algorithm = checkedAlgorithm(target, plaintext)
   return isEnvelope(algorithm)
@@ -59,11 +60,12 @@ export const encrypt = useOperation<EncryptInput, EncryptOutput>({
   use: (input, key) => chosenUse(input.use ?? 'encrypt', key),
   locate: (input) => input,
   algorithm: (input) => input.algorithm,
-  async run({ call }, target, { plaintext, context, dryRun }) {
+  run({ call }, target, { plaintext, context, dryRun }) {
     if (dryRun === true) {
       checkedAlgorithm(target, plaintext)
       return { output: { ...target, ciphertext: NOTHING } }
     }
-    return { output: { ...target, ciphertext: await encryptWith(target, plaintext, context, call) } }
+    const encrypted = encryptWith(target, plaintext, context, call)
+    return andThen(encrypted, (ciphertext) => ({ output: { ...target, ciphertext } }))
   },
 })

@@ -1,5 +1,6 @@
 import type { Algorithm } from '../algorithm.ts'
 import { KmsError } from '../error.ts'
+import { andThen } from '../eventually.ts'
 import { type AlgorithmChoice, useOperation, type VersionInput } from '../operation.ts'
 import type { SignInput as Signed } from '../ports.ts'
 import { checkSignInput } from '../sign-input.ts'
@@ -19,12 +20,12 @@ export const sign = useOperation<SignInput, SignOutput>({
   use: 'sign',
   locate: (input) => input,
   algorithm: (input) => input.algorithm,
-  async run({ call }, target, input) {
+  run({ call }, target, input) {
     const { algorithm } = target
     if (algorithm === undefined) throw new KmsError('internal')
     checkSignInput(target.handle.spec, algorithm, input.input)
     if (input.dryRun === true) return { output: { ...target, algorithm, signature: new Uint8Array(0) } }
-    const signature = await target.backend.sign(target.handle, algorithm, input.input, call)
-    return { output: { ...target, algorithm, signature } }
+    const signed = target.backend.sign(target.handle, algorithm, input.input, call)
+    return andThen(signed, (signature) => ({ output: { ...target, algorithm, signature } }))
   },
 })

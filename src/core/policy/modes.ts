@@ -2,11 +2,12 @@
  * Whether decisions are asked for at all, dialect by dialect: `off` allows, `permissive` allows and reports what would
  * have been denied, `enforce` denies whatever no evaluator allows. A dialect without an evaluator can't allow anything.
  */
-import { DIALECTS, type Dialect } from '../key.ts'
+import { andThen, type Eventually } from '../eventually.ts'
+import type { Dialect } from '../key.ts'
 import type { AccessRequest, Authorizer, Decision } from '../ports.ts'
 
 export type AuthMode = 'off' | 'permissive' | 'enforce'
-export type Evaluator = (request: AccessRequest) => Promise<Decision>
+export type Evaluator = (request: AccessRequest) => Eventually<Decision>
 
 export type ModeOptions = {
   readonly modes: Readonly<Record<Dialect, AuthMode>>
@@ -18,8 +19,6 @@ export type ModeOptions = {
 const ALLOW: Decision = { allow: true }
 const NO_EVALUATOR: Decision = { allow: false, reason: 'this dialect has no policy evaluator' }
 
-const isDialect = (dialect: string): dialect is Dialect => DIALECTS.some((name) => name === dialect)
-
 export class ModeAuthorizer implements Authorizer {
   readonly #options: ModeOptions
 
@@ -27,14 +26,15 @@ export class ModeAuthorizer implements Authorizer {
     this.#options = options
   }
 
-  async decide(request: AccessRequest): Promise<Decision> {
+  decide(request: AccessRequest): Eventually<Decision> {
     const { dialect } = request
-    if (!isDialect(dialect)) return ALLOW
+    if (dialect === 'system') return ALLOW
     const mode = this.#options.modes[dialect]
     if (mode === 'off') return ALLOW
-    const decision = (await this.#options.evaluators[dialect]?.(request)) ?? NO_EVALUATOR
-    if (decision.allow || mode === 'enforce') return decision
-    this.#options.wouldDeny(request, decision.reason)
-    return ALLOW
+    return andThen(this.#options.evaluators[dialect]?.(request) ?? NO_EVALUATOR, (decision) => {
+      if (decision.allow || mode === 'enforce') return decision
+      this.#options.wouldDeny(request, decision.reason)
+      return ALLOW
+    })
   }
 }
