@@ -2,7 +2,7 @@
 import t from 'tap'
 import { type Grant, isWithin, matchGrant } from '../../src/core/policy/aws/grant.ts'
 import type { AwsIdentity } from '../../src/core/ports.ts'
-import { Random, seedOf } from '../support/random.ts'
+import { Random, REPEAT } from '../support/random.ts'
 import {
   ALICE,
   type Asked,
@@ -21,9 +21,8 @@ import {
   type Who,
 } from './aws-policy.ts'
 
-const seed = seedOf(process.env.TREFOIL_TEST_SEED)
-t.comment(`seed ${seed} (TREFOIL_TEST_SEED repeats it)`)
-const random = new Random(seed)
+t.comment(REPEAT)
+const random = new Random()
 const RUNS = process.env.TEST_LONG === '1' ? 50_000 : 3_000
 
 const some = <T>(values: readonly T[]): T[] => values.filter(() => random.chance(0.4))
