@@ -1,6 +1,6 @@
 /**
- * Backups that a caller keeps: opaque to him, and restored only by the installation that made them, in the realm they
- * were made in. format 0x01 | length of the sealed key (2) | data key, sealed under the root | IV (12) | AES-256-GCM
+ * What a caller keeps for the service: opaque to him, and opened only by the installation that made it, in the realm it
+ * was made in. Backups, and import tokens. format 0x01 | length of the sealed key (2) | data key, sealed under the root | IV (12) | AES-256-GCM
  * ciphertext | tag (16). The payload begins with 32 zero bytes that are checked, so that no blob opens under two keys.
  */
 import { createCipheriv, createDecipheriv, randomBytes, timingSafeEqual } from 'node:crypto'
@@ -14,7 +14,7 @@ const TAG_BYTES = 16
 const COMMITMENT = Buffer.alloc(32)
 
 /** What is backed up, and where it may go back to. */
-export type BackupScope = { readonly kind: 'key' | 'secret'; readonly realmId: string }
+export type BackupScope = { readonly kind: 'key' | 'secret' | 'import'; readonly realmId: string }
 
 const contextOf = ({ kind, realmId }: BackupScope): string => `backup:${kind}:${realmId}`
 

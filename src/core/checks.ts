@@ -39,6 +39,7 @@ const mayUse = (key: Key, use: KeyUse, call: Call): boolean =>
 /** @throws KmsError for a state, a date or a use that forbids it */
 export function checkUse(key: Key, version: KeyVersion, use: KeyUse, call: Call, operation: string, now: number): void {
   if (key.state !== 'enabled') throw keyStateError(key.state)
+  if (key.materialExpiresAt !== undefined && key.materialExpiresAt <= now) throw keyStateError('pending_import')
   if (version.state !== 'enabled' && !(version.state === 'disabled' && lenient(version, use, call))) {
     throw versionStateError(version.state)
   }

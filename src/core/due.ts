@@ -4,8 +4,9 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Kernel } from './kernel.ts'
-import type { Key, KeyVersion } from './key.ts'
+import { type Key, type KeyVersion, materialExpiry } from './key.ts'
 import type { Call, KeyInput, Operation, SecretInput, VersionInput } from './operation.ts'
+import { expireMaterial } from './ops/delete-material.ts'
 import { destroyDueVersion } from './ops/destroy-version.ts'
 import { purgeDueKey } from './ops/purge-key.ts'
 import { purgeDueSecret } from './ops/purge-secret.ts'
@@ -90,6 +91,14 @@ const SOURCES: readonly Source[] = [
     index: 'due',
     at: (row) => (row.state === 'destroy_scheduled' ? row.destroyAt : undefined),
     operation: destroyDueVersion,
+    input: versionOf,
+    realm: async (row, store) => (await store.get('keys', row.keyId))?.realmId,
+  }),
+  source({
+    collection: 'versions',
+    index: 'expiry',
+    at: materialExpiry,
+    operation: expireMaterial,
     input: versionOf,
     realm: async (row, store) => (await store.get('keys', row.keyId))?.realmId,
   }),

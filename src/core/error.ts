@@ -19,6 +19,7 @@ export const ERROR_CODES = [
   'ring_not_found', // params: reference
   'key_not_found', // params: reference
   'version_not_found', // params: reference
+  'material_not_found', // params: material — none of the key's has the id
   'alias_not_found', // params: reference
   'deletion_not_found', // params: reference
   'ring_exists', // params: reference
@@ -44,6 +45,8 @@ export const ERROR_CODES = [
   'version_destroyed',
   'version_imported', // its material came from outside, which is never deleted for good
   'key_has_versions',
+  'material_pending', // params: material, pending — other material waits to become current
+  'material_not_pending', // no material waits to become current
   'secret_disabled',
   // what it can do
   'usage_mismatch', // params: usage, operation
@@ -56,6 +59,9 @@ export const ERROR_CODES = [
   'incorrect_key',
   'invalid_signature',
   'invalid_backup',
+  'material_mismatch', // params: reason — it is not the material that the key wants
+  'import_token_invalid',
+  'import_token_expired',
   // who asks
   'unauthenticated', // params: reason
   'access_denied', // params: action, and the message where the dialect's policies have words of their own

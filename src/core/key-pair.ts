@@ -2,6 +2,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject, randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { KeySpecRow } from './algorithm.ts'
+import { fits } from './public-key.ts'
 import * as xWing from './x-wing.ts'
 
 const generatePair = promisify(generateKeyPair)
@@ -44,6 +45,26 @@ function generateNode(node: Extract<PairRow, { node: string }>['node']): Promise
 
 export const spkiOf = (key: KeyObject): Uint8Array =>
   Uint8Array.from(createPublicKey(key).export({ format: 'der', type: 'spki' }))
+
+/** SubjectPublicKeyInfo of a PKCS#8 private key; undefined for what is no key of the row. Whether it is sound is not looked at. */
+export function publicHalf(
+  pkcs8: Uint8Array,
+  row: PairRow | Extract<KeySpecRow, { type: 'x-wing' }>,
+): Uint8Array | undefined {
+  if (row.type === 'x-wing') {
+    const seed = xWing.decodePkcs8(pkcs8)
+    return seed && xWing.encodeSpki(xWing.publicKeyOf(seed))
+  }
+  const der = Buffer.from(pkcs8)
+  try {
+    const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
+    return fits(key, row) ? spkiOf(key) : undefined
+  } catch {
+    return undefined
+  } finally {
+    der.fill(0)
+  }
+}
 
 /** PKCS#8 and SubjectPublicKeyInfo of a fresh pair that is kept nowhere. The caller wipes the private half. */
 export async function exportedPair(row: PairRow | Extract<KeySpecRow, { type: 'x-wing' }>) {

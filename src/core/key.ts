@@ -58,7 +58,7 @@ export type Deletion = {
   readonly requestedAt: number
   readonly dueAt: number
   /** What recovering restores where the dialect says "as it was" (Azure). AWS always recovers to disabled. */
-  readonly previous: 'enabled' | 'disabled'
+  readonly previous: 'enabled' | 'disabled' | 'pending_import'
 }
 
 export type Key = {
@@ -102,6 +102,17 @@ export type Key = {
   readonly nextRotationAt?: number
   /** How often it was rotated on demand (AWS limits that); absent: never. */
   readonly rotationsOnDemand?: number
+  /** Number of the imported version that becomes current with the next rotation on demand. */
+  readonly pendingVersion?: number
+  /** When the first of its imported material expires, and the key with it; absent: never. */
+  readonly materialExpiresAt?: number
+}
+
+/** Material that came from outside, which the clock may take away and the caller may bring again. */
+export type ImportedMaterial = {
+  /** Absent: never. */
+  readonly expiresAt?: number | undefined
+  readonly description?: string | undefined
 }
 
 export type KeyVersion = {
@@ -118,7 +129,7 @@ export type KeyVersion = {
   /** Who disabled it: Azure's leniency holds only for its own doing. */
   readonly disabledBy?: Dialect
   readonly backend: string
-  /** Opaque to all but the backend; empty once destroyed. */
+  /** Opaque to all but the backend; empty while there is no material. */
   readonly ref: Uint8Array
   /** DER SubjectPublicKeyInfo of asymmetric keys. */
   readonly spki?: Uint8Array
@@ -132,6 +143,10 @@ export type KeyVersion = {
   readonly destroyedAt?: number
   /** What made it the current version; absent for a key's first and for one that never was current. */
   readonly rotation?: RotationKind
+  /** When it became current, where that was not when it was made. */
+  readonly rotatedAt?: number
+  /** Absent for generated material. */
+  readonly imported?: ImportedMaterial
 }
 
 export type RotationKind = 'automatic' | 'on_demand'
@@ -160,10 +175,10 @@ export type Tombstone = {
 /** Legal transitions of a key. An absent pair is refused, so that a new state starts with no way in. */
 const KEY_TRANSITIONS: Readonly<Record<KeyState, readonly KeyState[]>> = {
   creating: ['enabled', 'pending_import', 'unavailable'],
-  enabled: ['enabled', 'disabled', 'updating', 'pending_deletion', 'unavailable'],
-  disabled: ['enabled', 'disabled', 'updating', 'pending_deletion', 'unavailable'],
+  enabled: ['enabled', 'disabled', 'updating', 'pending_import', 'pending_deletion', 'unavailable'],
+  disabled: ['enabled', 'disabled', 'updating', 'pending_import', 'pending_deletion', 'unavailable'],
   updating: ['enabled', 'disabled'],
-  pending_import: ['enabled', 'disabled', 'pending_deletion'],
+  pending_import: ['enabled', 'disabled', 'pending_import', 'pending_deletion'],
   pending_deletion: ['enabled', 'disabled', 'pending_import'],
   pending_replica_deletion: ['pending_deletion', 'enabled', 'disabled'],
   unavailable: ['enabled', 'disabled', 'pending_deletion'],
@@ -172,12 +187,12 @@ const KEY_TRANSITIONS: Readonly<Record<KeyState, readonly KeyState[]>> = {
 const VERSION_TRANSITIONS: Readonly<Record<VersionState, readonly VersionState[]>> = {
   pending_generation: ['enabled', 'disabled', 'generation_failed'],
   generation_failed: [],
-  pending_import: ['enabled', 'import_failed', 'destroyed'],
+  pending_import: ['enabled', 'disabled', 'import_failed', 'destroyed'],
   import_failed: ['pending_import'],
-  enabled: ['enabled', 'disabled', 'destroy_scheduled', 'destroyed', 'pending_external_destruction'],
-  disabled: ['enabled', 'disabled', 'destroy_scheduled', 'destroyed', 'pending_external_destruction'],
+  enabled: ['enabled', 'disabled', 'pending_import', 'destroy_scheduled', 'destroyed', 'pending_external_destruction'],
+  disabled: ['enabled', 'disabled', 'pending_import', 'destroy_scheduled', 'destroyed', 'pending_external_destruction'],
   destroy_scheduled: ['disabled', 'destroyed'],
-  destroyed: ['pending_import'],
+  destroyed: ['enabled', 'pending_import'],
   pending_external_destruction: ['destroyed', 'external_destruction_failed'],
   external_destruction_failed: ['pending_external_destruction'],
 }
@@ -242,6 +257,10 @@ export function effectiveKeyState(key: Key, current: KeyVersion | undefined): Ke
   if (current.state === 'disabled') return 'disabled'
   return current.state === 'pending_import' ? 'pending_import' : 'unavailable'
 }
+
+/** When the material of a version expires; undefined where there is none, or it never does. */
+export const materialExpiry = ({ imported, ref }: KeyVersion): number | undefined =>
+  ref.length === 0 ? undefined : imported?.expiresAt
 
 /** Whether the version may still be used by date; `protect`: sign, encrypt, wrap. Other uses outlive the window (Azure). */
 export function validityError(version: KeyVersion, now: number): KmsError | undefined {

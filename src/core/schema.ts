@@ -3,7 +3,15 @@
  * where the row is not in it; pages come in tuple order, then by id.
  */
 
-import type { Alias, Key, KeyRing, KeyVersion, Realm, Tombstone } from './key.ts'
+import {
+  type Alias,
+  type Key,
+  type KeyRing,
+  type KeyVersion,
+  materialExpiry,
+  type Realm,
+  type Tombstone,
+} from './key.ts'
 import type { LastUse } from './last-use.ts'
 import type { MessageCount } from './message-counter.ts'
 import type { AuditRecord } from './ports.ts'
@@ -76,6 +84,14 @@ export const SCHEMA = {
       unique: false,
       key: (row) =>
         row.destroyAt !== undefined && row.state === 'destroy_scheduled' ? [sortable(row.destroyAt)] : undefined,
+    },
+    /** Versions whose imported material expires, soonest first. */
+    expiry: {
+      unique: false,
+      key: (row) => {
+        const at = materialExpiry(row)
+        return at === undefined ? undefined : [sortable(at)]
+      },
     },
   },
   aliases: {

@@ -1,10 +1,12 @@
 /** Requests from the model, legal and then wrong in one place each: AWS's own client errors and nothing half-made. */
+import { randomBytes } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { routes } from '../../src/api/aws/bindings/index.ts'
 import { OPERATIONS } from '../../src/api/aws/gen/operations.ts'
 import { Random, REPEAT } from '../support/random.ts'
 import { broken, type Json, type Known, structure } from './model-requests.ts'
 import { type Answer, arnOf, makeAws, type TestAws, UNKNOWN_ID } from './support.ts'
+import { wrapped } from './wrapping.ts'
 
 const LEGAL_ROUNDS = 12
 /** Answered by the service's front for any operation, and what stands for the parts that are not there. */
@@ -26,10 +28,24 @@ async function world(aws: TestAws): Promise<Known> {
   const kem = await aws.createKey({ KeySpec: 'ML_KEM_512', KeyUsage: 'ENCAPSULATE_DECAPSULATE' })
   await aws.ask('CreateAlias', { AliasName: 'alias/one', TargetKeyId: symmetric })
   const { CiphertextBlob } = (await aws.ask('Encrypt', { KeyId: symmetric, Plaintext: 'aGk=' })).body
+  const external = await aws.createKey({ Origin: 'EXTERNAL' })
+  const { EncryptedKeyMaterial, ImportToken } = await wrapped(aws, external, randomBytes(32))
   const { PublicKey } = (await aws.ask('GetPublicKey', { KeyId: agreement })).body
   const encapsulated = { KeyId: kem, EncapsulationAlgorithm: 'ML_KEM' }
   const { SharedSecretCiphertextBlob } = (await aws.ask('Encapsulate', encapsulated)).body
-  const KeyId = [symmetric, signing, rsa, mac, agreement, kem, arnOf(symmetric), 'alias/one', UNKNOWN_ID]
+  const KeyId = [
+    symmetric,
+    signing,
+    rsa,
+    mac,
+    agreement,
+    kem,
+    external,
+    external,
+    arnOf(symmetric),
+    'alias/one',
+    UNKNOWN_ID,
+  ]
   return {
     KeyId,
     TargetKeyId: KeyId,
@@ -38,8 +54,12 @@ async function world(aws: TestAws): Promise<Known> {
     AliasName: ['alias/one', 'alias/two', 'alias/x/y'],
     CiphertextBlob: [CiphertextBlob],
     PublicKey: [PublicKey],
-    SharedSecretCiphertextBlob: [SharedSecretCiphertextBlob],
+    ImportToken: [ImportToken],
+    EncryptedKeyMaterial: [EncryptedKeyMaterial],
     // RSA generation is slow; the larger sizes add nothing here.
+    WrappingKeySpec: ['RSA_2048', 'SM2'],
+    ValidTo: [aws.clock.now() / 1000 + 1000],
+    SharedSecretCiphertextBlob: [SharedSecretCiphertextBlob],
     KeySpec: ['SYMMETRIC_DEFAULT', 'ECC_NIST_P256', 'HMAC_256', 'SM2', 'ECC_NIST_EDWARDS25519', 'AES_256'],
     KeyPairSpec: ['RSA_2048', 'ECC_NIST_P256', 'ECC_NIST_EDWARDS25519', 'ML_KEM_512', 'SM2'],
     CustomerMasterKeySpec: ['SYMMETRIC_DEFAULT', 'ECC_NIST_P384'],

@@ -1,15 +1,25 @@
 /** Errors as AWS words them. Clients read `__type`; the messages are those recorded from the service where it has some. */
 import { type ErrorCode, type ErrorParams, KmsError } from '../../core/error.ts'
+import type { Key } from '../../core/key.ts'
 import type { Rendered } from '../surface.ts'
 import { AwsError, type AwsErrorType } from './aws-error.ts'
 import { ERROR_SHAPES } from './gen/errors.ts'
-import { type AwsAddress, algorithmWireName, arnPrefix, keyArn, specWireName, usageWireName } from './names.ts'
+import {
+  type AwsAddress,
+  algorithmWireName,
+  arnPrefix,
+  keyArn,
+  specWireName,
+  usageWireName,
+  wireOrigin,
+} from './names.ts'
 
 /** What a message may name, in AWS's terms. */
 export type ErrorContext = {
   readonly params: ErrorParams
   /** ARN of the key the error is about; empty while none was resolved. */
   readonly arn: string
+  readonly keyId: string
   /** `arn:aws:kms:<region>:<account>:`, for names the caller gave. */
   readonly prefix: string
   readonly wire: string
@@ -101,12 +111,33 @@ const AWS_ERRORS = {
     ({ arn, params, wire }) =>
       `${arn} key usage is ${usageWireName(String(params.usage ?? ''))} which is not valid for ${wire}.`,
   ],
-  // Asymmetric keys are refused without a word, imported ones with their origin (both recorded from the service).
+  material_pending: [
+    400,
+    'KMSInvalidStateException',
+    ({ params, keyId }) =>
+      `New key material (id: ${params.material}) cannot be imported into KMS key ${keyId}, because another key material (id: ${params.pending}) is pending rotation.`,
+  ],
+  material_not_pending: [
+    400,
+    'KMSInvalidStateException',
+    ({ arn }) => `No available key material pending rotation for the key: ${arn}`,
+  ],
+  material_mismatch: [400, 'IncorrectKeyMaterialException', silent],
+  material_not_found: [
+    400,
+    'NotFoundException',
+    ({ arn, params }) => `Key material ${params.material} is not associated with ${arn}`,
+  ],
+  import_token_invalid: [400, 'InvalidImportTokenException', silent],
+  import_token_expired: [400, 'ExpiredImportTokenException', silent],
+  // Asymmetric keys are refused without a word, others with their origin (both recorded from the service).
   unsupported_operation: [
     400,
     'UnsupportedOperationException',
     ({ arn, params }) =>
-      params.origin === undefined ? '' : `${arn} origin is EXTERNAL which is not valid for this operation.`,
+      params.origin === undefined
+        ? ''
+        : `${arn} origin is ${wireOrigin(params.origin as Key['origin'])} which is not valid for this operation.`,
   ],
   algorithm_mismatch: incompatible,
   unsupported_algorithm: [
@@ -179,7 +210,13 @@ export function renderError(error: unknown, { address, wire, requestId }: ErrorS
   return render(
     status,
     type,
-    message({ params, arn, prefix: address === undefined ? '' : arnPrefix(address), wire }),
+    message({
+      params,
+      arn,
+      keyId: subject?.keyId ?? '',
+      prefix: address === undefined ? '' : arnPrefix(address),
+      wire,
+    }),
     requestId,
   )
 }

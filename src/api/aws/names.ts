@@ -3,18 +3,22 @@ import { ALGORITHM_NAMES, type Algorithm, KEY_SPEC_NAMES, type KeySpec, type Pur
 import { KmsError } from '../../core/error.ts'
 import type { Key, KeyState } from '../../core/key.ts'
 import { UUID } from '../../core/key.ts'
+import { type KeyWrapping, WRAPPING_KEY_SPECS, type WrappingKeySpec } from '../../core/key-wrapping.ts'
 import { type AwsAddress, partitionOf } from '../../core/policy/aws/arn.ts'
 import type { KeyReference } from '../../core/reference.ts'
 import { AwsError, validationError } from './aws-error.ts'
 import type {
+  AlgorithmSpec,
   EncapsulationAlgorithmSpec,
   EncryptionAlgorithmSpec,
   KeyAgreementAlgorithmSpec,
   KeyUsageType,
   MacAlgorithmSpec,
+  OriginType,
   SigningAlgorithmSpec,
   KeySpec as WireSpec,
   KeyState as WireState,
+  WrappingKeySpec as WireWrappingKey,
 } from './gen/types.ts'
 
 export { type AwsAddress, aliasArn, arnPrefix, keyArn, rootArn } from '../../core/policy/aws/arn.ts'
@@ -122,6 +126,29 @@ const usageWord = (purpose: Purpose): KeyUsageType | undefined => USAGES[purpose
 export const isExpressible = ({ spec, purpose }: Pick<Key, 'spec' | 'purpose'>): boolean =>
   specWord(spec) !== undefined && usageWord(purpose) !== undefined
 
+/** 'imported' is AWS's EXTERNAL; what never comes here at all is an external key store's. */
+const ORIGINS = {
+  generated: 'AWS_KMS',
+  imported: 'EXTERNAL',
+  external: 'EXTERNAL_KEY_STORE',
+} as const satisfies Record<Key['origin'], OriginType>
+
+export const wireOrigin = (origin: Key['origin']): OriginType => ORIGINS[origin]
+
+/** SM2PKE is China's alone; RSAES_PKCS1_V1_5 is none of AWS's any more. */
+const WRAPPINGS = {
+  rsa_oaep_sha1: 'RSAES_OAEP_SHA_1',
+  rsa_oaep_sha256: 'RSAES_OAEP_SHA_256',
+  rsa_aes_sha1: 'RSA_AES_KEY_WRAP_SHA_1',
+  rsa_aes_sha256: 'RSA_AES_KEY_WRAP_SHA_256',
+} as const satisfies Record<KeyWrapping, AlgorithmSpec>
+const wrappingsByWire: ReadonlyMap<string, KeyWrapping> = new Map(
+  (Object.keys(WRAPPINGS) as KeyWrapping[]).map((wrapping) => [WRAPPINGS[wrapping], wrapping]),
+)
+export const coreWrapping = (wire: AlgorithmSpec): KeyWrapping | undefined => wrappingsByWire.get(wire)
+export const coreWrappingKey = (wire: WireWrappingKey): WrappingKeySpec | undefined =>
+  WRAPPING_KEY_SPECS.find((spec) => SPECS[spec] === wire)
+
 /** For keys that are expressible, which the kernel sees to. */
 function expressed<T>(word: T | undefined): T {
   if (word === undefined) throw new KmsError('internal')
@@ -151,7 +178,9 @@ export const coreAlgorithm = (wire: WireAlgorithm): Algorithm | undefined => alg
 
 /** For messages: AWS's word for a core name, or the text itself. */
 export const algorithmWireName = (text: string): string =>
-  text === 'envelope' ? 'SYMMETRIC_DEFAULT' : ((ALGORITHM_WORDS as Record<string, string | undefined>)[text] ?? text)
+  text === 'envelope'
+    ? 'SYMMETRIC_DEFAULT'
+    : (({ ...WRAPPINGS, ...ALGORITHM_WORDS } as Record<string, string | undefined>)[text] ?? text)
 export const specWireName = (text: string): string => (SPECS as Record<string, string | undefined>)[text] ?? text
 export const usageWireName = (text: string): string => (USAGES as Record<string, string | undefined>)[text] ?? text
 

@@ -9,22 +9,18 @@ import type {
   KeyAgreementAlgorithmSpec,
   KeyMetadata,
   MacAlgorithmSpec,
-  OriginType,
   SigningAlgorithmSpec,
 } from './gen/types.ts'
-import { type AwsAddress, keyArn, wireAlgorithm, wireSpec, wireState, wireUsage } from './names.ts'
+import { type AwsAddress, keyArn, wireAlgorithm, wireOrigin, wireSpec, wireState, wireUsage } from './names.ts'
 
 /** Seconds, with the milliseconds that AWS's own timestamps have. */
 export const seconds = (at: number): number => at / 1000
 
-/** 'imported' is AWS's EXTERNAL; what never comes here at all is an external key store's. */
-const ORIGINS = {
-  generated: 'AWS_KMS',
-  imported: 'EXTERNAL',
-  external: 'EXTERNAL_KEY_STORE',
-} as const satisfies Record<Key['origin'], OriginType>
-
-export const renderOrigin = ({ origin }: Pick<Key, 'origin'>): OriginType => ORIGINS[origin]
+/** What AWS says of material that came from outside, while it is there. */
+export const renderExpiration = (expiresAt: number | undefined) =>
+  expiresAt === undefined
+    ? ({ ExpirationModel: 'KEY_MATERIAL_DOES_NOT_EXPIRE' } as const)
+    : ({ ExpirationModel: 'KEY_MATERIAL_EXPIRES', ValidTo: seconds(expiresAt) } as const)
 
 const LISTS = {
   encrypt_decrypt: { member: 'EncryptionAlgorithms', op: 'encrypt' },
@@ -79,7 +75,8 @@ export function renderKeyMetadata({ key, current }: KeyView, address: AwsAddress
     KeyUsage: wireUsage(key.purpose),
     KeyState: wireState(state),
     ...(key.deletion !== undefined && state === 'pending_deletion' && { DeletionDate: seconds(key.deletion.dueAt) }),
-    Origin: renderOrigin(key),
+    Origin: wireOrigin(key.origin),
+    ...(key.origin === 'imported' && state !== 'pending_import' && renderExpiration(key.materialExpiresAt)),
     KeyManager: 'CUSTOMER',
     ...renderSpec(key),
     ...renderAlgorithms(key, current),

@@ -51,7 +51,7 @@ type Placed = Pick<KeyView, 'ring' | 'key'>
 function attributesOf(shown: Shown, { ring, key }: Placed, version: KeyVersion | undefined): Attributes {
   const enabled =
     key.state === 'pending_deletion'
-      ? key.deletion?.previous !== 'disabled' && version?.state === 'enabled'
+      ? key.deletion?.previous === 'enabled' && version?.state === 'enabled'
       : version !== undefined && effectiveVersionState(key, version) === 'enabled'
   return {
     enabled,

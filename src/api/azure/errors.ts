@@ -92,6 +92,7 @@ const AZURE_ERRORS = {
   ring_not_found: noVault,
   key_not_found: notFound,
   version_not_found: notFound,
+  material_not_found: notFound,
   alias_not_found: notFound,
   ring_exists: conflict(undefined, () => 'The vault exists already.'),
   key_exists: conflict(undefined, ({ name }) => `Key ${name} exists already.`),
@@ -136,6 +137,8 @@ const AZURE_ERRORS = {
   version_destroyed: notFound,
   version_imported: keyDisabled,
   key_has_versions: keyDisabled,
+  material_pending: keyDisabled,
+  material_not_pending: keyDisabled,
   usage_mismatch: forbidden(
     'KeyOperationForbidden',
     ({ operation }) => `Operation ${operation} is not permitted on this key.`,
@@ -153,6 +156,10 @@ const AZURE_ERRORS = {
   invalid_ciphertext: wrongBytes,
   incorrect_key: wrongBytes,
   invalid_signature: wrongBytes,
+  // Azure imports no wrapped material.
+  material_mismatch: keyDisabled,
+  import_token_invalid: keyDisabled,
+  import_token_expired: keyDisabled,
   invalid_backup: bad(() => 'Backup blob contains invalid or corrupt version.'),
   unauthenticated: {
     status: 401,

@@ -106,6 +106,7 @@ const ERRORS = {
   ring_not_found: notFound('KeyRing', 'ring'),
   key_not_found: notFound('CryptoKey', 'key'),
   version_not_found: notFound('CryptoKeyVersion', 'version'),
+  material_not_found: notFound('CryptoKeyVersion', 'version'),
   alias_not_found: notFound('CryptoKey', 'key'),
   deletion_not_found: [
     'NOT_FOUND',
@@ -168,6 +169,9 @@ const ERRORS = {
     'KEY_HAS_VERSIONS',
     (facts) => `CryptoKey ${named(facts, 'key')} has CryptoKeyVersions, which must be deleted first.`,
   ],
+  // AWS's import alone has material that waits, and tokens.
+  material_pending: notEnabled(stateWord),
+  material_not_pending: notEnabled(stateWord),
   usage_mismatch: wrongPurpose,
   unsupported_operation: wrongPurpose,
   algorithm_mismatch: wrongPurpose,
@@ -184,6 +188,9 @@ const ERRORS = {
   invalid_ciphertext: undecryptable('the ciphertext is invalid.'),
   incorrect_key: undecryptable("verify that 'name' refers to the correct CryptoKey."),
   invalid_signature: ['INVALID_ARGUMENT', 'INVALID_SIGNATURE', () => 'The signature is invalid.'],
+  material_mismatch: undecryptable('the key material is not the one that was imported.'),
+  import_token_invalid: undecryptable('the import token is invalid.'),
+  import_token_expired: undecryptable('the import token has expired.'),
   invalid_backup: ['INVALID_ARGUMENT', 'INVALID_BACKUP', () => 'The backup is invalid.'],
   unauthenticated: [
     'UNAUTHENTICATED',

@@ -30,6 +30,8 @@ export type CreateKeyInput = RingInput & {
   readonly destroyDelay?: number | undefined
   /** GCP skip_initial_version_creation. Default false. */
   readonly withoutVersion?: boolean | undefined
+  /** A key that waits for material from outside (AWS). */
+  readonly pendingImport?: boolean | undefined
   readonly version?: VersionOptions | undefined
   readonly schedule?: Schedule | undefined
 }
@@ -79,7 +81,7 @@ async function planKey(env: Env, target: RingTarget, input: CreateKeyInput): Pro
     throw new KmsError('unsupported_spec', { spec: input.spec, backend: input.protection ?? '' })
   checkSpec(backend, input.spec, purpose)
   const number = (tombstone?.versionCounter ?? 0) + 1
-  const made = input.withoutVersion !== true
+  const made = input.withoutVersion !== true && input.pendingImport !== true
   const dialect = dialectOf(env)
   const key: Key = {
     id,
@@ -92,11 +94,11 @@ async function planKey(env: Env, target: RingTarget, input: CreateKeyInput): Pro
     ...(input.version?.algorithms && { algorithms: input.version.algorithms }),
     backend: backend.name,
     protection: backend.protection,
-    origin: input.version?.material === undefined ? 'generated' : 'imported',
+    origin: input.version?.material === undefined && input.pendingImport !== true ? 'generated' : 'imported',
     createdBy: dialect,
     createdAt: env.now,
     updatedAt: env.now,
-    state: 'enabled',
+    state: input.pendingImport === true ? 'pending_import' : 'enabled',
     current: made ? number : 0,
     versionCounter: made ? number : number - 1,
     description: input.description ?? '',

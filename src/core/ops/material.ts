@@ -7,9 +7,11 @@ import {
   type Purpose,
   purposeOfAlgorithm,
   specHas,
+  specRow,
 } from '../algorithm.ts'
 import { KmsError } from '../error.ts'
-import type { Dialect, Key, KeyRing, KeyVersion } from '../key.ts'
+import type { Dialect, ImportedMaterial, Key, KeyRing, KeyVersion } from '../key.ts'
+import { publicHalf } from '../key-pair.ts'
 import type { Env } from '../operation.ts'
 import type { CallContext, CryptoBackend } from '../ports.ts'
 import type { Secret } from '../secret.ts'
@@ -23,6 +25,8 @@ export type VersionOptions = {
   readonly expiresAt?: number | undefined
   /** Imported instead of generated: raw for symmetric keys, PKCS#8 DER for asymmetric ones. */
   readonly material?: Secret | undefined
+  /** Of imported material. */
+  readonly imported?: ImportedMaterial | undefined
 }
 
 /** @throws KmsError unsupported_spec where the backend can do nothing with keys of the spec and purpose */
@@ -50,6 +54,18 @@ function materialIdOf(spec: KeySpec, spki: Uint8Array | undefined, material: Sec
   if (spki !== undefined) return createHash('sha256').update(spki).digest('hex')
   if (material === undefined) return randomBytes(32).toString('hex')
   return material.use((bytes) => createHash('sha256').update(`trefoil material ${spec}\0`).update(bytes).digest('hex'))
+}
+
+/** The id that material from outside has. @throws KmsError material_mismatch for what is no key of the spec */
+export function importedMaterialId(spec: KeySpec, material: Secret): string {
+  const row = specRow(spec)
+  if (row.type === 'aes' || row.type === 'hmac') {
+    if (material.length !== row.bytes) throw new KmsError('material_mismatch', { reason: `not ${row.bytes} bytes` })
+    return materialIdOf(spec, undefined, material)
+  }
+  const spki = material.use((bytes) => publicHalf(bytes, row))
+  if (spki === undefined) throw new KmsError('material_mismatch', { reason: `not a PKCS#8 ${spec} private key` })
+  return materialIdOf(spec, spki, material)
 }
 
 /** Generates or imports material for version `number` of a key. `undo` destroys it again. */
@@ -85,6 +101,7 @@ export async function makeVersion(
     updatedAt: env.now,
     ...(options.notBefore !== undefined && { notBefore: options.notBefore }),
     ...(options.expiresAt !== undefined && { expiresAt: options.expiresAt }),
+    ...(material && { imported: options.imported ?? {} }),
   }
   const handle = { ...home, spec: key.spec, ref }
   return { version, undo: () => backend.destroyKey(handle, detached(env.call)) }

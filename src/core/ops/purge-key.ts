@@ -12,7 +12,7 @@ export type PurgeOutput = {
 
 /** Idempotent, so that a purge that was killed half-way is done again. */
 export async function destroyMaterial(env: Env, ringId: string, version: KeyVersion): Promise<void> {
-  if (version.state === 'destroyed') return
+  if (version.ref.length === 0) return
   const { id: versionId, spec, ref } = version
   await env.backends.named(version.backend).destroyKey({ ringId, versionId, spec, ref }, env.call)
 }

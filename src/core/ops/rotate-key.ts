@@ -1,7 +1,9 @@
 import { KmsError } from '../error.ts'
-import { effectiveKeyState, keyStateError } from '../key.ts'
-import { type KeyInput, type KeyTarget, keyOperation } from '../operation.ts'
+import { withMaterial } from '../imported.ts'
+import { effectiveKeyState, type KeyVersion, keyStateError, materialExpiry, toVersionState } from '../key.ts'
+import { type Env, type KeyInput, type KeyTarget, keyOperation, type Outcome } from '../operation.ts'
 import type { KeyView, VersionView } from '../view.ts'
+import { allVersions, unrevised } from './all-versions.ts'
 import { createVersionOf } from './create-version.ts'
 
 /** Rotation for encryption alone: AWS and GCP rotate no other key. @throws KmsError unsupported_operation */
@@ -33,35 +35,74 @@ export type RotateKeyInput = KeyInput & {
   readonly versionLimit?: number | undefined
   /** How near the next rotation by the clock may be, ms; absent: as near as it is. */
   readonly distance?: number | undefined
+  /** An imported key moves on to the material that waits for it (AWS); absent: it does not rotate. */
+  readonly toPending?: boolean | undefined
 }
 
-/** @throws KmsError for the state that a caller sees, unless that is enabled */
+/**
+ * A key that waits for material is refused for where that comes from (as recorded), with the checks that follow.
+ * @throws KmsError for the state that a caller sees, unless that is enabled
+ */
 export function checkEnabled({ key, current }: KeyTarget): void {
   const state = effectiveKeyState(key, current)
-  if (state !== 'enabled') throw keyStateError(state)
+  if (state !== 'enabled' && state !== 'pending_import') throw keyStateError(state)
+}
+
+/** Material that was imported for it becomes the key's current one. @throws KmsError material_not_pending */
+async function rotateToPending(env: Env, target: KeyTarget): Promise<Outcome<VersionView>> {
+  const { revision, pendingVersion, ...old } = target.key
+  const versions = await allVersions(env, old.id)
+  const pending = versions.find(({ number }) => number === pendingVersion)
+  if (pending === undefined || (materialExpiry(pending) ?? Number.POSITIVE_INFINITY) <= env.now)
+    throw new KmsError('material_not_pending')
+  const version: KeyVersion = {
+    ...toVersionState(unrevised(pending), 'enabled', env.now),
+    rotation: 'on_demand',
+    rotatedAt: env.now,
+  }
+  const moved = { ...old, current: version.number, rotationsOnDemand: (old.rotationsOnDemand ?? 0) + 1 }
+  const all = [...versions.filter(({ id }) => id !== version.id), version]
+  const key = withMaterial(moved, all, env.now)
+  return {
+    output: { ...target, key, version, current: version },
+    writes: [
+      { kind: 'update', collection: 'keys', row: key, revision },
+      { kind: 'update', collection: 'versions', row: version, revision: pending.revision },
+    ],
+    subject: { key, version },
+  }
+}
+
+/** @throws KmsError unsupported_operation, limit_exceeded, conflict */
+async function checkLimits(env: Env, { key }: KeyTarget, input: RotateKeyInput): Promise<void> {
+  const { policyOnly, versionLimit, limit, distance } = input
+  if (policyOnly === true && key.rotation === undefined) {
+    throw new KmsError('unsupported_operation', { spec: key.spec })
+  }
+  if (versionLimit !== undefined && (await env.store.count('versions', 'number', [key.id])) >= versionLimit) {
+    throw new KmsError('limit_exceeded', { limit: `${versionLimit} versions` })
+  }
+  const { rotationsOnDemand: demanded = 0, nextRotationAt: next } = key
+  if (distance !== undefined && next !== undefined && next - env.now <= distance) throw new KmsError('conflict')
+  if (limit !== undefined && demanded >= limit) throw new KmsError('limit_exceeded', { limit })
 }
 
 /**
  * A new current version, at once.
- * @throws KmsError unsupported_operation, limit_exceeded, conflict with the clock's rotation, key_disabled and the other
- *   state errors
+ * @throws KmsError unsupported_operation, material_not_pending, limit_exceeded, conflict with the clock's rotation,
+ *   key_disabled and the other state errors
  */
 export const rotateKey = keyOperation<RotateKeyInput, VersionView>({
   name: 'RotateKey',
   action: 'rotate-key',
-  states: ['enabled', 'disabled', 'unavailable'],
-  async run(env, target, { kind, enabledOnly, policyOnly, versionLimit, limit, distance }) {
-    if (enabledOnly === true) checkEnabled(target)
-    checkRotatable(target, kind)
-    if (policyOnly === true && target.key.rotation === undefined) {
-      throw new KmsError('unsupported_operation', { spec: target.key.spec })
-    }
-    if (versionLimit !== undefined && (await env.store.count('versions', 'number', [target.key.id])) >= versionLimit) {
-      throw new KmsError('limit_exceeded', { limit: `${versionLimit} versions` })
-    }
-    const { rotationsOnDemand: demanded = 0, nextRotationAt: next } = target.key
-    if (distance !== undefined && next !== undefined && next - env.now <= distance) throw new KmsError('conflict')
-    if (limit !== undefined && demanded >= limit) throw new KmsError('limit_exceeded', { limit })
+  states: ['enabled', 'disabled', 'unavailable', 'pending_import'],
+  async run(env, target, input) {
+    if (input.enabledOnly === true) checkEnabled(target)
+    const imported = input.toPending === true && target.key.origin === 'imported' && target.key.state === 'enabled'
+    if (imported) checkKind(target, input.kind)
+    else checkRotatable(target, input.kind)
+    await checkLimits(env, target, input)
+    if (imported) return rotateToPending(env, target)
     return createVersionOf(env, target, { makeCurrent: true, rotation: 'on_demand' })
   },
 })

@@ -1,5 +1,5 @@
 import { KmsError } from '../error.ts'
-import { type Key, toKeyState } from '../key.ts'
+import { type Deletion, type Key, toKeyState } from '../key.ts'
 import { type KeyInput, keyOperation } from '../operation.ts'
 import { leastWait } from '../ring-settings.ts'
 import type { KeyView } from '../view.ts'
@@ -12,6 +12,9 @@ export type ScheduleDeletionInput = KeyInput & {
 }
 
 const DAY = 86_400_000
+
+const previousOf = ({ state }: Key): Deletion['previous'] =>
+  state === 'disabled' || state === 'pending_import' ? state : 'enabled'
 
 /**
  * AWS ScheduleKeyDeletion and Azure's soft delete. Due is the latest of what any dialect asked for, scheduled version
@@ -33,7 +36,7 @@ export const scheduleDeletion = keyOperation<ScheduleDeletionInput, KeyView>({
         by: dialectOf(env),
         requestedAt: env.now,
         dueAt: Math.max(asked, ...scheduled),
-        previous: old.state === 'disabled' ? 'disabled' : 'enabled',
+        previous: previousOf(old),
       },
     }
     return { output: { ...target, key }, writes: [{ kind: 'update', collection: 'keys', row: key, revision }] }

@@ -14,13 +14,14 @@ export const setCurrent = versionOperation<VersionInput, KeyView>({
   async run(env, target) {
     checkKind(target, 'symmetric')
     const { version } = target
-    const { revision, nextRotationAt: _, ...old } = target.key
+    const { revision, nextRotationAt: _, pendingVersion, ...old } = target.key
     if (old.state !== 'enabled') throw keyStateError(old.state)
     if (version.state !== 'enabled') throw versionStateError(version.state)
     const next = nextRotation(target.key, version, false, env.now)
     const key: Key = {
       ...old,
       current: version.number,
+      ...(pendingVersion !== undefined && pendingVersion !== version.number && { pendingVersion }),
       updatedAt: env.now,
       ...(next !== undefined && { nextRotationAt: next }),
     }

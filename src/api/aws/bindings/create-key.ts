@@ -10,7 +10,7 @@ import { readTags } from '../tags.ts'
 
 function refuseOtherStores(wire: CreateKeyRequest): void {
   const origin = wire.Origin ?? 'AWS_KMS'
-  if (origin !== 'AWS_KMS') throw unsupported(`Origin ${origin} is not supported.`)
+  if (origin !== 'AWS_KMS' && origin !== 'EXTERNAL') throw unsupported(`Origin ${origin} is not supported.`)
   if (wire.CustomKeyStoreId !== undefined) throw unsupported('CustomKeyStoreId is not supported.')
   if (wire.XksKeyId !== undefined) throw unsupported('XksKeyId is not supported.')
   if (wire.MultiRegion === true) throw unsupported('MultiRegion is not supported.')
@@ -60,6 +60,7 @@ export const createKeyBinding = bind({
       description: wire.Description,
       tags: readTags(wire.Tags ?? []),
       awsPolicy: wire.Policy,
+      pendingImport: wire.Origin === 'EXTERNAL',
     }
   },
   toOutput: (view, _wire, ctx) => ({ KeyMetadata: renderKeyMetadata(view, ctx.realm) }),

@@ -1,7 +1,6 @@
 import { deriveSharedSecret } from '../../../core/ops/derive-shared-secret.ts'
 import { checkGrantTokens, keyAgreementAlgorithm, refuseRecipient } from '../crypto-input.ts'
-import { keyArn, parseKeyReference } from '../names.ts'
-import { renderOrigin } from '../render-key-metadata.ts'
+import { keyArn, parseKeyReference, wireOrigin } from '../names.ts'
 import { bind, checkDryRun } from '../route.ts'
 
 export const deriveSharedSecretBinding = bind({
@@ -20,7 +19,7 @@ export const deriveSharedSecretBinding = bind({
       KeyId: keyArn(ctx.realm, key.id),
       SharedSecret: secret,
       KeyAgreementAlgorithm: wire.KeyAgreementAlgorithm,
-      KeyOrigin: renderOrigin(key),
+      KeyOrigin: wireOrigin(key.origin),
     }
   },
 })

@@ -6,6 +6,7 @@ import { createKeyBinding } from './create-key.ts'
 import { decapsulateBinding } from './decapsulate.ts'
 import { decryptBinding } from './decrypt.ts'
 import { deleteAliasBinding } from './delete-alias.ts'
+import { deleteImportedKeyMaterialBinding } from './delete-imported-key-material.ts'
 import { deriveSharedSecretBinding } from './derive-shared-secret.ts'
 import { describeKeyBinding } from './describe-key.ts'
 import { disableKeyBinding } from './disable-key.ts'
@@ -23,7 +24,9 @@ import { generateRandomBinding } from './generate-random.ts'
 import { getKeyLastUsageBinding } from './get-key-last-usage.ts'
 import { getKeyPolicyBinding } from './get-key-policy.ts'
 import { getKeyRotationStatusBinding } from './get-key-rotation-status.ts'
+import { getParametersForImportBinding } from './get-parameters-for-import.ts'
 import { getPublicKeyBinding } from './get-public-key.ts'
+import { importKeyMaterialBinding } from './import-key-material.ts'
 import { listAliasesRoute } from './list-aliases.ts'
 import { listKeyPoliciesBinding } from './list-key-policies.ts'
 import { listKeyRotationsBinding } from './list-key-rotations.ts'
@@ -48,6 +51,7 @@ export const routes: readonly Route[] = [
   route(decapsulateBinding),
   route(decryptBinding),
   route(deleteAliasBinding),
+  route(deleteImportedKeyMaterialBinding),
   route(deriveSharedSecretBinding),
   route(describeKeyBinding),
   route(disableKeyBinding),
@@ -65,7 +69,9 @@ export const routes: readonly Route[] = [
   route(getKeyLastUsageBinding),
   route(getKeyPolicyBinding),
   route(getKeyRotationStatusBinding),
+  route(getParametersForImportBinding),
   route(getPublicKeyBinding),
+  route(importKeyMaterialBinding),
   listAliasesRoute,
   route(listKeyPoliciesBinding),
   route(listKeyRotationsBinding),

@@ -1,12 +1,31 @@
-import type { RotationKind } from '../../../core/key.ts'
+import type { Key, KeyVersion, RotationKind } from '../../../core/key.ts'
 import { listRotations } from '../../../core/ops/list-rotations.ts'
-import type { RotationType } from '../gen/types.ts'
+import type { KeyMaterialState, RotationType } from '../gen/types.ts'
 import { pageEnd, readLimit, readMarker } from '../marker.ts'
 import { parseKeyIdOrArn } from '../names.ts'
-import { seconds } from '../render-key-metadata.ts'
+import { renderExpiration, seconds } from '../render-key-metadata.ts'
 import { bind } from '../route.ts'
 
 const TYPES = { automatic: 'AUTOMATIC', on_demand: 'ON_DEMAND' } as const satisfies Record<RotationKind, RotationType>
+const isPending = (key: Key, version: KeyVersion): boolean => version.number === key.pendingVersion
+
+function stateOf(key: Key, version: KeyVersion): KeyMaterialState {
+  if (isPending(key, version)) return 'PENDING_ROTATION'
+  return version.number === key.current ? 'CURRENT' : 'NON_CURRENT'
+}
+
+/** What AWS says of imported material alone. */
+function renderImport({ origin }: Key, version: KeyVersion) {
+  const { imported } = version
+  if (origin !== 'imported' || imported === undefined) return {}
+  const there = version.ref.length > 0
+  return {
+    ...(imported.description !== undefined && { KeyMaterialDescription: imported.description }),
+    ImportState: there ? ('IMPORTED' as const) : ('PENDING_IMPORT' as const),
+    ...(there && renderExpiration(imported.expiresAt)),
+  }
+}
+
 const listOf = (keyId: string): string => `rotations of ${keyId.toLowerCase()}`
 
 export const listKeyRotationsBinding = bind({
@@ -25,9 +44,10 @@ export const listKeyRotationsBinding = bind({
     Rotations: versions.map((version) => ({
       KeyId: key.id,
       KeyMaterialId: version.materialId,
-      KeyMaterialState: version.number === key.current ? 'CURRENT' : 'NON_CURRENT',
+      KeyMaterialState: stateOf(key, version),
+      ...renderImport(key, version),
       ...(version.rotation !== undefined && {
-        RotationDate: seconds(version.createdAt),
+        RotationDate: seconds(version.rotatedAt ?? version.createdAt),
         RotationType: TYPES[version.rotation],
       }),
     })),

@@ -16,6 +16,7 @@ export const rotateKeyOnDemandBinding = bind({
     enabledOnly: true,
     limit: MAX_ON_DEMAND,
     distance: DISTANCE_MS,
+    toPending: true,
   }),
   toOutput: ({ key }) => ({ KeyId: key.id }),
 })

@@ -1,0 +1,13 @@
+import { deleteMaterial } from '../../../core/ops/delete-material.ts'
+import { keyArn, parseKeyIdOrArn } from '../names.ts'
+import { bind } from '../route.ts'
+
+export const deleteImportedKeyMaterialBinding = bind({
+  wire: 'DeleteImportedKeyMaterial',
+  operation: deleteMaterial,
+  toInput: (wire, ctx) => ({ key: parseKeyIdOrArn(wire.KeyId, ctx.realm), materialId: wire.KeyMaterialId }),
+  toOutput: ({ key, version }, _wire, ctx) => ({
+    KeyId: keyArn(ctx.realm, key.id),
+    ...(version && { KeyMaterialId: version.materialId }),
+  }),
+})
