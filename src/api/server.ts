@@ -158,8 +158,11 @@ class HttpServer implements Server {
     return Fastify({
       // Listeners are ours; this one never listens.
       serverFactory: () => http.createServer(),
-      loggerInstance: services.log,
-      logController: new RequestLog(services.log),
+      // Fastify's own logger costs every request a child and two listeners, for lines that only `debug` shows.
+      ...(services.log.isLevelEnabled('debug') && {
+        loggerInstance: services.log,
+        logController: new RequestLog(),
+      }),
       genReqId: () => randomUUID(),
       bodyLimit: config.limits.bodyBytes,
       return503OnClosing: false,
@@ -241,7 +244,9 @@ class HttpServer implements Server {
 
   #fail(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const failure = toKmsError(error, this.#parts.config.limits.bodyBytes)
-    if (failure.code === 'internal') request.log.error({ err: failure, req: request }, 'request failed')
+    if (failure.code === 'internal') {
+      this.#parts.services.log.error({ requestId: request.id, err: failure, req: request }, 'request failed')
+    }
     return this.#render(failure, request, reply)
   }
 

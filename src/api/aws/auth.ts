@@ -5,6 +5,7 @@
 import { type KeyObject, randomBytes } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
+import type { Eventually } from '../../core/eventually.ts'
 import type { Clock, Principal } from '../../core/ports.ts'
 import type { Credential, Directory } from '../../core/principals/directory.ts'
 import type { SessionCredential, Sessions } from '../../core/principals/sessions.ts'
@@ -87,9 +88,12 @@ export class Authenticator {
    * his word.
    * @throws SignatureFault in `enforce`
    */
-  async finish(request: FastifyRequest, pending: Pending | undefined, body: Uint8Array | undefined): Promise<Caller> {
+  finish(request: FastifyRequest, pending: Pending | undefined, body: Uint8Array | undefined): Eventually<Caller> {
+    return pending === undefined ? claimed(request, this.#deps.settings) : this.#settle(request, pending, body)
+  }
+
+  async #settle(request: FastifyRequest, pending: Pending, body: Uint8Array | undefined): Promise<Caller> {
     const { settings, log } = this.#deps
-    if (pending === undefined) return claimed(request, settings)
     try {
       if ('fault' in pending) throw pending.fault
       return await this.#verify(pending.claim, body)

@@ -1,6 +1,9 @@
 /** The AWS KMS dialect: one URL, and the operation's name in a header. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { KmsError } from '../../core/error.ts'
+import { andThen } from '../../core/eventually.ts'
+import { answerText } from '../http/answer.ts'
+import { bodyParser } from '../http/body.ts'
 import { toKmsError } from '../http/errors.ts'
 import { JsonError, type JsonLimits, parseJson } from '../http/json.ts'
 import { type FaultKind, SignatureFault } from '../sigv4/fault.ts'
@@ -112,18 +115,23 @@ declare module 'fastify' {
 function registerAuthentication(app: FastifyInstance, authenticator: Authenticator): void {
   app.decorateRequest('awsPending')
   app.decorateRequest('awsCaller')
-  app.addHook('onRequest', async (request) => {
-    request.awsPending = authenticator.begin(request, 'kms')
+  app.addHook('onRequest', (request, _reply, done) => {
+    try {
+      request.awsPending = authenticator.begin(request, 'kms')
+    } catch (error) {
+      done(error as Error)
+      return
+    }
+    done()
   })
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser<Buffer>(
-    MEDIA_TYPES,
-    { parseAs: 'buffer' },
-    async (request: FastifyRequest, body: Buffer) => {
-      request.awsCaller = await authenticator.finish(request, request.awsPending, body)
+  const json = bodyParser((body, request) =>
+    andThen(authenticator.finish(request, request.awsPending, body), (caller) => {
+      request.awsCaller = caller
       return parseJson(body, LIMITS)
-    },
+    }),
   )
+  app.addContentTypeParser<Buffer>(MEDIA_TYPES, { parseAs: 'buffer' }, json)
 }
 
 function register(app: FastifyInstance, services: SurfaceServices, identities: Identities): void {
@@ -145,7 +153,7 @@ function register(app: FastifyInstance, services: SurfaceServices, identities: I
       request.awsCaller ??= await authenticator.finish(request, request.awsPending, undefined)
       if (route === undefined) throw new KmsError('unimplemented', { operation })
       const body = await answer(route, request, request.awsCaller, services)
-      return reply.header('x-amzn-requestid', request.id).header('content-type', CONTENT_TYPE).send(Buffer.from(body))
+      return answerText(reply, ['x-amzn-requestid', request.id, 'content-type', CONTENT_TYPE], body)
     })
   }
 }

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { invalidArgument, KmsError } from '../../core/error.ts'
 import type { Call } from '../../core/operation.ts'
 import type { Principal } from '../../core/ports.ts'
+import { bodyParser } from '../http/body.ts'
 import { toKmsError } from '../http/errors.ts'
 import { parseJson } from '../http/json.ts'
 import { headOf } from '../http/request.ts'
@@ -108,13 +109,12 @@ const JSON_DEPTH = 16
 /** Clients name JSON on requests that have no body, and leave the type away on others. */
 function addParsers(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: FastifyRequest, body: Buffer) =>
-    body.length === 0 ? undefined : parseJson(body, { depth: JSON_DEPTH }),
-  )
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, async (_request: FastifyRequest, body: Buffer) => {
+  const json = bodyParser((body) => (body.length === 0 ? undefined : parseJson(body, { depth: JSON_DEPTH })))
+  const none = bodyParser((body) => {
     if (body.length > 0) throw invalidArgument('request', 'The content type must be application/json.')
-    return undefined
   })
+  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, json)
+  app.addContentTypeParser<Buffer>('*', { parseAs: 'buffer' }, none)
 }
 
 export function serveBindings(

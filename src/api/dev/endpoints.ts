@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { ClockState, SettableClock } from '../../core/clock.ts'
 import { invalidArgument } from '../../core/error.ts'
+import { bodyParser } from '../http/body.ts'
 import { type JsonLimits, parseJson } from '../http/json.ts'
 
 export type DevHooks = {
@@ -83,13 +84,8 @@ export function registerDev(app: FastifyInstance, hooks: DevHooks, limits: JsonL
     if (request.listener?.loopback === false) reply.callNotFound()
     else done()
   })
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body: Buffer, done) => {
-    try {
-      done(null, body.length === 0 ? undefined : parseJson(body, limits))
-    } catch (error) {
-      done(error as Error)
-    }
-  })
+  const json = bodyParser((body) => (body.length === 0 ? undefined : parseJson(body, limits)))
+  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, json)
   app.get('/_/clock', async () => render(hooks.clock.state()))
   app.post('/_/clock', async (request) => {
     await applyChange(hooks, parseChange(request.body))

@@ -4,6 +4,7 @@ import type { Http2ServerResponse } from 'node:http2'
 import { type DescMethod, fromBinary, type Message, toBinary } from '@bufbuild/protobuf'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { KmsError } from '../../core/error.ts'
+import { bodyParser } from '../http/body.ts'
 import { toKmsError } from '../http/errors.ts'
 import type { RequestHead } from '../surface.ts'
 import type { Dispatcher } from './dispatch.ts'
@@ -131,7 +132,8 @@ function refusalOf(thrown: unknown, bodyLimit: number): RpcError {
 
 export function serveGrpc(app: FastifyInstance, dispatcher: Dispatcher): void {
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, async (_request: FastifyRequest, body: Buffer) => body)
+  const raw = bodyParser((body) => body)
+  app.addContentTypeParser<Buffer>('*', { parseAs: 'buffer' }, raw)
   app.addHook('onRequest', async (request, reply) => {
     if (request.raw.httpVersionMajor === 2 && isGrpc(request)) return undefined
     const http2 = request.raw.httpVersionMajor === 2

@@ -1,6 +1,8 @@
 /** REST, transcoded over the same messages as gRPC by the routes of google.api.http. */
 import { create, type DescField, type DescMethod, type Message } from '@bufbuild/protobuf'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { answerText } from '../http/answer.ts'
+import { bodyParser } from '../http/body.ts'
 import { toKmsError } from '../http/errors.ts'
 import { JsonError, parseJson } from '../http/json.ts'
 import { headOf } from '../http/request.ts'
@@ -128,15 +130,13 @@ function sendError(error: RpcError, reply: FastifyReply): FastifyReply {
 /** Clients name JSON on requests without a body, and leave the type away on others. */
 function addParsers(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser(
-    'application/json',
-    { parseAs: 'buffer' },
-    async (_request: FastifyRequest, body: Buffer) => body,
-  )
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, async (_request: FastifyRequest, body: Buffer) => {
+  const raw = bodyParser((body) => body)
+  const none = bodyParser((body) => {
     if (body.length > 0) throw badArgument('The content type of a request with a body must be application/json.')
     return body
   })
+  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, raw)
+  app.addContentTypeParser<Buffer>('*', { parseAs: 'buffer' }, none)
 }
 
 export function serveRest(app: FastifyInstance, dispatcher: Dispatcher): void {
@@ -151,7 +151,7 @@ export function serveRest(app: FastifyInstance, dispatcher: Dispatcher): void {
     exposeHeadRoute: false,
     handler: async (request, reply) => {
       const answer = await serve(dispatcher, request)
-      return reply.type(JSON_TYPE).send(answer)
+      return answerText(reply, ['content-type', JSON_TYPE], JSON.stringify(answer))
     },
   })
 }

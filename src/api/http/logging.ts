@@ -36,19 +36,15 @@ export function createLogger(settings: { readonly level: string; readonly format
   )
 }
 
-/** One line per request at `debug`: the audit log is the record of who did what. */
+/** One line per request, for `debug`: the audit log is the record of who did what. */
 export class RequestLog extends LogController {
-  readonly #silent: boolean
-
-  constructor(log: Logger) {
+  constructor() {
     super({ requestIdLogLabel: 'requestId' })
-    this.#silent = !log.isLevelEnabled('debug')
   }
 
   override incomingRequest(): void {}
 
   override requestCompleted(...[error, request, reply]: Parameters<LogController['requestCompleted']>): void {
-    if (this.#silent && !error) return
     const facts = { req: request, res: reply, ms: Math.round(reply.elapsedTime), ...(error ? { err: error } : {}) }
     request.log.debug(facts, 'request')
   }
