@@ -289,6 +289,7 @@ class HttpServer implements Server {
         requestTimeoutMs: limits.requestTimeoutMs,
         headersTimeoutMs: Math.min(HEADERS_TIMEOUT_MS, limits.requestTimeoutMs),
         idleTimeoutMs: IDLE_TIMEOUT_MS,
+        maxConnections: limits.maxConnections,
       },
       handler: (request, response) => this.#dispatch(info, request, response),
       ...(material === undefined ? {} : { tls: material }),

@@ -73,6 +73,8 @@ export type Config = {
     readonly headerBytes: number
     readonly requestTimeoutMs: number
     readonly jsonDepth: number
+    /** Open at a time, of each listener. */
+    readonly maxConnections: number
   }
 }
 
@@ -250,7 +252,13 @@ function resolveRealm(settings: Settings): Config['realm'] {
   }
 }
 
-const LIMITS = { bodyBytes: 1024 * 1024, headerBytes: 16 * 1024, requestTimeoutMs: 30_000, jsonDepth: 32 }
+const LIMITS = {
+  bodyBytes: 1024 * 1024,
+  headerBytes: 16 * 1024,
+  requestTimeoutMs: 30_000,
+  jsonDepth: 32,
+  maxConnections: 4096,
+}
 
 /** @throws Problem */
 export function resolve(settings: Settings): Config {

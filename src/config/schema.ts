@@ -200,6 +200,7 @@ export const Settings = Type.Partial(
         headerBytes: Type.Integer({ minimum: 1024, maximum: 1024 * 1024 }),
         requestTimeoutMs: Type.Integer({ minimum: 100, maximum: 3_600_000 }),
         jsonDepth: Type.Integer({ minimum: 4, maximum: 256 }),
+        maxConnections: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
       }),
       closed,
     ),

@@ -110,7 +110,13 @@ t.test('hostile bytes', { timeout: 120_000 }, async (t) => {
 t.test('a stop cuts off at its deadline what does not finish', async (t) => {
   const { promise: inFlight, resolve: taken } = Promise.withResolvers<void>()
   const listener = new Listener({
-    limits: { headerBytes: 16_384, headersTimeoutMs: 10_000, requestTimeoutMs: 30_000, idleTimeoutMs: 60_000 },
+    limits: {
+      headerBytes: 16_384,
+      headersTimeoutMs: 10_000,
+      requestTimeoutMs: 30_000,
+      idleTimeoutMs: 60_000,
+      maxConnections: 10,
+    },
     handler: () => taken(),
   })
   const { port } = await listener.listen('127.0.0.1', 0)

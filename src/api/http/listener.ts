@@ -21,6 +21,8 @@ export type ListenerLimits = {
   readonly requestTimeoutMs: number
   /** Until an idle connection is closed. */
   readonly idleTimeoutMs: number
+  /** Open at a time; one more is closed at once. */
+  readonly maxConnections: number
 }
 
 export type TlsMaterial = SecureContextOptions & { readonly requestClientCert?: boolean }
@@ -37,6 +39,7 @@ const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
 /** How often connections are looked over for timeouts: bounds the lateness of each. */
 const CHECK_INTERVAL_MS = 500
 const DRAIN_INTERVAL_MS = 25
+/** Requests of one connection that are not yet answered: HTTP/2's streams, and what HTTP/1.1 sends ahead. */
 const MAX_STREAMS = 256
 
 type FrontServer = http.Server | https.Server
@@ -60,6 +63,20 @@ function createHttp2(options: ListenerOptions): http2.Http2Server {
   return server
 }
 
+/** Node begins every request it finds in what it has read; who sends that many ahead of the answers is cut off. */
+function boundedPipeline(handler: Handler): Handler {
+  const unanswered = new WeakMap<object, number>()
+  return (request, response) => {
+    const { socket } = request
+    const open = (unanswered.get(socket) ?? 0) + 1
+    if (open > MAX_STREAMS) socket.destroy()
+    if (socket.destroyed) return
+    unanswered.set(socket, open)
+    response.once('close', () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1))
+    handler(request, response)
+  }
+}
+
 function createFront(options: ListenerOptions): FrontServer {
   const { limits, tls } = options
   const shared = {
@@ -72,7 +89,7 @@ function createFront(options: ListenerOptions): FrontServer {
     // A header sent twice becomes one that no check accepts, instead of one of the two.
     joinDuplicateHeaders: true,
   }
-  const listener = asRequestListener(options.handler)
+  const listener = asRequestListener(boundedPipeline(options.handler))
   if (tls === undefined) return http.createServer(shared, listener)
   const { requestClientCert = false, ...material } = tls
   return https.createServer(
@@ -113,6 +130,7 @@ export class Listener {
     this.#h2 = createHttp2(options)
     this.#h2.on('session', (session) => this.#adopt(session))
     this.#front = createFront(options)
+    this.#front.maxConnections = options.limits.maxConnections
     if (options.tls === undefined) this.#splitByPreface()
     else this.#splitByAlpn()
     this.#front.on(
