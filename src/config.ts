@@ -191,6 +191,7 @@ export function hsmEnvironment(config: Config, env: Environment = process.env): 
   const secrets = secretNames({
     hsm: config.hsm,
     rootKey: config.rootKey,
+    keyStores: config.keyStores,
     accessKeys: config.aws.principals.map((one) => one.accessKeys),
   })
   const entries = Object.entries(env).filter(([name]) => !NOT_FOR_LIBRARIES.test(name) && !secrets.has(name))

@@ -37,6 +37,7 @@ import { RingKeys } from './core/ring-keys.ts'
 import { ringSettingsOf } from './core/ring-settings.ts'
 import { checkRootKey } from './core/root-check.ts'
 import { AesSealer } from './core/seal.ts'
+import { openKeyStores } from './crypto/external/open.ts'
 import { SoftwareBackend } from './crypto/software.ts'
 import { openPkcs11Backend, type Pkcs11Backend } from './hsm/pkcs11.ts'
 import { probeToken, type TokenReport } from './hsm/probe.ts'
@@ -204,7 +205,10 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
   closers.add(() => audit.close())
   const ringKeys = new RingKeys(store, sealer)
   const software = new SoftwareBackend(ringKeys, openAddon(config, log))
-  const backends = new Backends([software, ...vault.tokens], config.defaultBackend, ringBackends(config.rings))
+  const keyStores = openKeyStores({ ...keyStoreOptions(config, vault.tokens), store, ringKeys, inner: software })
+  closers.add(() => keyStores.external.close())
+  const all = [software, ...vault.tokens, keyStores.external]
+  const backends = new Backends(all, config.defaultBackend, ringBackends(config.rings))
   const plan = () => ({ ...config.realm, dialects: dev ? DIALECTS : (['aws'] as const), now: clock.now() })
   const realm = await ensureRealm(store, sealer, plan())
   const { directory, sessions } = await openDirectory(config, vault, clock)
@@ -219,6 +223,7 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
     sealer,
     ringKeys,
     ringSettings: ringSettingsOf(config.rings),
+    keyStores: keyStores.gateway,
     audit,
     authorizer,
     clock,
@@ -253,6 +258,15 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
     return server.start()
   }
   return { server, kernel, store, realm, log, start, stop: () => closers.run() }
+}
+
+function keyStoreOptions({ keyStores }: Config, tokens: readonly Pkcs11Backend[]) {
+  const clusters = keyStores.clusters.map(({ hsm, password, ...cluster }) => {
+    const backend = tokens.find(({ name }) => name === `pkcs11:${hsm}`)
+    if (backend === undefined) throw new Problem(`no hsm is named ${hsm}`, 'name one of the hsm entries')
+    return { ...cluster, backend, password: readSecret(password, `the password of ${cluster.id}`) }
+  })
+  return { clusters, proxies: keyStores.proxies }
 }
 
 function readiness(

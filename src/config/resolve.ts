@@ -3,10 +3,12 @@ import { isIPv6 } from 'node:net'
 import { resolve as absolute, join } from 'node:path'
 import { DIALECTS, type Dialect } from '../core/key.ts'
 import { Problem } from '../core/problem.ts'
+import { type KeyStoresConfig, resolveKeyStores } from './key-stores.ts'
 import { nearest } from './nearest.ts'
 import { type PrincipalConfig, resolvePrincipals } from './principals.ts'
 import { type RingConfig, resolveRings } from './rings.ts'
 import type { HsmSettings, SecretSource, Settings, TlsSettings } from './schema.ts'
+import { checkSource } from './source.ts'
 
 export type Profile = 'dev' | 'production'
 export type AuthMode = 'off' | 'permissive' | 'enforce'
@@ -59,6 +61,7 @@ export type Config = {
   /** `off`: the compiled add-on is left alone. */
   readonly native: 'auto' | 'off'
   readonly rings: readonly RingConfig[]
+  readonly keyStores: KeyStoresConfig
   /** Addresses of the built-in realm when it is made; afterwards the store knows them. */
   readonly realm: {
     readonly aws: { readonly account: string; readonly region: string }
@@ -176,16 +179,6 @@ function checkExposure(listeners: readonly ListenerConfig[], auth: Config['auth'
   }
 }
 
-/** @throws Problem unless exactly one of the three is there */
-function checkSource(source: SecretSource, where: string): SecretSource {
-  const given = Object.values(source).filter((value) => value !== undefined).length
-  if (given === 1) return source
-  throw new Problem(
-    `${where} ${given === 0 ? 'says nothing' : 'names more than one source'}`,
-    `set exactly one of ${where}.env, ${where}.file and ${where}.fd`,
-  )
-}
-
 function resolveHsm(hsm: HsmSettings, index: number): HsmConfig {
   const { name, library, pin, tokenLabel, serial, slot } = hsm
   if (tokenLabel === undefined && serial === undefined && slot === undefined) {
@@ -287,6 +280,7 @@ export function resolve(settings: Settings): Config {
     hsm,
     native: settings.native ?? 'auto',
     rings: resolveRings(settings, names),
+    keyStores: resolveKeyStores(settings, names),
     realm,
     aws: {
       clockSkewMs: (settings.aws?.clockSkewSeconds ?? 300) * 1000,

@@ -143,6 +143,55 @@ const AwsPrincipal = Type.Object(
   closed,
 )
 
+const KeyStores = Type.Partial(
+  Type.Object({
+    /** CloudHSM clusters that AWS's custom key stores may name, and the tokens that stand for them. */
+    clusters: Type.Array(
+      Type.Object(
+        {
+          id: Type.String({ pattern: '^cluster-[2-7a-zA-Z]{11,16}$', description: 'a cluster id, cluster-…' }),
+          /** An `hsm` entry's name. */
+          hsm: Type.String({ minLength: 1, maxLength: 63 }),
+          /** The cluster's certificate, PEM. */
+          trustAnchor: Path,
+          /** What a key store's password has to be. */
+          password: SecretSource,
+        },
+        closed,
+      ),
+      { maxItems: 64 },
+    ),
+    /** External key store proxies that may be called; no other is. */
+    proxies: Type.Array(
+      Type.Object(
+        {
+          endpoint: Type.String({
+            pattern: '^https://[a-zA-Z0-9.-]+$',
+            maxLength: 128,
+            description: 'https:// and a host name',
+          }),
+          /** host:port to connect to instead of the endpoint's own name and port 443. */
+          address: Type.Optional(
+            Type.String({ pattern: '^[A-Za-z0-9.:[\\]-]+:[0-9]{1,5}$', description: 'host:port' }),
+          ),
+          /** Authorities that sign the proxy's certificate, PEM; absent: the public ones. */
+          ca: Type.Optional(Path),
+          /** The certificate and key to show where the proxy asks for one, PEM. */
+          clientCert: Type.Optional(Path),
+          clientKey: Type.Optional(Path),
+          /** How long the proxy has for an answer; 250 where it says nothing, as AWS KMS gives. */
+          deadlineMs: Type.Optional(Type.Integer({ minimum: 50, maximum: 10_000 })),
+          /** The VPC endpoint service that stands for the endpoint. */
+          service: Type.Optional(Type.String({ minLength: 20, maxLength: 64 })),
+        },
+        closed,
+      ),
+      { maxItems: 64 },
+    ),
+  }),
+  closed,
+)
+
 export const Settings = Type.Partial(
   Type.Object({
     profile: oneOf(['dev', 'production']),
@@ -177,6 +226,7 @@ export const Settings = Type.Partial(
     hsm: Type.Array(Hsm, { maxItems: 64 }),
     keyRings: Type.Array(KeyRing, { maxItems: 4096 }),
     native: oneOf(['auto', 'off']),
+    keyStores: KeyStores,
     realm: Realm,
     aws: Type.Partial(
       Type.Object({

@@ -75,11 +75,17 @@ export function checkAlgorithm(
   return choice
 }
 
+/** @throws KmsError key_store_disconnected for a key whose custom key store is not connected */
+export function checkConnected({ keyStore }: Pick<KeyTarget, 'keyStore'>): void {
+  if (keyStore !== undefined && keyStore.state !== 'connected') throw new KmsError('key_store_disconnected')
+}
+
 /** @throws KmsError for a key whose effective state is not one of them */
 export function checkKeyState(target: KeyTarget, states: KeyOperation<never, unknown>['states']): void {
   if (states === undefined) return
-  const state = effectiveKeyState(target.key, target.current)
+  const state = effectiveKeyState(target.key, target.current, target.keyStore)
   if (states.includes(state)) return
+  if (state === 'unavailable') checkConnected(target)
   throw state === 'enabled' ? new KmsError('key_not_pending_deletion') : keyStateError(state)
 }
 

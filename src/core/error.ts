@@ -48,6 +48,14 @@ export const ERROR_CODES = [
   'material_pending', // params: material, pending — other material waits to become current
   'material_not_pending', // no material waits to become current
   'secret_disabled',
+  // custom key stores
+  'key_store_not_found', // params: reference
+  'key_store_exists', // params: reference
+  'key_store_state', // params: state
+  'key_store_has_keys',
+  'key_store_disconnected', // the key's store
+  'key_store_refused', // params: reason (KeyStoreRefusal), reference
+  'external_manager', // params: reason (ExternalFailure)
   // what it can do
   'usage_mismatch', // params: usage, operation
   'unsupported_operation', // params: spec, usage or origin — keys of its kind don't have the operation

@@ -53,6 +53,7 @@ export async function emptyStore(
   await empty(store, 'aliases', 'name')
   await empty(store, 'versions', 'number')
   await empty(store, 'keys', 'name')
+  await empty(store, 'keyStores', 'name')
   await empty(store, 'tombstones', 'name')
   await empty(store, 'lastUses', 'all')
   await empty(store, 'secretVersions', 'number')

@@ -7,6 +7,7 @@ import type { Backends } from './backends.ts'
 import { KmsError } from './error.ts'
 import { andThen, type Eventually } from './eventually.ts'
 import type { Key } from './key.ts'
+import type { KeyStoreGateway } from './key-store.ts'
 import { isUse, LastUses } from './last-use.ts'
 import { MessageCounter } from './message-counter.ts'
 import type {
@@ -33,6 +34,7 @@ export type KernelDeps = {
   readonly sealer: Sealer
   readonly ringKeys: Pick<RingKeys, 'get'>
   readonly ringSettings: RingSettingsOf
+  readonly keyStores: KeyStoreGateway
   readonly audit: AuditLog
   readonly authorizer: Authorizer
   readonly clock: Clock
@@ -131,13 +133,14 @@ export class Kernel {
   }
 
   #env(call: Call): Env {
-    const { store, backends, sealer, ringKeys, ringSettings, clock } = this.#deps
+    const { store, backends, sealer, ringKeys, ringSettings, keyStores, clock } = this.#deps
     return {
       store,
       backends,
       sealer,
       ringKeys,
       ringSettings,
+      keyStores,
       clock,
       lastUses: this.#lastUses,
       messages: this.#messages,

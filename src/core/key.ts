@@ -1,6 +1,7 @@
 /** The hierarchy: realm, key ring, key, key version (design section 1). Rows are immutable; times are ms since the epoch. */
 import type { Algorithm, KeySpec, KeyUse, Purpose } from './algorithm.ts'
 import { KmsError } from './error.ts'
+import type { KeyStore, KeyStoreMembership } from './key-store.ts'
 import type { RotationPolicy } from './rotation.ts'
 
 export const DIALECTS = ['aws', 'azure', 'gcp'] as const
@@ -61,6 +62,9 @@ export type Deletion = {
   readonly previous: 'enabled' | 'disabled' | 'pending_import'
 }
 
+/** What keeps the material: this process, a token, or an external key manager. */
+export type Protection = 'software' | 'hsm' | 'external'
+
 export type Key = {
   /** UUID, lower case. */
   readonly id: string
@@ -75,8 +79,10 @@ export type Key = {
   readonly algorithms?: readonly Algorithm[]
   /** Name of the backend that makes this key's versions. */
   readonly backend: string
-  readonly protection: 'software' | 'hsm'
+  readonly protection: Protection
   readonly origin: 'generated' | 'imported' | 'external'
+  /** Absent: the installation's own. */
+  readonly keyStore?: KeyStoreMembership
   readonly createdBy: Dialect
   readonly createdAt: number
   readonly updatedAt: number
@@ -247,10 +253,17 @@ export function effectiveVersionState(key: Key, version: KeyVersion): VersionSta
 }
 
 /**
- * What a caller sees of a key, its current version included: without a usable version a key is unavailable, and with a
- * disabled one it is disabled.
+ * What a caller sees of a key, its current version and its custom key store included: without a usable version or a
+ * connection a key is unavailable, and with a disabled version it is disabled.
  */
-export function effectiveKeyState(key: Key, current: KeyVersion | undefined): KeyState {
+export function effectiveKeyState(
+  key: Key,
+  current: KeyVersion | undefined,
+  keyStore?: Pick<KeyStore, 'state'>,
+): KeyState {
+  if (keyStore !== undefined && keyStore.state !== 'connected') {
+    if (key.state === 'enabled' || key.state === 'disabled') return 'unavailable'
+  }
   if (key.state !== 'enabled') return key.state
   if (current === undefined) return 'unavailable'
   if (current.state === 'enabled') return 'enabled'

@@ -3,6 +3,7 @@ import type { Algorithm, KeyUse } from './algorithm.ts'
 import type { Backends } from './backends.ts'
 import type { Eventually } from './eventually.ts'
 import type { Dialect, Key, KeyRing, KeyState, KeyVersion, Realm, VersionState } from './key.ts'
+import type { KeyStore, KeyStoreGateway } from './key-store.ts'
 import type { LastUses } from './last-use.ts'
 import type { MessageCounter } from './message-counter.ts'
 import type { AwsFacts } from './policy/aws/facts.ts'
@@ -38,6 +39,7 @@ export type Env = {
   readonly clock: Clock
   readonly lastUses: LastUses
   readonly messages: MessageCounter
+  readonly keyStores: KeyStoreGateway
   readonly call: Call
   /** Wall clock at the request's start: one instant for all an operation writes. */
   readonly now: number
@@ -62,7 +64,12 @@ export type Outcome<O> = {
 
 export type RealmTarget = { readonly realm: Stored<Realm> }
 export type RingTarget = RealmTarget & { readonly ring: Stored<KeyRing> }
-export type KeyTarget = RingTarget & { readonly key: Stored<Key>; readonly current: Stored<KeyVersion> | undefined }
+export type KeyTarget = RingTarget & {
+  readonly key: Stored<Key>
+  readonly current: Stored<KeyVersion> | undefined
+  /** The custom key store that the key is in; absent: none. */
+  readonly keyStore?: Stored<KeyStore>
+}
 export type VersionTarget = KeyTarget & { readonly version: Stored<KeyVersion> }
 export type SecretTarget = RingTarget & {
   readonly secret: Stored<StoredSecret>

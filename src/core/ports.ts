@@ -1,21 +1,36 @@
 /** What the core needs from outside. Every method's promise rejects with a KmsError, nothing else. */
 import type { Algorithm, KeySpec } from './algorithm.ts'
 import type { Eventually } from './eventually.ts'
-import type { Dialect, Key, KeyRing, Realm } from './key.ts'
+import type { Dialect, Key, KeyRing, Protection, Realm } from './key.ts'
 import type { AwsFacts } from './policy/aws/facts.ts'
 import type { KeyReference } from './reference.ts'
 import type { CollectionName, IndexName, Rows } from './schema.ts'
 import type { Secret } from './secret.ts'
 import type { StoredSecret } from './stored-secret.ts'
 
-/** Travels with every call: abandon the work when `signal` aborts; name the request in logs by `requestId`. */
-export type CallContext = { readonly signal: AbortSignal; readonly requestId: string }
+/**
+ * Travels with every call: abandon the work when `signal` aborts; name the request in logs by `requestId`. Who asks for
+ * what is for external key managers, which decide on it.
+ */
+export type CallContext = {
+  readonly signal: AbortSignal
+  readonly requestId: string
+  readonly wire?: string
+  readonly principal?: Principal
+}
 
 /** Opaque to everything but the backend that made it: a sealed blob, or a token's serial and CKA_ID. */
 export type KeyRef = Uint8Array
 
-/** Where a version lives. The software backend binds its seal to both, a token names its object by them. */
-export type KeyHome = { readonly ringId: string; readonly versionId: string }
+/**
+ * Where a version lives. The software backend binds its seal to both, a token names its object by them. `external` is
+ * there for the external backend alone: the custom key store, and the key's name on either side of it.
+ */
+export type KeyHome = {
+  readonly ringId: string
+  readonly versionId: string
+  readonly external?: { readonly storeId: string; readonly externalKeyId: string; readonly keyId: string }
+}
 
 /** A key version as a backend needs it. */
 export type KeyHandle = KeyHome & { readonly spec: KeySpec; readonly ref: KeyRef }
@@ -62,7 +77,7 @@ export interface CryptoBackend {
   readonly name: string
   /** Undefined where material never leaves, so that its keys can't be backed up (a token). */
   readonly portable: PortableKeys | undefined
-  readonly protection: 'software' | 'hsm'
+  readonly protection: Protection
   supports(spec: KeySpec, algorithm: Algorithm): boolean
   generateKey(spec: KeySpec, home: KeyHome, ctx: CallContext): Promise<{ ref: KeyRef; spki?: Uint8Array }>
   /** `material`: raw bytes for symmetric keys, PKCS#8 DER for asymmetric ones. */

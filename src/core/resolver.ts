@@ -84,7 +84,8 @@ export class Resolver {
     }
     const current =
       key.current === 0 ? undefined : await this.#version(key, { by: 'number', number: key.current }, reads)
-    return { realm, ring, key, current }
+    const keyStore = key.keyStore && (await reads.get('keyStores', key.keyStore.id))
+    return { realm, ring, key, current, ...(keyStore && { keyStore }) }
   }
 
   /** Undefined: the key is of a realm that the caller did not name, and a ciphertext does not lead there. */

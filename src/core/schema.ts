@@ -12,6 +12,7 @@ import {
   type Realm,
   type Tombstone,
 } from './key.ts'
+import type { KeyStore } from './key-store.ts'
 import type { LastUse } from './last-use.ts'
 import type { MessageCount } from './message-counter.ts'
 import type { AuditRecord } from './ports.ts'
@@ -27,6 +28,7 @@ export type Rows = {
   realms: Realm
   rings: KeyRing
   keys: Key
+  keyStores: KeyStore
   versions: KeyVersion
   aliases: Alias
   tombstones: Tombstone
@@ -74,6 +76,24 @@ export const SCHEMA = {
       unique: false,
       key: (row) =>
         row.nextRotationAt !== undefined && row.state === 'enabled' ? [sortable(row.nextRotationAt)] : undefined,
+    },
+    keyStore: { unique: false, key: (row) => row.keyStore && [row.keyStore.id] },
+    /** An external key is one key's of its store. */
+    externalKey: {
+      unique: true,
+      key: (row) => (row.keyStore?.externalKeyId ? [row.keyStore.id, row.keyStore.externalKeyId] : undefined),
+    },
+  },
+  keyStores: {
+    name: { unique: true, key: (row) => [row.realmId, row.name] },
+    /** A proxy's address is one store's. */
+    proxy: {
+      unique: true,
+      key: (row) => (row.place.kind === 'proxy' ? [row.realmId, row.place.endpoint, row.place.path] : undefined),
+    },
+    cluster: {
+      unique: true,
+      key: (row) => (row.place.kind === 'token' ? [row.realmId, row.place.cluster] : undefined),
     },
   },
   versions: {

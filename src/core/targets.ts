@@ -1,5 +1,12 @@
 /** From what an operation demands to the rows it may work on: found, decided on, and checked, in this order. */
-import { checkAlgorithm, checkKeyState, checkSecretLife, checkUse, checkVersionState } from './checks.ts'
+import {
+  checkAlgorithm,
+  checkConnected,
+  checkKeyState,
+  checkSecretLife,
+  checkUse,
+  checkVersionState,
+} from './checks.ts'
 import { type ErrorCode, KmsError } from './error.ts'
 import { andThen, type Eventually } from './eventually.ts'
 import { keyStateError } from './key.ts'
@@ -140,7 +147,8 @@ export class Targets {
   ): Eventually<UseTarget> {
     const located = demand.locate(input)
     return andThen(this.#located(located, demand.action, env.call, trace), (target) => {
-      if (located.version === undefined && target.key.state !== 'enabled') throw keyStateError(target.key.state)
+      if (target.key.state === 'enabled') checkConnected(target)
+      else if (located.version === undefined) throw keyStateError(target.key.state)
       return andThen(this.#resolver.version(target, located.version), (version) => {
         trace.version = version
         const use = typeof demand.use === 'function' ? demand.use(input, target.key) : demand.use

@@ -1,5 +1,6 @@
 /** What operations hand back about keys; dialects render their own shapes from it. */
 import type { Key, KeyRing, KeyVersion, Realm } from './key.ts'
+import type { KeyStore } from './key-store.ts'
 import type { SecretVersion, StoredSecret } from './stored-secret.ts'
 
 export type KeyView = {
@@ -8,6 +9,8 @@ export type KeyView = {
   readonly key: Key
   /** The version that signs and encrypts; absent while there is none. */
   readonly current: KeyVersion | undefined
+  /** The custom key store that the key is in; absent: none. */
+  readonly keyStore?: KeyStore | undefined
 }
 export type VersionView = KeyView & { readonly version: KeyVersion }
 

@@ -32,6 +32,7 @@ export const MIGRATIONS: readonly Migration[] = [
   (database) => {
     for (const collection of ['principals', 'accessKeys', 'accessKeyUses']) database.exec(rowsTable(collection))
   },
+  (database) => database.exec(rowsTable('keyStores')),
 ]
 
 const numberPragma = (database: Database.Database, name: string): number =>

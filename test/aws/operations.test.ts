@@ -300,9 +300,7 @@ t.test('what AWS has and Trefoil does not is refused, never ignored', async (t) 
   const keys = (await aws.ask('ListKeys')).body.Keys.length
   const signing = await aws.createKey({ KeySpec: 'ML_DSA_44', KeyUsage: 'SIGN_VERIFY' })
   const cases: readonly (readonly [string, object])[] = [
-    ['CreateKey', { Origin: 'EXTERNAL_KEY_STORE' }],
     ['CreateKey', { MultiRegion: true }],
-    ['CreateKey', { CustomKeyStoreId: 'cks-1' }],
     ['CreateKey', { KeySpec: 'SM2', KeyUsage: 'SIGN_VERIFY' }],
     ['GenerateDataKey', { KeyId: id, KeySpec: 'AES_256', Recipient: {} }],
     ['Decrypt', { KeyId: id, CiphertextBlob: 'aGk=', DryRun: true, DryRunModifiers: ['IGNORE_CIPHERTEXT'] }],

@@ -22,6 +22,7 @@ import type { RealmAddress } from '../../src/core/reference.ts'
 import { RingKeys } from '../../src/core/ring-keys.ts'
 import { ringSettingsOf } from '../../src/core/ring-settings.ts'
 import { AesSealer } from '../../src/core/seal.ts'
+import { type KeyStoreOptions, openKeyStores } from '../../src/crypto/external/open.ts'
 import { SoftwareBackend } from '../../src/crypto/software.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 
@@ -81,6 +82,11 @@ export type KernelOptions = {
   /** Adds a backend that says it is an HSM. */
   readonly token?: boolean
   readonly rings?: Parameters<typeof ringSettingsOf>[0]
+  /** Proxies that external key stores may call, and clusters that stand for the token. */
+  readonly keyStores?: {
+    readonly proxies?: KeyStoreOptions['proxies']
+    readonly clusters?: readonly Omit<KeyStoreOptions['clusters'][number], 'backend'>[]
+  }
 }
 
 /** The same backend under another name and level of protection. */
@@ -102,7 +108,11 @@ export async function makeKernel(options: KernelOptions = {}) {
   const ringKeys = new RingKeys(store, sealer)
   const software = new SoftwareBackend(ringKeys)
   const token = options.token === true ? [posingAsToken(new SoftwareBackend(new RingKeys(store, sealer)))] : []
-  const backends = new Backends([options.wrapBackend?.(software) ?? software, ...token], 'software')
+  const clusters = token.flatMap((backend) => (options.keyStores?.clusters ?? []).map((one) => ({ ...one, backend })))
+  const proxies = options.keyStores?.proxies ?? []
+  const keyStores = openKeyStores({ clusters, proxies, store, ringKeys, inner: software })
+  const all = [options.wrapBackend?.(software) ?? software, ...token, keyStores.external]
+  const backends = new Backends(all, 'software')
   const authorizer: Authorizer = { decide: async (request) => options.decide?.(request) ?? { allow: true } }
   const realm = await ensureRealm(store, sealer, {
     aws: { account: '000000000000', region: 'us-east-1' },
@@ -117,6 +127,7 @@ export async function makeKernel(options: KernelOptions = {}) {
     sealer,
     ringKeys,
     ringSettings: ringSettingsOf(options.rings ?? []),
+    keyStores: keyStores.gateway,
     audit,
     authorizer,
     clock,

@@ -1,9 +1,11 @@
 /** Errors as AWS words them. Clients read `__type`; the messages are those recorded from the service where it has some. */
 import { type ErrorCode, type ErrorParams, KmsError } from '../../core/error.ts'
 import type { Key } from '../../core/key.ts'
+import type { ExternalFailure, KeyStoreRefusal } from '../../core/key-store.ts'
 import type { Rendered } from '../surface.ts'
 import { AwsError, type AwsErrorType } from './aws-error.ts'
 import { ERROR_SHAPES } from './gen/errors.ts'
+import { externalAnswer, refusalAnswer } from './key-store-errors.ts'
 import {
   type AwsAddress,
   algorithmWireName,
@@ -24,7 +26,12 @@ export type ErrorContext = {
   readonly prefix: string
   readonly wire: string
 }
-type Row = readonly [status: number, type: AwsErrorType, message: (context: ErrorContext) => string]
+/** A function where one code of the core's is several of AWS's exceptions. */
+type Row = readonly [
+  status: number,
+  type: AwsErrorType | ((context: ErrorContext) => AwsErrorType),
+  message: (context: ErrorContext) => string,
+]
 
 function denied({ arn, params, wire }: ErrorContext): string {
   if (params.message !== undefined) return String(params.message)
@@ -41,6 +48,7 @@ const keyNotFound: Row = [
   'NotFoundException',
   (context) => `Key '${context.prefix}key/${referenceOf(context)}' does not exist`,
 ]
+const originOf = ({ origin, store }: ErrorParams): string => wireOrigin(origin as Key['origin'], store !== undefined)
 const incompatible: Row = [
   400,
   'InvalidKeyUsageException',
@@ -48,6 +56,8 @@ const incompatible: Row = [
 ]
 const invalidState = (text: string): Row => [400, 'KMSInvalidStateException', ({ arn }) => `${arn} is ${text}.`]
 const validation = (message: Row[2]): Row => [400, 'ValidationException', message]
+const refusal = ({ params }: ErrorContext) => refusalAnswer(params.reason as KeyStoreRefusal)
+const external = ({ params, wire }: ErrorContext) => externalAnswer(params.reason as ExternalFailure, wire)
 const internal: Row = [500, 'KMSInternalException', silent]
 const timeout = (message: string): Row => [503, 'DependencyTimeoutException', () => message]
 
@@ -98,6 +108,32 @@ const AWS_ERRORS = {
   purge_protected: invalidState('protected from an early deletion'),
   key_unavailable: [500, 'KeyUnavailableException', ({ arn }) => `${arn} is unavailable.`],
   key_pending_import: invalidState('pending import'),
+  key_store_not_found: [
+    400,
+    'CustomKeyStoreNotFoundException',
+    ({ params }) => `Custom key store ${params.reference ?? ''} is not found.`,
+  ],
+  key_store_exists: [
+    400,
+    'CustomKeyStoreNameInUseException',
+    ({ params }) => `A custom key store with the name ${params.reference ?? ''} already exists.`,
+  ],
+  key_store_state: [
+    400,
+    'CustomKeyStoreInvalidStateException',
+    ({ params }) =>
+      `The custom key store is in the state ${String(params.state ?? '').toUpperCase()}, which does not allow this operation.`,
+  ],
+  key_store_has_keys: [400, 'CustomKeyStoreHasCMKsException', () => 'The custom key store contains KMS keys.'],
+  // The text of the XKS proxy API specification, which is the only one that is public.
+  key_store_disconnected: [
+    400,
+    'KMSInvalidStateException',
+    () =>
+      'This KMS key is in a custom key store that is not connected to its external key store proxy. Connect the external key store and try the request again.',
+  ],
+  key_store_refused: [400, (context) => refusal(context).type, (context) => refusal(context).message],
+  external_manager: [400, (context) => external(context).type, (context) => external(context).message],
   key_not_yet_valid: invalidState('not valid yet'),
   key_expired: invalidState('expired'),
   version_disabled: [400, 'DisabledException', ({ arn }) => `${arn} is disabled.`],
@@ -135,9 +171,7 @@ const AWS_ERRORS = {
     400,
     'UnsupportedOperationException',
     ({ arn, params }) =>
-      params.origin === undefined
-        ? ''
-        : `${arn} origin is ${wireOrigin(params.origin as Key['origin'])} which is not valid for this operation.`,
+      params.origin === undefined ? '' : `${arn} origin is ${originOf(params)} which is not valid for this operation.`,
   ],
   algorithm_mismatch: incompatible,
   unsupported_algorithm: [
@@ -204,19 +238,10 @@ export function renderError(error: unknown, { address, wire, requestId }: ErrorS
     return render(status, error.type, error.message, requestId)
   }
   const { code, params, subject } = KmsError.from(error)
-  const [status, type, message] = AWS_ERRORS[code]
+  const [status, type, message]: Row = AWS_ERRORS[code]
   const home = subject?.realm.aws ?? address
   const arn = subject === undefined || home === undefined ? '' : keyArn(home, subject.keyId)
-  return render(
-    status,
-    type,
-    message({
-      params,
-      arn,
-      keyId: subject?.keyId ?? '',
-      prefix: address === undefined ? '' : arnPrefix(address),
-      wire,
-    }),
-    requestId,
-  )
+  const keyId = subject?.keyId ?? ''
+  const context = { params, arn, keyId, prefix: address === undefined ? '' : arnPrefix(address), wire }
+  return render(status, typeof type === 'function' ? type(context) : type, message(context), requestId)
 }

@@ -133,7 +133,9 @@ const ORIGINS = {
   external: 'EXTERNAL_KEY_STORE',
 } as const satisfies Record<Key['origin'], OriginType>
 
-export const wireOrigin = (origin: Key['origin']): OriginType => ORIGINS[origin]
+/** `inStore`: keys that a custom key store's token made are of an origin of their own. */
+export const wireOrigin = (origin: Key['origin'], inStore = false): OriginType =>
+  inStore && origin === 'generated' ? 'AWS_CLOUDHSM' : ORIGINS[origin]
 
 /** SM2PKE is China's alone; RSAES_PKCS1_V1_5 is none of AWS's any more. */
 const WRAPPINGS = {
@@ -213,6 +215,13 @@ function parseKeyId(id: string, arn: string): KeyReference {
   if (!UUID.test(id) && !MULTI_REGION_ID.test(id)) throw notFound(`Key '${arn}' does not exist`)
   return { by: 'id', id }
 }
+
+/** What AWS calls custom key stores by. */
+const STORE_PREFIX = 'cks-'
+export const keyStoreName = (id: string): string => `${STORE_PREFIX}${id}`
+/** Any text: one that is no store's name is no store's id either. */
+export const parseKeyStore = (text: string): string =>
+  text.startsWith(STORE_PREFIX) ? text.slice(STORE_PREFIX.length) : text
 
 /** For operations that AWS lets name a key by its id or ARN only. */
 export function parseKeyIdOrArn(text: string, address: AwsAddress): KeyReference & { readonly by: 'id' } {

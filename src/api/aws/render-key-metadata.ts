@@ -1,5 +1,6 @@
 import { ALGORITHM_NAMES, algorithmRow, isAsymmetric, specHas } from '../../core/algorithm.ts'
 import { effectiveKeyState, type Key, type KeyVersion } from '../../core/key.ts'
+import type { KeyStore } from '../../core/key-store.ts'
 import type { KeyView } from '../../core/view.ts'
 import { SHAPES } from './gen/shapes.ts'
 import type {
@@ -11,7 +12,16 @@ import type {
   MacAlgorithmSpec,
   SigningAlgorithmSpec,
 } from './gen/types.ts'
-import { type AwsAddress, keyArn, wireAlgorithm, wireOrigin, wireSpec, wireState, wireUsage } from './names.ts'
+import {
+  type AwsAddress,
+  keyArn,
+  keyStoreName,
+  wireAlgorithm,
+  wireOrigin,
+  wireSpec,
+  wireState,
+  wireUsage,
+} from './names.ts'
 
 /** Seconds, with the milliseconds that AWS's own timestamps have. */
 export const seconds = (at: number): number => at / 1000
@@ -21,6 +31,16 @@ export const renderExpiration = (expiresAt: number | undefined) =>
   expiresAt === undefined
     ? ({ ExpirationModel: 'KEY_MATERIAL_DOES_NOT_EXPIRE' } as const)
     : ({ ExpirationModel: 'KEY_MATERIAL_EXPIRES', ValidTo: seconds(expiresAt) } as const)
+
+function renderKeyStore({ keyStore: membership }: Key, keyStore: KeyStore | undefined) {
+  if (membership === undefined) return {}
+  const { externalKeyId } = membership
+  return {
+    CustomKeyStoreId: keyStoreName(membership.id),
+    ...(keyStore?.place.kind === 'token' && { CloudHsmClusterId: keyStore.place.cluster }),
+    ...(externalKeyId !== undefined && { XksKeyConfiguration: { Id: externalKeyId } }),
+  }
+}
 
 const LISTS = {
   encrypt_decrypt: { member: 'EncryptionAlgorithms', op: 'encrypt' },
@@ -63,8 +83,8 @@ export function renderSpec(key: Key) {
   return { KeySpec: spec, ...(isDeprecatedSpec(spec) && { CustomerMasterKeySpec: spec }) }
 }
 
-export function renderKeyMetadata({ key, current }: KeyView, address: AwsAddress): KeyMetadata {
-  const state = effectiveKeyState(key, current)
+export function renderKeyMetadata({ key, current, keyStore }: KeyView, address: AwsAddress): KeyMetadata {
+  const state = effectiveKeyState(key, current, keyStore)
   return {
     AWSAccountId: address.account,
     KeyId: key.id,
@@ -75,7 +95,8 @@ export function renderKeyMetadata({ key, current }: KeyView, address: AwsAddress
     KeyUsage: wireUsage(key.purpose),
     KeyState: wireState(state),
     ...(key.deletion !== undefined && state === 'pending_deletion' && { DeletionDate: seconds(key.deletion.dueAt) }),
-    Origin: wireOrigin(key.origin),
+    Origin: wireOrigin(key.origin, key.keyStore !== undefined),
+    ...renderKeyStore(key, keyStore),
     ...(key.origin === 'imported' && state !== 'pending_import' && renderExpiration(key.materialExpiresAt)),
     KeyManager: 'CUSTOMER',
     ...renderSpec(key),
@@ -83,6 +104,7 @@ export function renderKeyMetadata({ key, current }: KeyView, address: AwsAddress
     MultiRegion: false,
     ...(!isAsymmetric(key.spec) &&
       key.purpose === 'encrypt_decrypt' &&
+      key.keyStore === undefined &&
       current !== undefined && { CurrentKeyMaterialId: current.materialId }),
   }
 }

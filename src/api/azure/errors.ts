@@ -127,6 +127,14 @@ const AZURE_ERRORS = {
   ),
   key_unavailable: keyDisabled,
   key_pending_import: keyDisabled,
+  // Custom key stores are AWS's: none is named here, but a key in one may be.
+  key_store_not_found: noOperation,
+  key_store_exists: noOperation,
+  key_store_state: noOperation,
+  key_store_has_keys: noOperation,
+  key_store_refused: noOperation,
+  key_store_disconnected: unavailable('The key store that holds the key is not connected.'),
+  external_manager: unavailable('The key manager that holds the key did not serve the request.'),
   key_not_yet_valid: forbidden(
     'KeyNotYetValid',
     ({ operation }) => `Operation ${operation} is not allowed on a key that is not yet valid.`,

@@ -1,7 +1,7 @@
 /** Google Cloud's algorithms, purposes, protection levels and states, and the core's words for them. One table each. */
 import { type Algorithm, isAsymmetric, type KeySpec, type Purpose } from '../../core/algorithm.ts'
 import { KmsError } from '../../core/error.ts'
-import { effectiveVersionState, type Key, type KeyVersion, type VersionState } from '../../core/key.ts'
+import { effectiveVersionState, type Key, type KeyVersion, type Protection, type VersionState } from '../../core/key.ts'
 import {
   CryptoKeyVersion_CryptoKeyVersionAlgorithm as GcpAlgorithm,
   CryptoKey_CryptoKeyPurpose as GcpPurpose,
@@ -163,8 +163,13 @@ export function protectionFor(level: ProtectionLevel): 'software' | 'hsm' | unde
     }
   }
 }
-export const protectionOf = ({ protection }: Pick<Key, 'protection'>): ProtectionLevel =>
-  protection === 'hsm' ? ProtectionLevel.HSM : ProtectionLevel.SOFTWARE
+const PROTECTION_LEVELS = {
+  software: ProtectionLevel.SOFTWARE,
+  hsm: ProtectionLevel.HSM,
+  external: ProtectionLevel.EXTERNAL,
+} as const satisfies Record<Protection, ProtectionLevel>
+
+export const protectionOf = ({ protection }: Pick<Key, 'protection'>): ProtectionLevel => PROTECTION_LEVELS[protection]
 
 const STATES: Readonly<Record<VersionState, GcpState>> = {
   pending_generation: GcpState.PENDING_GENERATION,

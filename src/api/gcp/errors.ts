@@ -56,6 +56,8 @@ const exists = (kind: string, level: Parameters<typeof nameAt>[1]): Row => [
   'RESOURCE_ALREADY_EXISTS',
   (facts) => `${kind} ${named(facts, level)} already exists.`,
 ]
+const external = (message: string): Row => ['FAILED_PRECONDITION', 'EXTERNAL_KEY_ERROR', () => message]
+const noKeyStore: Row = ['UNIMPLEMENTED', 'METHOD_NOT_FOUND', () => 'Method not found.']
 const wrongPurpose: Row = [
   'FAILED_PRECONDITION',
   'KEY_PURPOSE_MISMATCH',
@@ -146,6 +148,14 @@ const ERRORS = {
     (facts) => `CryptoKey ${named(facts, 'key')} has no primary version.`,
   ],
   key_pending_import: notEnabled(() => 'PENDING_IMPORT'),
+  // Custom key stores are AWS's: none is named here, but a key in one may be.
+  key_store_not_found: noKeyStore,
+  key_store_exists: noKeyStore,
+  key_store_state: noKeyStore,
+  key_store_has_keys: noKeyStore,
+  key_store_refused: noKeyStore,
+  key_store_disconnected: external('The key store that holds the key is not connected.'),
+  external_manager: external('The external key manager did not serve the request.'),
   key_not_yet_valid: [
     'FAILED_PRECONDITION',
     'KEY_NOT_YET_VALID',

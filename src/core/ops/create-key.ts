@@ -2,11 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { type KeySpec, type KeyUse, mixesPurposes, type Purpose, purposeOf, purposesOf, usesOf } from '../algorithm.ts'
 import { invalidArgument, KmsError } from '../error.ts'
 import { DIALECTS, type Dialect, type Key, type KeyVersion, UUID } from '../key.ts'
+import type { KeyStore, KeyStoreMembership } from '../key-store.ts'
 import { type Env, type Outcome, type RingInput, type RingTarget, ringOperation } from '../operation.ts'
 import type { CryptoBackend, Stored, Write } from '../ports.ts'
 import { type Schedule, scheduled } from '../rotation.ts'
 import { foldName } from '../schema.ts'
 import type { KeyView } from '../view.ts'
+import { storeForKey, type WantedKeyStore } from './key-stores.ts'
 import { checkSpec, dialectOf, makeVersion, type NewVersion, type VersionOptions } from './material.ts'
 
 const DAY = 86_400_000
@@ -20,6 +22,8 @@ export type CreateKeyInput = RingInput & {
   /** A purpose (AWS, GCP), a set of uses (Azure), or uses within a purpose; absent: all of the spec's first purpose. */
   readonly purpose?: Purpose | undefined
   readonly uses?: readonly KeyUse[] | undefined
+  /** The custom key store to make it in; absent: none. */
+  readonly keyStore?: WantedKeyStore | undefined
   /** Absent: the default backend. */
   readonly protection?: CryptoBackend['protection'] | undefined
   readonly description?: string | undefined
@@ -36,7 +40,11 @@ export type CreateKeyInput = RingInput & {
   readonly schedule?: Schedule | undefined
 }
 
-type KeyPlan = { readonly key: Key; readonly tombstone: Stored<{ id: string }> | undefined }
+type KeyPlan = {
+  readonly key: Key
+  readonly tombstone: Stored<{ id: string }> | undefined
+  readonly keyStore?: Stored<KeyStore> | undefined
+}
 
 /** @throws KmsError name_reserved, key_exists, key_deleted */
 async function checkName(env: Env, target: RingTarget, name: string) {
@@ -72,13 +80,36 @@ const tagsOf = (dialect: Dialect, tags: Readonly<Record<string, string>>): Key['
   return { ...none, [dialect]: tags }
 }
 
+/** @throws KmsError unsupported_spec, and what the custom key store refuses */
+async function choosePlace(
+  env: Env,
+  { realm, ring }: RingTarget,
+  { keyStore: wanted, protection, spec }: CreateKeyInput,
+): Promise<{ readonly backend: CryptoBackend; readonly keyStore?: Stored<KeyStore> }> {
+  if (wanted !== undefined) {
+    const { keyStore, backend } = await storeForKey(env, realm, wanted)
+    return { keyStore, backend: env.backends.named(backend) }
+  }
+  const backend = env.backends.forProtection(protection, ring.name)
+  if (backend === undefined) throw new KmsError('unsupported_spec', { spec, backend: protection ?? '' })
+  return { backend }
+}
+
+function originOf({ version, keyStore, pendingImport }: CreateKeyInput): Key['origin'] {
+  if (keyStore?.externalKeyId !== undefined) return 'external'
+  return version?.material === undefined && pendingImport !== true ? 'generated' : 'imported'
+}
+
+const membership = ({ id }: KeyStore, { keyStore: wanted }: CreateKeyInput): KeyStoreMembership => ({
+  id,
+  ...(wanted?.externalKeyId !== undefined && { externalKeyId: wanted.externalKeyId }),
+})
+
 async function planKey(env: Env, target: RingTarget, input: CreateKeyInput): Promise<KeyPlan> {
   const id = randomUUID()
   const { purpose, uses } = checkUses(input)
   const tombstone = input.name === undefined ? undefined : await checkName(env, target, input.name)
-  const backend = env.backends.forProtection(input.protection, target.ring.name)
-  if (backend === undefined)
-    throw new KmsError('unsupported_spec', { spec: input.spec, backend: input.protection ?? '' })
+  const { backend, keyStore } = await choosePlace(env, target, input)
   checkSpec(backend, input.spec, purpose)
   const number = (tombstone?.versionCounter ?? 0) + 1
   const made = input.withoutVersion !== true && input.pendingImport !== true
@@ -94,7 +125,8 @@ async function planKey(env: Env, target: RingTarget, input: CreateKeyInput): Pro
     ...(input.version?.algorithms && { algorithms: input.version.algorithms }),
     backend: backend.name,
     protection: backend.protection,
-    origin: input.version?.material === undefined && input.pendingImport !== true ? 'generated' : 'imported',
+    origin: originOf(input),
+    ...(keyStore && { keyStore: membership(keyStore, input) }),
     createdBy: dialect,
     createdAt: env.now,
     updatedAt: env.now,
@@ -108,15 +140,20 @@ async function planKey(env: Env, target: RingTarget, input: CreateKeyInput): Pro
     recoverableDays: env.ringSettings(target.ring).recoverableDays,
     ...(input.schedule && scheduled(input.schedule, env.now)),
   }
-  return { key, tombstone }
+  return { key, tombstone, keyStore }
 }
 
 /** Plans, makes material, writes: the whole of CreateKey, for put-key as well. */
 export async function createKeyIn(env: Env, target: RingTarget, input: CreateKeyInput): Promise<Outcome<KeyView>> {
-  const { key, tombstone } = await planKey(env, target, input)
+  const { key, tombstone, keyStore } = await planKey(env, target, input)
   const writes: Write[] = [{ kind: 'insert', collection: 'keys', row: key }]
   if (tombstone !== undefined) {
     writes.push({ kind: 'delete', collection: 'tombstones', id: tombstone.id, revision: tombstone.revision })
+  }
+  // Written again as it is, so that no key gets into a store that is disconnected or deleted meanwhile.
+  if (keyStore !== undefined) {
+    const { revision, ...row } = keyStore
+    writes.push({ kind: 'update', collection: 'keyStores', row, revision })
   }
   let made: NewVersion | undefined
   if (key.current !== 0) {
@@ -125,7 +162,7 @@ export async function createKeyIn(env: Env, target: RingTarget, input: CreateKey
   }
   const current: KeyVersion | undefined = made?.version
   return {
-    output: { ...target, key, current },
+    output: { ...target, key, current, ...(keyStore && { keyStore }) },
     writes,
     subject: { key, ...(current && { version: current }) },
     ...(made && { undo: made.undo }),

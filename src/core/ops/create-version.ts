@@ -21,9 +21,9 @@ export async function createVersionOf(
   patch: Partial<Key> = {},
 ): Promise<Outcome<VersionView>> {
   const { revision, ...old } = target.key
-  // No rotation in any dialect generates material for an imported key (design section 1).
-  if (old.origin !== 'generated' && input.version?.material === undefined)
-    throw new KmsError('usage_mismatch', { usage: old.origin, operation: 'CreateVersion' })
+  // No rotation in any dialect generates material for an imported key (design section 1); a custom key store's keys have one.
+  const fixed = old.keyStore !== undefined || (old.origin !== 'generated' && input.version?.material === undefined)
+  if (fixed) throw new KmsError('usage_mismatch', { usage: old.origin, operation: 'CreateVersion' })
   const number = old.versionCounter + 1
   // An asymmetric key has no primary in GCP: its first version is the only one the other dialects could use.
   const first = old.current === 0 && old.purpose !== 'encrypt_decrypt'

@@ -13,7 +13,7 @@ import { KmsError } from '../error.ts'
 import type { Dialect, ImportedMaterial, Key, KeyRing, KeyVersion } from '../key.ts'
 import { publicHalf } from '../key-pair.ts'
 import type { Env } from '../operation.ts'
-import type { CallContext, CryptoBackend } from '../ports.ts'
+import type { CallContext, CryptoBackend, KeyHome } from '../ports.ts'
 import type { Secret } from '../secret.ts'
 
 /** What a caller may set on a new version. */
@@ -68,16 +68,21 @@ export function importedMaterialId(spec: KeySpec, material: Secret): string {
   return materialIdOf(spec, spki, material)
 }
 
+const externalHome = ({ id, keyStore }: Pick<Key, 'id' | 'keyStore'>): Pick<KeyHome, 'external'> =>
+  keyStore?.externalKeyId === undefined
+    ? {}
+    : { external: { storeId: keyStore.id, externalKeyId: keyStore.externalKeyId, keyId: id } }
+
 /** Generates or imports material for version `number` of a key. `undo` destroys it again. */
 export async function makeVersion(
   env: Env,
   ring: KeyRing,
-  key: Pick<Key, 'id' | 'spec' | 'backend' | 'algorithms'>,
+  key: Pick<Key, 'id' | 'spec' | 'backend' | 'algorithms' | 'keyStore'>,
   number: number,
   options: VersionOptions,
 ): Promise<NewVersion> {
   const backend = env.backends.named(key.backend)
-  const home = { ringId: ring.id, versionId: randomUUID() }
+  const home = { ringId: ring.id, versionId: randomUUID(), ...externalHome(key) }
   const { material } = options
   const { ref, spki } = await (material === undefined
     ? backend.generateKey(key.spec, home, env.call)

@@ -18,6 +18,8 @@ export function checkKind({ key }: Pick<KeyView, 'key'>, kind: RotatableKeys): v
 export function checkRotatable(target: Pick<KeyView, 'key'>, kind: RotatableKeys): void {
   checkKind(target, kind)
   const { key } = target
+  if (key.keyStore !== undefined)
+    throw new KmsError('unsupported_operation', { origin: key.origin, store: key.keyStore.id })
   if (key.origin !== 'generated') throw new KmsError('unsupported_operation', { origin: key.origin })
 }
 

@@ -2,18 +2,37 @@ import { type KeySpec, type Purpose, purposesOf } from '../../../core/algorithm.
 import { type CreateKeyInput, createKey } from '../../../core/ops/create-key.ts'
 import { unsupported, validationError } from '../aws-error.ts'
 import type { CreateKeyRequest, KeyUsageType, KeySpec as WireSpec } from '../gen/types.ts'
-import { corePurpose, coreSpec } from '../names.ts'
+import { corePurpose, coreSpec, parseKeyStore } from '../names.ts'
 import { checkNewPolicy } from '../policy-document.ts'
 import { renderKeyMetadata } from '../render-key-metadata.ts'
 import { bind } from '../route.ts'
 import { readTags } from '../tags.ts'
 
-function refuseOtherStores(wire: CreateKeyRequest): void {
-  const origin = wire.Origin ?? 'AWS_KMS'
-  if (origin !== 'AWS_KMS' && origin !== 'EXTERNAL') throw unsupported(`Origin ${origin} is not supported.`)
-  if (wire.CustomKeyStoreId !== undefined) throw unsupported('CustomKeyStoreId is not supported.')
-  if (wire.XksKeyId !== undefined) throw unsupported('XksKeyId is not supported.')
-  if (wire.MultiRegion === true) throw unsupported('MultiRegion is not supported.')
+/** A key store's kind and the key's origin go together, and its keys are for symmetric encryption alone. */
+function readKeyStore(wire: CreateKeyRequest, spec: WireSpec): CreateKeyInput['keyStore'] {
+  const { Origin: origin = 'AWS_KMS', CustomKeyStoreId: id, XksKeyId: externalKeyId } = wire
+  const custom = origin === 'AWS_CLOUDHSM' || origin === 'EXTERNAL_KEY_STORE'
+  if (custom !== (id !== undefined)) {
+    throw validationError(
+      custom
+        ? `CustomKeyStoreId is required when Origin is ${origin}.`
+        : `CustomKeyStoreId is not valid when Origin is ${origin}.`,
+    )
+  }
+  if ((origin === 'EXTERNAL_KEY_STORE') !== (externalKeyId !== undefined)) {
+    throw validationError(
+      externalKeyId === undefined
+        ? 'XksKeyId is required when Origin is EXTERNAL_KEY_STORE.'
+        : `XksKeyId is not valid when Origin is ${origin}.`,
+    )
+  }
+  if (id === undefined) return undefined
+  if (spec !== 'SYMMETRIC_DEFAULT' || (wire.KeyUsage ?? 'ENCRYPT_DECRYPT') !== 'ENCRYPT_DECRYPT') {
+    throw unsupported(`KeySpec ${spec} is not supported in a custom key store.`)
+  }
+  if (wire.MultiRegion === true) throw unsupported('MultiRegion is not supported in a custom key store.')
+  const kind = externalKeyId === undefined ? ('token' as const) : ('proxy' as const)
+  return { id: parseKeyStore(id), kind, ...(externalKeyId !== undefined && { externalKeyId }) }
 }
 
 function readSpec(wire: CreateKeyRequest): WireSpec {
@@ -45,8 +64,9 @@ export const createKeyBinding = bind({
   wire: 'CreateKey',
   operation: createKey,
   toInput(wire, ctx): CreateKeyInput {
-    refuseOtherStores(wire)
+    if (wire.MultiRegion === true) throw unsupported('MultiRegion is not supported.')
     const wireSpec = readSpec(wire)
+    const keyStore = readKeyStore(wire, wireSpec)
     const spec = coreSpec(wireSpec)
     if (spec === undefined) throw unsupported(`KeySpec ${wireSpec} is not supported.`)
     const purpose = readPurpose(wireSpec, spec, wire.KeyUsage)
@@ -57,6 +77,7 @@ export const createKeyBinding = bind({
       ring: { by: 'default' },
       spec,
       purpose,
+      keyStore,
       description: wire.Description,
       tags: readTags(wire.Tags ?? []),
       awsPolicy: wire.Policy,

@@ -1,6 +1,7 @@
 import { generateRandom } from '../../../core/ops/generate-random.ts'
-import { unsupported, validationError } from '../aws-error.ts'
+import { validationError } from '../aws-error.ts'
 import { refuseRecipient } from '../crypto-input.ts'
+import { parseKeyStore } from '../names.ts'
 import { bind } from '../route.ts'
 
 export const generateRandomBinding = bind({
@@ -8,9 +9,9 @@ export const generateRandomBinding = bind({
   operation: generateRandom,
   toInput(wire) {
     refuseRecipient(wire.Recipient)
-    if (wire.CustomKeyStoreId !== undefined) throw unsupported('CustomKeyStoreId is not supported.')
     if (wire.NumberOfBytes === undefined) throw validationError('NumberOfBytes is required.')
-    return { bytes: wire.NumberOfBytes }
+    const { CustomKeyStoreId: id } = wire
+    return { bytes: wire.NumberOfBytes, ...(id !== undefined && { keyStoreId: parseKeyStore(id) }) }
   },
   toOutput: ({ bytes }) => ({ Plaintext: bytes }),
 })

@@ -1,16 +1,21 @@
 /** Every operation that is there: the source of routes, validation and the coverage table. */
 import { type Route, route } from '../route.ts'
 import { cancelKeyDeletionBinding } from './cancel-key-deletion.ts'
+import { connectCustomKeyStoreBinding } from './connect-custom-key-store.ts'
 import { createAliasBinding } from './create-alias.ts'
+import { createCustomKeyStoreBinding } from './create-custom-key-store.ts'
 import { createKeyBinding } from './create-key.ts'
 import { decapsulateBinding } from './decapsulate.ts'
 import { decryptBinding } from './decrypt.ts'
 import { deleteAliasBinding } from './delete-alias.ts'
+import { deleteCustomKeyStoreBinding } from './delete-custom-key-store.ts'
 import { deleteImportedKeyMaterialBinding } from './delete-imported-key-material.ts'
 import { deriveSharedSecretBinding } from './derive-shared-secret.ts'
+import { describeCustomKeyStoresBinding } from './describe-custom-key-stores.ts'
 import { describeKeyBinding } from './describe-key.ts'
 import { disableKeyBinding } from './disable-key.ts'
 import { disableKeyRotationBinding } from './disable-key-rotation.ts'
+import { disconnectCustomKeyStoreBinding } from './disconnect-custom-key-store.ts'
 import { enableKeyBinding } from './enable-key.ts'
 import { enableKeyRotationBinding } from './enable-key-rotation.ts'
 import { encapsulateBinding } from './encapsulate.ts'
@@ -40,6 +45,7 @@ import { signBinding } from './sign.ts'
 import { tagResourceBinding } from './tag-resource.ts'
 import { untagResourceBinding } from './untag-resource.ts'
 import { updateAliasBinding } from './update-alias.ts'
+import { updateCustomKeyStoreBinding } from './update-custom-key-store.ts'
 import { updateKeyDescriptionBinding } from './update-key-description.ts'
 import { verifyBinding } from './verify.ts'
 import { verifyMacBinding } from './verify-mac.ts'
@@ -88,4 +94,10 @@ export const routes: readonly Route[] = [
   route(updateKeyDescriptionBinding),
   route(verifyBinding),
   route(verifyMacBinding),
+  route(connectCustomKeyStoreBinding),
+  route(createCustomKeyStoreBinding),
+  route(deleteCustomKeyStoreBinding),
+  route(describeCustomKeyStoresBinding),
+  route(disconnectCustomKeyStoreBinding),
+  route(updateCustomKeyStoreBinding),
 ]

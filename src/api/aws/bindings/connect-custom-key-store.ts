@@ -1,0 +1,10 @@
+import { connectKeyStore } from '../../../core/ops/key-stores.ts'
+import { parseKeyStore } from '../names.ts'
+import { bind } from '../route.ts'
+
+export const connectCustomKeyStoreBinding = bind({
+  wire: 'ConnectCustomKeyStore',
+  operation: connectKeyStore,
+  toInput: (wire) => ({ id: parseKeyStore(wire.CustomKeyStoreId) }),
+  toOutput: () => ({}),
+})
