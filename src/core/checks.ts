@@ -2,7 +2,15 @@
 import { type Algorithm, algorithmRow, type KeyUse, purposeOfAlgorithm, specHas, specRow, usesOf } from './algorithm.ts'
 import { isEnvelope } from './envelope.ts'
 import { KmsError } from './error.ts'
-import { effectiveKeyState, type Key, type KeyVersion, keyStateError, validityError, versionStateError } from './key.ts'
+import {
+  effectiveKeyState,
+  type Key,
+  type KeyVersion,
+  keyStateError,
+  usesOfVersion,
+  validityError,
+  versionStateError,
+} from './key.ts'
 import type {
   AlgorithmChoice,
   Call,
@@ -32,9 +40,9 @@ const AZURE_LENIENT: ReadonlySet<KeyUse> = new Set<KeyUse>(['encrypt', 'raw_encr
 const lenient = (version: KeyVersion, use: KeyUse, call: Call): boolean =>
   call.dialect === 'azure' && version.disabledBy === 'azure' && AZURE_LENIENT.has(use)
 
-/** A key may have several uses in Azure; AWS and GCP know one, fixed by its purpose (design section 1, "Azure key_ops"). */
-const mayUse = (key: Key, use: KeyUse, call: Call): boolean =>
-  key.uses.includes(use) && (call.dialect === 'azure' || usesOf(key.purpose, key.spec).includes(use))
+/** A version may have several uses in Azure; AWS and GCP know one, fixed by the key's purpose (design section 1, "Azure key_ops"). */
+const mayUse = (key: Key, version: KeyVersion, use: KeyUse, call: Call): boolean =>
+  usesOfVersion(key, version).includes(use) && (call.dialect === 'azure' || usesOf(key.purpose, key.spec).includes(use))
 
 /** @throws KmsError for a state, a date or a use that forbids it */
 export function checkUse(key: Key, version: KeyVersion, use: KeyUse, call: Call, operation: string, now: number): void {
@@ -43,7 +51,7 @@ export function checkUse(key: Key, version: KeyVersion, use: KeyUse, call: Call,
   if (version.state !== 'enabled' && !(version.state === 'disabled' && lenient(version, use, call))) {
     throw versionStateError(version.state)
   }
-  if (!mayUse(key, use, call)) throw new KmsError('usage_mismatch', { usage: key.purpose, operation })
+  if (!mayUse(key, version, use, call)) throw new KmsError('usage_mismatch', { usage: key.purpose, operation })
   const invalid = PROTECTS.has(use) ? validityError(version, now) : undefined
   if (invalid !== undefined) throw invalid
 }

@@ -74,6 +74,7 @@ export type Key = {
   readonly name: string
   readonly spec: KeySpec
   readonly purpose: Purpose
+  /** What versions may do that have no uses of their own. */
   readonly uses: readonly KeyUse[]
   /** Allow-list that new versions start with (GCP's version template); absent means all of the spec's. */
   readonly algorithms?: readonly Algorithm[]
@@ -141,6 +142,10 @@ export type KeyVersion = {
   readonly spki?: Uint8Array
   /** Allow-list; absent means all of the spec's (design section 1, "GCP algorithm per version"). */
   readonly algorithms?: readonly Algorithm[]
+  /** What this version may do; absent: what its key may. A successor has the same unless it is given others. */
+  readonly uses?: readonly KeyUse[]
+  /** Of a dialect whose tags are versions' (Azure); absent: its key's. Likewise. */
+  readonly tags?: Readonly<Record<string, string>>
   readonly createdAt: number
   readonly updatedAt: number
   readonly notBefore?: number
@@ -274,6 +279,8 @@ export function effectiveKeyState(
 /** When the material of a version expires; undefined where there is none, or it never does. */
 export const materialExpiry = ({ imported, ref }: KeyVersion): number | undefined =>
   ref.length === 0 ? undefined : imported?.expiresAt
+
+export const usesOfVersion = (key: Key, version: KeyVersion): readonly KeyUse[] => version.uses ?? key.uses
 
 /** Whether the version may still be used by date; `protect`: sign, encrypt, wrap. Other uses outlive the window (Azure). */
 export function validityError(version: KeyVersion, now: number): KmsError | undefined {

@@ -77,6 +77,7 @@ export type SecretTarget = RingTarget & {
 }
 /** A version that passed every check for the operation's use, with the backend that holds it. */
 export type UseTarget = VersionTarget & {
+  readonly use: KeyUse
   readonly backend: CryptoBackend
   readonly handle: KeyHandle
   /** The algorithm asked for, resolved and checked; undefined where the operation has none. */

@@ -159,7 +159,7 @@ export class Targets {
         const algorithm = choice === undefined ? undefined : checkAlgorithm(target.key, version, choice, backend, use)
         if (algorithm !== undefined) trace.algorithm = algorithm
         const handle = { ringId: target.ring.id, versionId: version.id, spec: version.spec, ref: version.ref }
-        return { ...target, version, backend, handle, algorithm }
+        return { ...target, version, use, backend, handle, algorithm }
       })
     })
   }

@@ -134,7 +134,7 @@ t.test('create on a name that is there makes a new version', async (t) => {
   const second = await create('k', { kty: 'RSA', tags: { b: '2' } })
   t.equal(second.status, 200)
   t.not(second.body.key.kid, first.body.key.kid)
-  t.same(second.body.key.key_ops, ['sign', 'verify'], 'operations stay where none are named')
+  t.equal(second.body.key.key_ops.length, 6, 'a version’s own operations: all where none are named')
   t.equal((await ask('GET', '/keys/k')).body.key.kid, second.body.key.kid)
   const old = new URL(first.body.key.kid).pathname
   t.equal((await ask('GET', old)).body.key.n, first.body.key.n)

@@ -1,10 +1,16 @@
 /** What a vault should answer: a few lines of state a key, and no cryptography. Times in seconds. */
 const DAY = 86_400
 
-export type ModelVersion = { id: string; enabled: boolean; nbf?: number; exp?: number; created: number }
+export type ModelVersion = {
+  id: string
+  enabled: boolean
+  ops: readonly string[]
+  nbf?: number
+  exp?: number
+  created: number
+}
 export type ModelKey = {
   versions: ModelVersion[]
-  ops: readonly string[]
   imported: boolean
   deletedAt?: number
   /** Days from a version's creation to its successor's. */
@@ -59,9 +65,9 @@ export class Model {
   }
 
   /** The inner code that a use is refused with; undefined when it isn't. */
-  refusal(key: ModelKey, version: ModelVersion, op: 'sign' | 'verify'): string | undefined {
+  refusal(version: ModelVersion, op: 'sign' | 'verify'): string | undefined {
     if (!version.enabled && op === 'sign') return 'KeyDisabled'
-    if (!key.ops.includes(op)) return 'KeyOperationForbidden'
+    if (!version.ops.includes(op)) return 'KeyOperationForbidden'
     if (op === 'verify') return undefined
     if (version.nbf !== undefined && this.now < version.nbf) return 'KeyNotYetValid'
     return version.exp !== undefined && this.now >= version.exp ? 'KeyExpired' : undefined

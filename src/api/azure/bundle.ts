@@ -2,7 +2,7 @@
 import { createPublicKey } from 'node:crypto'
 import { isAsymmetric } from '../../core/algorithm.ts'
 import { KmsError } from '../../core/error.ts'
-import { effectiveVersionState, type Key, type KeyVersion } from '../../core/key.ts'
+import { effectiveVersionState, type Key, type KeyVersion, usesOfVersion } from '../../core/key.ts'
 import type { KeyView } from '../../core/view.ts'
 import { knows } from './api-version.ts'
 import type { Shown } from './binding.ts'
@@ -75,7 +75,10 @@ function madeOf(
   }
 }
 
-const tagsOf = (key: Key): Tags => (Object.keys(key.tags.azure).length === 0 ? {} : { tags: key.tags.azure })
+function tagsOf(key: Key, version: KeyVersion | undefined): Tags {
+  const tags = version?.tags ?? key.tags.azure
+  return Object.keys(tags).length === 0 ? {} : { tags }
+}
 
 /** Whether the dialect can show the key at all. */
 export function isShown(key: Key, apiVersion: string): boolean {
@@ -113,7 +116,7 @@ function jwkOf(shown: Shown, key: Key, version: KeyVersion | undefined): JsonWeb
   return {
     kid: version === undefined ? keyUrl(shown.base, key) : keyId(shown.base, key, version),
     kty,
-    key_ops: keyOpsOf(key.uses, kty),
+    key_ops: keyOpsOf(version === undefined ? key.uses : usesOfVersion(key, version), kty),
     ...(version?.spki !== undefined && publicPart(key.spec, version.spki)),
   }
 }
@@ -122,7 +125,7 @@ function jwkOf(shown: Shown, key: Key, version: KeyVersion | undefined): JsonWeb
 export function keyBundle(shown: Shown, placed: Placed, version: KeyVersion): KeyBundle {
   const jwk = jwkOf(shown, placed.key, version)
   if (!isShownVersion(version)) throw new KmsError('version_destroyed', { state: version.state })
-  return { key: jwk, attributes: attributesOf(shown, placed, version), ...tagsOf(placed.key) }
+  return { key: jwk, attributes: attributesOf(shown, placed, version), ...tagsOf(placed.key, version) }
 }
 
 function deletionOf(shown: Shown, key: Key): Deleted {
@@ -135,7 +138,7 @@ function deletionOf(shown: Shown, key: Key): Deleted {
 export const wholeBundle = (shown: Shown, { ring, key, current }: KeyView): KeyBundle => ({
   key: jwkOf(shown, key, current),
   attributes: attributesOf(shown, { ring, key }, current),
-  ...tagsOf(key),
+  ...tagsOf(key, current),
 })
 
 export const deletedBundle = (shown: Shown, view: KeyView): KeyBundle & Deleted => ({
@@ -147,12 +150,12 @@ export const deletedBundle = (shown: Shown, view: KeyView): KeyBundle & Deleted 
 export const keyItem = (shown: Shown, { ring, key, current }: KeyView): KeyItem => ({
   kid: keyUrl(shown.base, key),
   attributes: attributesOf(shown, { ring, key }, current),
-  ...tagsOf(key),
+  ...tagsOf(key, current),
 })
 export const versionItem = (shown: Shown, { ring, key }: Placed, version: KeyVersion): KeyItem => ({
   kid: keyId(shown.base, key, version),
   attributes: attributesOf(shown, { ring, key }, version),
-  ...tagsOf(key),
+  ...tagsOf(key, version),
 })
 export const deletedItem = (shown: Shown, view: KeyView): KeyItem & Deleted => ({
   ...deletionOf(shown, view.key),

@@ -35,13 +35,10 @@ export async function createVersionOf(
     current,
     updatedAt: env.now,
   }
-  const { version: made, undo } = await makeVersion(
-    env,
-    target.ring,
-    { ...changed, ...changed.template },
-    number,
-    withLifetime(env, changed, input),
-  )
+  const { version: made, undo } = await makeVersion(env, target.ring, { ...changed, ...changed.template }, number, {
+    ...inherited(target.current),
+    ...withLifetime(env, changed, input),
+  })
   const rotated = input.makeCurrent && old.current !== 0
   const version: KeyVersion = rotated ? { ...made, rotation: input.rotation ?? 'on_demand' } : made
   const key = input.makeCurrent ? rotatedKey(env, changed, version, input.rotation === 'automatic') : changed
@@ -63,6 +60,9 @@ function ownTemplate({ template, ...key }: Key): Key {
   const { algorithms: _, ...rest } = key
   return { ...rest, ...template }
 }
+
+/** What a new version takes over from the current one. */
+const inherited = (current: KeyVersion | undefined): VersionOptions => ({ uses: current?.uses, tags: current?.tags })
 
 /** The policy's lifetime ends a new version where the caller gave no date. */
 function withLifetime(env: Env, key: Key, input: Omit<CreateVersionInput, 'key'>) {

@@ -4,6 +4,7 @@ import {
   ALGORITHM_NAMES,
   type Algorithm,
   type KeySpec,
+  type KeyUse,
   type Purpose,
   purposeOfAlgorithm,
   specHas,
@@ -21,6 +22,9 @@ export type VersionOptions = {
   readonly enabled?: boolean | undefined
   /** Allow-list; absent means all of the spec's. */
   readonly algorithms?: readonly Algorithm[] | undefined
+  /** Its own; absent: its key's. */
+  readonly uses?: readonly KeyUse[] | undefined
+  readonly tags?: Readonly<Record<string, string>> | undefined
   readonly notBefore?: number | undefined
   readonly expiresAt?: number | undefined
   /** Imported instead of generated: raw for symmetric keys, PKCS#8 DER for asymmetric ones. */
@@ -102,6 +106,8 @@ export async function makeVersion(
     ref,
     ...(spki && { spki }),
     ...(algorithms && { algorithms }),
+    ...(options.uses && { uses: options.uses }),
+    ...(options.tags && { tags: options.tags }),
     createdAt: env.now,
     updatedAt: env.now,
     ...(options.notBefore !== undefined && { notBefore: options.notBefore }),

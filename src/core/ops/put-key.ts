@@ -6,11 +6,10 @@ import { foldName } from '../schema.ts'
 import type { KeyView } from '../view.ts'
 import { type CreateKeyInput, createKeyIn } from './create-key.ts'
 import { createVersionOf } from './create-version.ts'
-import { dialectOf } from './material.ts'
 
 export type PutKeyInput = CreateKeyInput & {
   readonly name: string
-  /** What a new key may do where `uses` is absent; one that is there keeps what it has. */
+  /** What a new version may do where `uses` is absent; on another dialect's key, what that key may. */
   readonly defaultUses: readonly KeyUse[]
 }
 
@@ -51,20 +50,18 @@ function withOrigin(env: Env, key: Key, { version }: PutKeyInput): Partial<Key> 
 async function newVersion(env: Env, target: RingTarget, key: KeyTarget['key'], input: PutKeyInput) {
   if (key.state === 'pending_deletion') throw new KmsError('key_deleted', { reference: key.name })
   checkSameKind(env, key, input)
-  const patch: Partial<Key> = {
-    ...withOrigin(env, key, input),
-    ...(input.uses !== undefined && { uses: input.uses }),
-    ...(input.tags !== undefined && { tags: { ...key.tags, [dialectOf(env)]: input.tags } }),
-  }
   const keyTarget: KeyTarget = { ...target, key, current: undefined }
-  return createVersionOf(env, keyTarget, { makeCurrent: true, version: input.version }, patch)
+  const own = key.createdBy === env.call.dialect ? input.defaultUses : key.uses
+  const version = { ...input.version, uses: input.uses ?? own, tags: input.tags ?? {} }
+  return createVersionOf(env, keyTarget, { makeCurrent: true, version }, withOrigin(env, key, input))
 }
 
 /** A new key, or a new current version of the key that has the name: for import-key as well. */
 export async function putKeyIn(env: Env, target: RingTarget, input: PutKeyInput): Promise<Outcome<KeyView>> {
   const key = await env.store.find('keys', 'name', [target.ring.id, foldName(input.name)])
   if (key !== undefined) return newVersion(env, target, key, input)
-  return createKeyIn(env, target, { ...input, uses: input.uses ?? input.defaultUses })
+  const { tags = {}, uses = input.defaultUses, version, ...rest } = input
+  return createKeyIn(env, target, { ...rest, uses, version: { ...version, uses, tags } })
 }
 
 /**

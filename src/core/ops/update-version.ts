@@ -6,17 +6,14 @@ import type { Write } from '../ports.ts'
 import { nextRotation } from '../rotation.ts'
 import type { VersionView } from '../view.ts'
 import { unrevised } from './all-versions.ts'
-import { dialectOf } from './material.ts'
 import { checkUsesOf } from './put-key.ts'
 import { changeEnabled, type EnabledChange, keyUpdate } from './set-version-enabled.ts'
-import { withTags } from './update-key.ts'
 
 /** What is absent stays as it is. */
 export type UpdateVersionInput = VersionInput & {
   readonly enabled?: boolean | undefined
   readonly notBefore?: number | undefined
   readonly expiresAt?: number | undefined
-  /** The key's; versions have none of their own. */
   readonly uses?: readonly KeyUse[] | ((key: Key) => readonly KeyUse[]) | undefined
   readonly tags?: Readonly<Record<string, string>> | undefined
 }
@@ -30,7 +27,7 @@ function withNextRotation(key: Key, version: KeyVersion, now: number): Key {
 }
 
 /**
- * Changes a version's dates and state, and its key's uses and tags, in one step.
+ * Changes a version's dates, state, uses and tags in one step.
  * @throws KmsError version_disabled and the other state errors, invalid_argument for uses the key can't have
  */
 export const updateVersion = versionOperation<UpdateVersionInput, VersionView>({
@@ -48,6 +45,8 @@ export const updateVersion = versionOperation<UpdateVersionInput, VersionView>({
     const version: KeyVersion = {
       ...change.version,
       updatedAt: env.now,
+      ...(uses !== undefined && { uses }),
+      ...(tags !== undefined && { tags }),
       ...(notBefore !== undefined && { notBefore }),
       ...(expiresAt !== undefined && { expiresAt }),
     }
@@ -55,12 +54,7 @@ export const updateVersion = versionOperation<UpdateVersionInput, VersionView>({
       throw invalidArgument('exp', 'must be later than nbf')
     }
     const old: Key = change.key ?? unrevised(target.key)
-    const patched: Key = {
-      ...old,
-      ...(uses !== undefined && { uses }),
-      ...(tags !== undefined && withTags(old, dialectOf(env), tags)),
-    }
-    const key = { ...withNextRotation(patched, version, env.now), updatedAt: env.now }
+    const key = { ...withNextRotation(old, version, env.now), updatedAt: env.now }
     const writes: Write[] = [
       { kind: 'update', collection: 'versions', row: version, revision: target.version.revision },
       keyUpdate(key, target.key),
