@@ -132,7 +132,7 @@ type Vault = { readonly store: Store; readonly sealer: Sealer; readonly tokens: 
 async function openVault(config: Config, log: Logger, closers: Closers): Promise<Vault> {
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 })
   const fresh = !isInstalled(config)
-  const store = openSqliteStore(join(config.dataDir, DATABASE))
+  const store = openSqliteStore(join(config.dataDir, DATABASE), { warn: (message) => log.warn(message) })
   closers.add(() => store.close())
   const tokens = await openTokens(config, log, closers)
   const made = fresh || (await store.count('meta', 'all', [])) === 0

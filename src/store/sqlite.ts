@@ -2,7 +2,7 @@
  * The durable store. Exactly one process writes (lock.ts), so decoded rows are kept in memory and are as good as the
  * database: a commit changes them only after SQLite's own commit succeeded.
  */
-import { closeSync, fsyncSync, openSync, statSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { KmsError, StartError } from '../core/error.ts'
@@ -11,8 +11,8 @@ import type { Order, Page, Store, Stored, Write } from '../core/ports.ts'
 import { COLLECTION_NAMES, type CollectionName, type IndexName, type Rows } from '../core/schema.ts'
 import { type AnyStored, asStored } from './codec.ts'
 import { checkLimit, encodeCursor, encodeTuple, entriesOf, isUniqueIndex, pageRange } from './entries.ts'
+import { FileWatch } from './file-watch.ts'
 import { createPrivateFile, type DirectoryLock, lockDirectory } from './lock.ts'
-
 import { migrate } from './migrations.ts'
 import { planCommit, type Step } from './plan.ts'
 import { SqliteTables } from './sqlite-tables.ts'
@@ -20,6 +20,8 @@ import { SqliteTables } from './sqlite-tables.ts'
 export type SqliteOptions = {
   /** Decoded rows kept in memory, per collection. */
   readonly cachedRows?: number
+  /** For the operator's log: what was put right. */
+  readonly warn?: (message: string) => void
 }
 
 type Cache = { readonly rows: Lru<AnyStored>; readonly ids: Lru<string> }
@@ -57,14 +59,24 @@ function syncDirectory(directory: string): void {
   }
 }
 
+function openDatabase(path: string): Database.Database {
+  const database = new Database(path, { timeout: 100 })
+  try {
+    setPragmas(database)
+  } catch (error) {
+    database.close()
+    throw error
+  }
+  return database
+}
+
 /** @throws StartError: in use, newer than this program, not ours, damaged, or not writable */
 export function openSqliteStore(path: string, options: SqliteOptions = {}): SqliteStore {
   const lock = lockDirectory(dirname(path))
   let database: Database.Database | undefined
   try {
     createPrivateFile(path)
-    database = new Database(path, { timeout: 100 })
-    setPragmas(database)
+    database = openDatabase(path)
     migrate(database)
     const tables = new SqliteTables(database)
     syncDirectory(dirname(path))
@@ -78,11 +90,12 @@ export function openSqliteStore(path: string, options: SqliteOptions = {}): Sqli
 }
 
 export class SqliteStore implements Store {
-  readonly #database: Database.Database
-  readonly #tables: SqliteTables
+  #database: Database.Database
+  #tables: SqliteTables
+  #files: FileWatch
   readonly #lock: DirectoryLock
+  readonly #warn: (message: string) => void
   readonly #caches: ReadonlyMap<CollectionName, Cache>
-  readonly #inode: bigint
   /** Why the last write failed, until one works again. */
   #failure: unknown
   #probedAt = 0
@@ -93,7 +106,8 @@ export class SqliteStore implements Store {
     this.#database = database
     this.#tables = tables
     this.#lock = lock
-    this.#inode = statSync(database.name, { bigint: true }).ino
+    this.#files = new FileWatch(database.name)
+    this.#warn = options.warn ?? (() => {})
     const limits = { maxEntries: options.cachedRows ?? CACHED_ROWS, maxCost: CACHED_TEXT }
     this.#caches = new Map(COLLECTION_NAMES.map((name) => [name, { rows: new Lru(limits), ids: new Lru(limits) }]))
   }
@@ -187,6 +201,8 @@ export class SqliteStore implements Store {
       const old = steps.map((step) => this.#load(step.collection, step.id))
       this.#tables.transact(() => this.#apply(steps, old))
       for (const [at, step] of steps.entries()) this.#remember(step, old[at])
+      // Files that went away meanwhile took the commit with them, and it is not to be acknowledged there.
+      this.#checkFiles()
     })
   }
 
@@ -214,7 +230,7 @@ export class SqliteStore implements Store {
   #write(work: () => void): void {
     this.#read(() => {
       try {
-        this.#checkFile()
+        this.#checkFiles()
         work()
         this.#failure = undefined
       } catch (error) {
@@ -226,10 +242,21 @@ export class SqliteStore implements Store {
     })
   }
 
-  /** A database that was deleted or replaced takes writes for as long as we hold it open, and nobody finds them again. */
-  #checkFile(): void {
-    const { ino } = statSync(this.#database.name, { bigint: true })
-    if (ino !== this.#inode) throw new Error('the database file was replaced while it was open')
+  /**
+   * Files that were deleted or replaced take writes for as long as we hold them open, and nobody finds them again. The
+   * database itself can't be helped; what its side files have is moved there, and new ones are begun.
+   */
+  #checkFiles(): void {
+    this.#files.checkDatabase()
+    const lost = this.#files.lostSideFile()
+    if (lost === undefined) return
+    const [moved] = this.#database.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[]
+    if (moved?.busy !== 0) throw new Error(`${lost} is gone, and another program keeps the database from doing without`)
+    this.#database.close()
+    this.#database = openDatabase(this.#database.name)
+    this.#tables = new SqliteTables(this.#database)
+    this.#files = new FileWatch(this.#database.name)
+    this.#warn(`${lost} was deleted or replaced: what it had is in the database, and a new one is begun`)
   }
 
   async health(): Promise<void> {
@@ -238,7 +265,7 @@ export class SqliteStore implements Store {
       this.#write(() => this.#tables.probe())
     }
     if (this.#failure !== undefined) throw unavailable(this.#failure)
-    this.#read(() => this.#checkFile())
+    this.#read(() => this.#checkFiles())
   }
 
   async close(): Promise<void> {

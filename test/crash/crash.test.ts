@@ -2,7 +2,6 @@
  * The real server killed at random moments under load, half of the times with a power failure on top (unsynced.c): what
  * was acknowledged is there, nothing half-made is visible, every answer has its audit record, the chain verifies.
  */
-import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,6 +11,7 @@ import { verifyInstallation } from '../../src/main.ts'
 import { type RunningTrefoil, startTrefoil } from '../support/process.ts'
 import { Random, REPEAT } from '../support/random.ts'
 import { killingMoment } from './moment.ts'
+import { compileShim } from './shim.ts'
 import { loseUnsynced } from './undo.ts'
 
 const long = process.env.TEST_LONG !== undefined
@@ -106,20 +106,13 @@ async function halfMade(world: World, url: string): Promise<readonly string[]> {
   return wrong
 }
 
-function compileShim(directory: string): string {
-  const shim = join(directory, 'unsynced.so')
-  const source = new URL('unsynced.c', import.meta.url).pathname
-  execFileSync('cc', ['-shared', '-fPIC', '-O2', '-o', shim, source, '-ldl', '-lpthread'])
-  return shim
-}
-
 t.test(`${ROUNDS} kills under load, ${REPEAT}`, { timeout: long ? 7_200_000 : 280_000 }, async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'trefoil-crash-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
   const dataDir = join(directory, 'data')
   const logs = join(directory, 'undo')
   mkdirSync(logs)
-  const shim = compileShim(directory)
+  const shim = compileShim(directory, 'unsynced')
   const random = new Random()
   const world: World = { keys: [], requestIds: [] }
   let lost = 0

@@ -1,6 +1,15 @@
 /** The suite over SQLite, and what only a database on a disk can get wrong. */
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -163,6 +172,70 @@ t.test('a file that is away takes no writes, and serves again when it is back', 
   await store.commit([insert(aliasOf('b'))])
   t.equal(await codeOf(store.health()), 'ok')
   t.equal(await store.count('aliases', 'name', []), 2)
+})
+
+const FATES = {
+  deleted: (path: string) => rmSync(path),
+  'moved away': (path: string) => renameSync(path, `${path}.away`),
+  'replaced by an old one': (path: string) => {
+    const old = readFileSync(path)
+    rmSync(path)
+    writeFileSync(path, old)
+  },
+}
+
+for (const suffix of ['-wal', '-shm']) {
+  for (const [fate, strike] of Object.entries(FATES)) {
+    t.test(`${suffix} ${fate}: what was acknowledged is kept, and what comes after`, async (t) => {
+      const folder = directory(t)
+      const path = join(folder, 'trefoil.db')
+      const warnings: string[] = []
+      const store = openSqliteStore(path, { warn: (message) => warnings.push(message) })
+      t.teardown(() => store.close())
+      const a = aliasOf('a')
+      await store.commit([insert(a)])
+      strike(path + suffix)
+      if (fate === 'deleted') await store.commit([insert(aliasOf('b'))])
+      else await store.health()
+      t.equal(warnings.length, 1)
+      t.match(warnings[0], `${path}${suffix} was deleted or replaced`)
+      await store.commit([insert(aliasOf('c')), update({ ...a, keyId: 'later' }, 1)])
+      t.equal((await store.get('aliases', a.id))?.revision, 2)
+      await store.health()
+      t.equal(warnings.length, 1, 'said once')
+      // What a process that dies now leaves.
+      const copy = directory(t)
+      for (const name of ['', '-wal']) copyFileSync(path + name, join(copy, `trefoil.db${name}`))
+      const next = open(t, join(copy, 'trefoil.db'))
+      t.equal(await next.count('aliases', 'name', []), fate === 'deleted' ? 3 : 2)
+      t.equal((await next.get('aliases', a.id))?.keyId, 'later')
+    })
+  }
+}
+
+t.test('a file that goes away in the midst of a commit: not acknowledged', async (t) => {
+  const path = join(directory(t), 'trefoil.db')
+  const { transaction } = Database.prototype
+  let strike = () => {}
+  Database.prototype.transaction = function (this: Database.Database, work: (...args: unknown[]) => unknown) {
+    return transaction.call(this, (...args: unknown[]) => {
+      strike()
+      return work(...args)
+    })
+  } as typeof transaction
+  const store = open(t, path)
+  Database.prototype.transaction = transaction
+  await store.commit([insert(aliasOf('a'))])
+  strike = () => renameSync(path, `${path}.away`)
+  t.equal(await codeOf(store.commit([insert(aliasOf('b'))])), 'store_unavailable')
+  strike = () => {}
+  renameSync(`${path}.away`, path)
+  t.equal(await codeOf(store.commit([insert(aliasOf('b'))])), 'conflict', 'it is there all the same')
+  strike = () => rmSync(`${path}-wal`)
+  await store.commit([insert(aliasOf('c'))])
+  const copy = join(directory(t), 'trefoil.db')
+  copyFileSync(path, copy)
+  t.equal(await open(t, copy).count('aliases', 'name', []), 3, 'what the lost file had is in the database')
 })
 
 t.test('a database that fills up: refused, not half done, and back when there is room', async (t) => {
