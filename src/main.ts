@@ -122,7 +122,7 @@ async function openSealer(config: Config, tokens: readonly Pkcs11Backend[], fres
 /** Said once at the start: without the add-on everything works, some of it slowly. */
 function openAddon(config: Config, log: Logger): NativeAddon | undefined {
   const { addon, missing } = config.native === 'off' ? { missing: 'native is off' } : loadAddon()
-  if (addon === undefined) log.warn({ reason: missing }, 'no native add-on: JavaScript signs digests and µ, slower')
+  if (addon === undefined) log.warn({ reason: missing }, 'no native add-on: envelopes and some signatures are slower')
   return addon
 }
 

@@ -133,7 +133,7 @@ export function sealEnvelope(
 ): Eventually<Uint8Array> {
   const row = ALGORITHMS[algorithm]
   if (row.op !== 'encrypt' || row.scheme !== 'envelope') throw new KmsError('internal')
-  const header = Buffer.alloc(HEADER_BYTES)
+  const header = Buffer.allocUnsafe(HEADER_BYTES)
   header[0] = FORMAT
   header[1] = row.wire
   writeUuid(key.versionId, header, 2)

@@ -3,23 +3,41 @@ import { hash as hashOf, type KeyObject, randomBytes, sign as signSync } from 'n
 import { promisify } from 'node:util'
 import type { Hash } from '../core/algorithm.ts'
 import { bytesToInteger, curveOf, type EcRow, isFast } from '../core/curves.ts'
+import { andThen, type Eventually } from '../core/eventually.ts'
 import type { NativeSigner } from './native.ts'
 
 const signAsync = promisify(signSync)
 
-export async function signMessage(row: EcRow, hash: Hash, key: KeyObject, message: Uint8Array): Promise<Buffer> {
-  const options = { key, dsaEncoding: 'ieee-p1363' } as const
-  return isFast(row) ? signSync(hash, message, options) : await signAsync(hash, message, options)
+/**
+ * OpenSSL writes DER, and Node turns it into r‖s when asked; but its options cost as much as the signature itself (measured:
+ * 34 µs for P-256 with `dsaEncoding`, 25 with the key in an object, 16 like this).
+ */
+export function signMessage(row: EcRow, hash: Hash, key: KeyObject, message: Uint8Array): Eventually<Buffer> {
+  const signed = isFast(row) ? signSync(hash, message, key) : signAsync(hash, message, key)
+  return andThen(signed, (der) => rawOf(der, row.coordinate))
+}
+
+/** SEQUENCE { INTEGER r, INTEGER s } as OpenSSL writes it: lengths of one byte each, or two for the whole of P-521's. */
+function rawOf(der: Uint8Array, coordinate: number): Buffer {
+  const raw = Buffer.alloc(2 * coordinate)
+  let at = (der[1] ?? 0) < 0x80 ? 2 : 3
+  for (const end of [coordinate, 2 * coordinate]) {
+    const next = at + 2 + (der[at + 1] ?? 0)
+    const digits = der.subarray(at + 2 + (der[at + 2] === 0 ? 1 : 0), next)
+    raw.set(digits, end - digits.length)
+    at = next
+  }
+  return raw
 }
 
 /** Over a ready digest; without the add-on @noble's arithmetic does what OpenSSL has no call for. */
-export async function signDigest(
+export function signDigest(
   row: EcRow,
   hash: Hash,
   key: KeyObject,
   digest: Uint8Array,
   native: NativeSigner | undefined,
-): Promise<Uint8Array> {
+): Eventually<Uint8Array> {
   if (native === undefined) return rescaled(row, hash, key, digest)
   return isFast(row) ? native.sign(key, digest) : native.signAsync(key, digest)
 }

@@ -32,7 +32,7 @@ import { decapsulate } from './kem.ts'
 import { KeyCache } from './key-cache.ts'
 import { generateMaterial, importMaterial, loadMaterial, type Material } from './material.ts'
 import { type Signers, signModern } from './modern-signatures.ts'
-import { NativeSigner } from './native.ts'
+import { NativeEnvelopes, NativeSigner } from './native.ts'
 import { RandomPool } from './random-pool.ts'
 import * as rsa from './rsa.ts'
 import { openKey, sealKey } from './sealed-key.ts'
@@ -58,10 +58,12 @@ export class SoftwareBackend implements CryptoBackend {
   readonly #cache = new KeyCache(CACHED_KEYS)
   readonly #random = new RandomPool()
   readonly #signers: Signers
+  readonly #envelopes: NativeEnvelopes | undefined
 
   /** @param addon without it JavaScript does what node:crypto has no call for, slower */
   constructor(ringKeys: RingKeySource, addon?: NativeAddon) {
     this.#ringKeys = ringKeys
+    this.#envelopes = addon && new NativeEnvelopes(addon)
     this.#signers = { native: addon && new NativeSigner(addon), slow: new SlowSigner() }
   }
 
@@ -121,7 +123,7 @@ export class SoftwareBackend implements CryptoBackend {
     return asRejections(() => {
       const row = this.#require(handle.spec, algorithm, 'encrypt')
       return andThen(this.#open(handle, ctx), (key): Eventually<Uint8Array> => {
-        if (row.scheme === 'envelope') return envelope.encrypt(key, plaintext, params)
+        if (row.scheme === 'envelope') return envelope.encrypt(key, plaintext, params, this.#envelopes)
         if (row.scheme === 'aes') return aesRaw.encrypt(row, key, plaintext, params)
         return rsa.encrypt(handle.spec, algorithm, row, key, plaintext, params)
       })
@@ -139,7 +141,7 @@ export class SoftwareBackend implements CryptoBackend {
       const row = this.#require(handle.spec, algorithm, 'encrypt')
       const spec = specRow(handle.spec)
       return andThen(this.#open(handle, ctx), (key): Eventually<Uint8Array> => {
-        if (row.scheme === 'envelope') return envelope.decrypt(key, ciphertext, params)
+        if (row.scheme === 'envelope') return envelope.decrypt(key, ciphertext, params, this.#envelopes)
         if (row.scheme === 'aes') return aesRaw.decrypt(row, key, ciphertext, params)
         if (spec.type !== 'rsa') throw new KmsError('internal')
         return rsa.decrypt(row, key, spec.bits / 8, ciphertext, params)

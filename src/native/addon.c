@@ -32,6 +32,9 @@ static const struct {
     {"importKey", import_key},
     {"sign", sign_now},
     {"signAsync", sign_later},
+    {"importDeriving", import_deriving},
+    {"seal", seal_derived},
+    {"open", open_derived},
     {"preload", preload},
 };
 

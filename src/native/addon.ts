@@ -7,6 +7,10 @@ declare const nativeKey: unique symbol
 /** A private key in OpenSSL's hands, wiped when the handle is collected. */
 export type NativeKey = { readonly [nativeKey]: never }
 
+declare const derivingKey: unique symbol
+/** A key that every message's own is derived from, in OpenSSL's hands, wiped when the handle is collected. */
+export type DerivingKey = { readonly [derivingKey]: never }
+
 export interface NativeAddon {
   /** An EC or ML-DSA key from its PKCS#8, which stays the caller's to wipe. */
   importKey(pkcs8: Uint8Array): NativeKey
@@ -14,6 +18,29 @@ export interface NativeAddon {
   sign(key: NativeKey, input: Uint8Array): Buffer
   /** The same on the thread pool. */
   signAsync(key: NativeKey, input: Uint8Array): Promise<Buffer>
+  /** From its 32 bytes, which stay the caller's to wipe. */
+  importDeriving(secret: Uint8Array): DerivingKey
+  /**
+   * AES-256-GCM under HMAC-SHA256(key, derivation), the ciphertext and its 16-byte tag into `output`.
+   * @param iv 12 bytes
+   */
+  seal(
+    key: DerivingKey,
+    derivation: Uint8Array,
+    iv: Uint8Array,
+    aad: Uint8Array,
+    plaintext: Uint8Array,
+    output: Uint8Array,
+  ): void
+  /** Whether the tag is right; the plaintext is in `output` then, which is wiped else. */
+  open(
+    key: DerivingKey,
+    derivation: Uint8Array,
+    iv: Uint8Array,
+    aad: Uint8Array,
+    sealed: Uint8Array,
+    output: Uint8Array,
+  ): boolean
   /** Loads a shared library so that it is bound to its own dependencies, not to what the node executable exports. */
   preload(path: string): void
 }

@@ -2,8 +2,10 @@
 import { createDecipheriv, createHmac, createSecretKey, randomBytes } from 'node:crypto'
 import t from 'tap'
 import { decrypt, encrypt, messageKey } from '../../src/crypto/envelope.ts'
+import { NativeEnvelopes } from '../../src/crypto/native.ts'
 import { RandomPool } from '../../src/crypto/random-pool.ts'
-import { refusal } from '../conformance/backend.ts'
+import { flipped, randomBit, refusal } from '../conformance/backend.ts'
+import { addon, addonMissing } from '../support/addon.ts'
 
 t.test('key derivation', async (t) => {
   const key = randomBytes(32)
@@ -27,6 +29,31 @@ t.test('key derivation', async (t) => {
   decipher.setAuthTag(sealed.subarray(-16))
   const opened = Buffer.concat([decipher.update(sealed.subarray(0, -16)), decipher.final()])
   t.equal(Buffer.compare(opened, plaintext), 0, 'and plain AES-256-GCM under it')
+})
+
+t.test('the add-on seals and opens alike', { skip: addonMissing }, async (t) => {
+  if (addon === undefined) return
+  const native = new NativeEnvelopes(addon)
+  const [key, other] = [createSecretKey(randomBytes(32)), createSecretKey(randomBytes(32))]
+  for (const length of [0, 1, 15, 16, 17, 64, 4096, 70_000]) {
+    const params = { nonce: randomBytes(16), iv: randomBytes(12), aad: randomBytes(length % 50) }
+    const plaintext = randomBytes(length)
+    const sealed = encrypt(key, plaintext, params, native)
+    t.equal(Buffer.compare(sealed, encrypt(key, plaintext, params)), 0, `${length} bytes: the same ciphertext`)
+    t.equal(Buffer.compare(decrypt(key, sealed, params, native), plaintext), 0, `${length} bytes: opens`)
+    const attempts = {
+      'bit flipped': () => decrypt(key, flipped(sealed, randomBit(sealed)), params, native),
+      'under another key': () => decrypt(other, sealed, params, native),
+      'under another nonce': () => decrypt(key, sealed, { ...params, nonce: randomBytes(16) }, native),
+      'under another IV': () => decrypt(key, sealed, { ...params, iv: randomBytes(12) }, native),
+      'with other data': () => decrypt(key, sealed, { ...params, aad: randomBytes(51) }, native),
+      'cut short': () => decrypt(key, sealed.subarray(0, -1), params, native),
+      'shorter than a tag': () => decrypt(key, sealed.subarray(0, 15), params, native),
+    }
+    for (const [name, attempt] of Object.entries(attempts)) {
+      t.equal(await refusal((async () => attempt())()), 'invalid_ciphertext', `${length} bytes: ${name}`)
+    }
+  }
 })
 
 t.test('nonce and IV have one length', async (t) => {

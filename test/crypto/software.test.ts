@@ -18,7 +18,7 @@ class TestRingKeys {
 
 backendSuite(t, async () => new SoftwareBackend(new TestRingKeys()))
 
-t.test('the keys that the add-on signs with', { skip: addonMissing }, async (t) => {
-  const specs = KEY_SPEC_NAMES.filter((spec) => ['ec', 'ml-dsa'].includes(specRow(spec).type))
+t.test('the keys that the add-on uses', { skip: addonMissing }, async (t) => {
+  const specs = KEY_SPEC_NAMES.filter((spec) => ['aes', 'ec', 'ml-dsa'].includes(specRow(spec).type))
   backendSuite(t, async () => new SoftwareBackend(new TestRingKeys(), addon), { specs })
 })

@@ -44,6 +44,30 @@ function suite(t: Test, addon: NativeAddon): void {
     for (const length of [0, 32, 63, 65]) t.throws(() => addon.signAsync(mlDsa, Buffer.alloc(length)), /not the length/)
   })
 
+  t.test('seals only what has the lengths of a message', async (t) => {
+    const key = addon.importDeriving(randomBytes(32))
+    const [derivation, iv, aad, text, out] = [Buffer.alloc(53), Buffer.alloc(12), Buffer.alloc(46), Buffer.alloc(8), 24]
+    for (const length of [0, 16, 31, 33]) t.throws(() => addon.importDeriving(Buffer.alloc(length)), /32 bytes/)
+    for (const length of [0, 11, 13, 16]) {
+      t.throws(() => addon.seal(key, derivation, Buffer.alloc(length), aad, text, Buffer.alloc(out)), /not the lengths/)
+    }
+    for (const length of [0, 7, 23, 25]) {
+      t.throws(() => addon.seal(key, derivation, iv, aad, text, Buffer.alloc(length)), /not the lengths/)
+      t.throws(() => addon.open(key, derivation, iv, aad, Buffer.alloc(24), Buffer.alloc(length)), /not the lengths/)
+    }
+    for (const length of [0, 1, 15]) {
+      t.throws(() => addon.open(key, derivation, iv, aad, Buffer.alloc(length), Buffer.alloc(0)), /not the lengths/)
+    }
+    for (const handle of [{}, undefined, 'key', ec]) {
+      t.throws(() => addon.seal(handle as never, derivation, iv, aad, text, Buffer.alloc(out)), /not a handle/)
+      t.throws(() => addon.open(handle as never, derivation, iv, aad, Buffer.alloc(out), text), /not a handle/)
+    }
+    t.throws(() => addon.sign(key as never, Buffer.alloc(32)), /not a handle/)
+    const refused = Buffer.alloc(8, 1)
+    t.equal(addon.open(key, derivation, iv, aad, Buffer.alloc(24), refused), false)
+    t.equal(Buffer.compare(refused, Buffer.alloc(8)), 0, 'nothing of what does not open is left')
+  })
+
   t.test('leaves no error behind for node:crypto to find', async (t) => {
     t.throws(() => addon.importKey(randomBytes(32)))
     const pair = generateKeyPairSync('ed25519')
