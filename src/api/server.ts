@@ -1,5 +1,6 @@
 /** One Fastify application behind several listeners: the dialects, health, and in dev the developer's endpoints. */
-import { randomUUID } from 'node:crypto'
+import { randomUUID, X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import http from 'node:http'
 import { join } from 'node:path'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
@@ -68,6 +69,20 @@ const NOWHERE = '/@'
 /** Spellings of `/@` that the router would take for it: absolute, percent-encoded, with more slashes. */
 const INTERNAL_PATH = /^(?:https?:\/\/[^/?#]*)?\/*(?:@|%40)/i
 
+function readCertificate(path: string): X509Certificate {
+  try {
+    return new X509Certificate(readFileSync(path))
+  } catch (cause) {
+    throw new Problem(
+      `${path} is no certificate that can be read`,
+      'check its name, its permissions and its form (PEM)',
+      {
+        cause,
+      },
+    )
+  }
+}
+
 export function surfaceSettings(config: Config, dialect: Dialect): SurfaceSettings {
   const rings = config.rings.filter((ring) => ring.purgeProtected).map(({ name }) => name)
   const vaults = config.rings.filter((ring) => ring.managedHsm).map(({ name }) => name.toLowerCase())
@@ -79,6 +94,7 @@ export function surfaceSettings(config: Config, dialect: Dialect): SurfaceSettin
     vaultDomain: config.vaultDomain,
     defaultAccount: config.realm.aws.account,
     defaultRegion: config.realm.aws.region,
+    attestationRoots: config.aws.attestationRoots.map(readCertificate),
     tenant: config.realm.azure.tenant,
     purgeProtected: (ring) => purgeProtected.has(ring),
     managedHsm: (vault) => managedHsm.has(vault),

@@ -1,4 +1,5 @@
 /** A dialect as the server sees it: what it binds, how its requests are told apart, how its errors look. */
+import type { X509Certificate } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import type { KmsError } from '../core/error.ts'
@@ -39,6 +40,8 @@ export type SurfaceSettings = {
   /** AWS: the account that requests belong to while nothing says otherwise. */
   readonly defaultAccount: string
   readonly defaultRegion: string
+  /** AWS: roots of the certificates that attestation documents are signed with. */
+  readonly attestationRoots: readonly X509Certificate[]
   /** Azure: tenant named in challenges. */
   readonly tenant: string
   /** Azure: whether the ring of this name keeps what is deleted, whoever asks. */

@@ -68,7 +68,12 @@ export type Config = {
     readonly gcp: { readonly project: string; readonly location: string }
     readonly azure: { readonly tenant: string }
   }
-  readonly aws: { readonly clockSkewMs: number; readonly principals: readonly PrincipalConfig[] }
+  readonly aws: {
+    readonly clockSkewMs: number
+    /** PEM files. */
+    readonly attestationRoots: readonly string[]
+    readonly principals: readonly PrincipalConfig[]
+  }
   readonly log: { readonly level: string; readonly format: 'json' | 'pretty' }
   readonly audit: { readonly path: string; readonly checkpoints: string }
   readonly limits: {
@@ -284,6 +289,7 @@ export function resolve(settings: Settings): Config {
     realm,
     aws: {
       clockSkewMs: (settings.aws?.clockSkewSeconds ?? 300) * 1000,
+      attestationRoots: (settings.aws?.attestationRoots ?? []).map((path) => absolute(path)),
       principals: resolvePrincipals(settings.aws?.principals ?? [], realm.aws.account, checkSource),
     },
     log: { level: settings.log?.level ?? 'info', format: settings.log?.format ?? (dev ? 'pretty' : 'json') },

@@ -232,6 +232,8 @@ export const Settings = Type.Partial(
       Type.Object({
         /** How far a signature's date may be from the clock. */
         clockSkewSeconds: Type.Integer({ minimum: 1, maximum: 3600 }),
+        /** Roots of the certificates that enclaves' attestation documents are signed with, PEM. */
+        attestationRoots: Type.Array(Path, { maxItems: 16 }),
         principals: Type.Array(AwsPrincipal, { maxItems: 10_000 }),
       }),
       closed,

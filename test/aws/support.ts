@@ -4,6 +4,7 @@ import pino from 'pino'
 import { createAwsSurface } from '../../src/api/aws/index.ts'
 import { createServer } from '../../src/api/server.ts'
 import { resolve } from '../../src/config/resolve.ts'
+import type { Settings } from '../../src/config/schema.ts'
 import { Directory } from '../../src/core/principals/directory.ts'
 import type { StoredPrincipal } from '../../src/core/principals/principal.ts'
 import { Sessions } from '../../src/core/principals/sessions.ts'
@@ -59,12 +60,15 @@ export async function makeSurface(options: KernelOptions = {}) {
   return { ...kernel, directory, sessions, awsSurface: createAwsSurface({ directory, sessions, skewMs: 300_000 }) }
 }
 
-export async function makeAws(auth: 'off' | 'permissive' | 'enforce' = 'off', options: KernelOptions = {}) {
+/** `aws`: that group of the settings. */
+export type AwsOptions = KernelOptions & { readonly aws?: NonNullable<Settings['aws']> }
+
+export async function makeAws(auth: 'off' | 'permissive' | 'enforce' = 'off', options: AwsOptions = {}) {
   const kernel = await makeSurface(options)
   const warnings: string[] = []
   const log = pino({ level: 'warn' }, { write: (line: string) => void warnings.push(line) })
   const server = await createServer({
-    config: resolve({ auth: { aws: auth } }),
+    config: resolve({ auth: { aws: auth }, ...(options.aws && { aws: options.aws }) }),
     surfaces: [kernel.awsSurface],
     services: { kernel: kernel.kernel, clock: kernel.clock, log },
     readiness: [],

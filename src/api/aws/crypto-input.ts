@@ -9,7 +9,6 @@ import type {
   EncryptionAlgorithmSpec,
   KeyAgreementAlgorithmSpec,
   MacAlgorithmSpec,
-  RecipientInfo,
 } from './gen/types.ts'
 import { coreAlgorithm } from './names.ts'
 
@@ -18,11 +17,6 @@ const GRANT_TOKEN = /^[A-Za-z0-9+/=_-]+$/
 /** There are no grants that a token could stand for; a token that none could be is refused. @throws AwsError */
 export function checkGrantTokens(tokens: readonly string[] | undefined): void {
   if (tokens?.every((token) => GRANT_TOKEN.test(token)) === false) throw new AwsError('InvalidGrantTokenException')
-}
-
-/** Attestation by an enclave is not there: ignoring it would send in clear what was to be sealed. @throws AwsError */
-export function refuseRecipient(recipient: RecipientInfo | undefined): void {
-  if (recipient !== undefined) throw unsupported('Recipient is not supported.')
 }
 
 /** @throws AwsError for an algorithm of AWS's that is not there */

@@ -1,7 +1,8 @@
 import { decrypt } from '../../../core/ops/decrypt.ts'
 import { materialIdFor, readCiphertext, refuseDryRunModifiers, sourceKey } from '../ciphertext.ts'
-import { checkGrantTokens, encryptionAlgorithm, encryptionContext, refuseRecipient } from '../crypto-input.ts'
+import { checkGrantTokens, encryptionAlgorithm, encryptionContext } from '../crypto-input.ts'
 import { keyArn } from '../names.ts'
+import { attest, secretMember } from '../recipient/index.ts'
 import { bind, checkDryRun } from '../route.ts'
 
 export const decryptBinding = bind({
@@ -9,7 +10,7 @@ export const decryptBinding = bind({
   operation: decrypt,
   toInput(wire, ctx) {
     checkGrantTokens(wire.GrantTokens)
-    refuseRecipient(wire.Recipient)
+    attest(wire.Recipient, ctx)
     refuseDryRunModifiers(wire.DryRunModifiers)
     const algorithm = encryptionAlgorithm(wire.EncryptionAlgorithm)
     return {
@@ -25,7 +26,7 @@ export const decryptBinding = bind({
     const algorithm = wire.EncryptionAlgorithm ?? 'SYMMETRIC_DEFAULT'
     return {
       KeyId: keyArn(ctx.realm, key.id),
-      Plaintext: plaintext,
+      ...secretMember('Plaintext', plaintext, wire.Recipient, ctx),
       EncryptionAlgorithm: algorithm,
       KeyMaterialId: materialIdFor(algorithm, version),
     }

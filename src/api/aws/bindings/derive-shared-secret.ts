@@ -1,6 +1,7 @@
 import { deriveSharedSecret } from '../../../core/ops/derive-shared-secret.ts'
-import { checkGrantTokens, keyAgreementAlgorithm, refuseRecipient } from '../crypto-input.ts'
+import { checkGrantTokens, keyAgreementAlgorithm } from '../crypto-input.ts'
 import { keyArn, parseKeyReference, wireOrigin } from '../names.ts'
+import { attest, secretMember } from '../recipient/index.ts'
 import { bind, checkDryRun } from '../route.ts'
 
 export const deriveSharedSecretBinding = bind({
@@ -8,7 +9,7 @@ export const deriveSharedSecretBinding = bind({
   operation: deriveSharedSecret,
   toInput(wire, ctx) {
     checkGrantTokens(wire.GrantTokens)
-    refuseRecipient(wire.Recipient)
+    attest(wire.Recipient, ctx)
     const algorithm = keyAgreementAlgorithm(wire.KeyAgreementAlgorithm)
     const key = parseKeyReference(wire.KeyId, ctx.realm)
     return { key, algorithm, publicKey: wire.PublicKey, dryRun: wire.DryRun }
@@ -17,7 +18,7 @@ export const deriveSharedSecretBinding = bind({
     checkDryRun(wire)
     return {
       KeyId: keyArn(ctx.realm, key.id),
-      SharedSecret: secret,
+      ...secretMember('SharedSecret', secret, wire.Recipient, ctx),
       KeyAgreementAlgorithm: wire.KeyAgreementAlgorithm,
       KeyOrigin: wireOrigin(key.origin),
     }

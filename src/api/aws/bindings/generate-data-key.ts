@@ -1,21 +1,21 @@
 import { generateDataKey } from '../../../core/ops/generate-data-key.ts'
-import { refuseRecipient } from '../crypto-input.ts'
 import { dataKeyInput } from '../data-key.ts'
 import { keyArn } from '../names.ts'
+import { attest, secretMember } from '../recipient/index.ts'
 import { bind, checkDryRun } from '../route.ts'
 
 export const generateDataKeyBinding = bind({
   wire: 'GenerateDataKey',
   operation: generateDataKey,
   toInput(wire, ctx) {
-    refuseRecipient(wire.Recipient)
+    attest(wire.Recipient, ctx)
     return dataKeyInput(wire, ctx)
   },
   toOutput({ key, version, plaintext, ciphertext }, wire, ctx) {
     checkDryRun(wire)
     return {
       CiphertextBlob: ciphertext,
-      Plaintext: plaintext,
+      ...secretMember('Plaintext', plaintext, wire.Recipient, ctx),
       KeyId: keyArn(ctx.realm, key.id),
       KeyMaterialId: version.materialId,
     }
