@@ -1,7 +1,8 @@
-/** The command line: `trefoil serve | init | doctor | audit verify`. */
+/** The command line: `trefoil serve | init | doctor | rotate-root | audit verify`. */
 import { parseArgs } from 'node:util'
 import { runDoctor } from './cli/doctor.ts'
 import { runInit } from './cli/init.ts'
+import { runRotateRoot } from './cli/rotate-root.ts'
 import { runServe } from './cli/serve.ts'
 import { nearest } from './config/nearest.ts'
 import { loadConfig, redactedConfig } from './config.ts'
@@ -14,6 +15,7 @@ const HELP = `usage: trefoil <command> [options]
   serve          run the server
   init           make the data directory, the root key and the built-in realm, and stop
   doctor         say what stands in the server's way, and how to clear it
+  rotate-root    move everything from previousRootKey to rootKey (while no server runs on the data directory)
   audit verify   check the audit log record by record (while no server runs on the data directory)
 
 options
@@ -27,7 +29,7 @@ examples
   trefoil doctor --config /etc/trefoil.yaml
 `
 
-const COMMANDS = ['serve', 'init', 'doctor', 'audit verify'] as const
+const COMMANDS = ['serve', 'init', 'doctor', 'rotate-root', 'audit verify'] as const
 const OPTIONS = { config: { type: 'string' }, 'print-config': { type: 'boolean' }, help: { type: 'boolean' } } as const
 
 async function verifyAuditLog(file: string | undefined): Promise<number> {
@@ -59,6 +61,8 @@ async function dispatch(argv: readonly string[]): Promise<number | undefined> {
       return runInit(loadConfig({ file }))
     case 'doctor':
       return runDoctor(() => loadConfig({ file }))
+    case 'rotate-root':
+      return runRotateRoot(loadConfig({ file }))
     case 'audit verify':
       return verifyAuditLog(file)
     default: {

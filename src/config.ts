@@ -26,6 +26,7 @@ export {
   type SecretSource,
   type TlsConfig,
 } from './config/resolve.ts'
+export type { EscrowConfig } from './config/root-key.ts'
 export type { Settings } from './config/schema.ts'
 
 export const DEFAULT_FILE = 'trefoil.yaml'
@@ -124,7 +125,7 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const written = file === undefined ? {} : readSettings(absolute(file))
   // A list in the environment may point at a secret in the environment, so its names are collected before they are judged.
   const pointers = Object.entries(env).filter(([name]) =>
-    /^TREFOIL_(HSM|ROOT_KEY_PASSPHRASE_ENV|AWS_PRINCIPALS)$/.test(name),
+    /^TREFOIL_(HSM|(PREVIOUS_)?ROOT_KEY_PASSPHRASE_ENV|AWS_PRINCIPALS)$/.test(name),
   )
   const settings = fromEnvironment(Object.fromEntries(pointers), new Set())
   const secrets = secretNames(settings, secretNames(written))
@@ -190,8 +191,8 @@ const NOT_FOR_LIBRARIES = /^(TREFOIL_|AWS_|AZURE_|GOOGLE_|CLOUDSDK_|LD_PRELOAD$|
 export function hsmEnvironment(config: Config, env: Environment = process.env): Readonly<Record<string, string>> {
   const secrets = secretNames({
     hsm: config.hsm,
-    rootKey: config.rootKey,
     keyStores: config.keyStores,
+    rootKeys: [config.rootKey, config.previousRootKey],
     accessKeys: config.aws.principals.map((one) => one.accessKeys),
   })
   const entries = Object.entries(env).filter(([name]) => !NOT_FOR_LIBRARIES.test(name) && !secrets.has(name))

@@ -33,26 +33,36 @@ import type { CallContext, Clock, CryptoBackend, Sealer, Store } from './core/po
 import { Directory } from './core/principals/directory.ts'
 import { Sessions } from './core/principals/sessions.ts'
 import { Problem } from './core/problem.ts'
+import { reseal } from './core/reseal.ts'
 import { RingKeys } from './core/ring-keys.ts'
 import { ringSettingsOf } from './core/ring-settings.ts'
-import { checkRootKey } from './core/root-check.ts'
+import { checkRootKey, isUnder } from './core/root-check.ts'
 import { AesSealer } from './core/seal.ts'
 import { openKeyStores } from './crypto/external/open.ts'
 import { SoftwareBackend } from './crypto/software.ts'
 import { openPkcs11Backend, type Pkcs11Backend } from './hsm/pkcs11.ts'
 import { probeToken, type TokenReport } from './hsm/probe.ts'
-import { openTokenSealer } from './hsm/token-sealer.ts'
 import { loadAddon, type NativeAddon } from './native/addon.ts'
-import { fileRootKey, passphraseRootKey } from './store/root-key.ts'
+import { describeRootKey, findRootKey, openRootKey, ROOT_KEY_FIX } from './root-key.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 
 const DATABASE = 'trefoil.db'
 const AUDIT_KEY = 'audit-key'
 const CHECKPOINT_KEY = 'checkpoint-key'
 const SESSION_KEY = 'session-key'
+const BACKUP_KEY = 'backup-key'
 
 /** A server has started on this data directory before, or `init` has run. */
 export const isInstalled = (config: Config): boolean => existsSync(join(config.dataDir, DATABASE))
+
+/** @throws Problem */
+function requireInstallation(config: Config, consequence: string): void {
+  if (isInstalled(config)) return
+  throw new Problem(
+    `there is no installation in ${config.dataDir}, ${consequence}`,
+    'point TREFOIL_DATA_DIR, or dataDir in the configuration file, at the data directory of the server',
+  )
+}
 
 const context = (): CallContext => ({ signal: new AbortController().signal, requestId: randomUUID() })
 
@@ -93,32 +103,6 @@ async function openTokens(config: Config, log: Logger, closers: Closers): Promis
   )
 }
 
-/** How to come by the right root key, for the message when it is the wrong one. */
-const ROOT_KEY_FIX = {
-  file: 'bring the root key file back from a backup',
-  passphrase: 'give the passphrase it was made with',
-  token: 'connect the token it was made with',
-} as const
-
-async function openSealer(config: Config, tokens: readonly Pkcs11Backend[], fresh: boolean): Promise<Sealer> {
-  const { rootKey } = config
-  const options = { storeExists: !fresh }
-  switch (rootKey.type) {
-    case 'file':
-      return new AesSealer(fileRootKey(rootKey.path, options))
-    case 'passphrase': {
-      const passphrase = readSecret(rootKey.passphrase, 'the passphrase')
-      return new AesSealer(await passphraseRootKey(rootKey.path, passphrase, options))
-    }
-    case 'token': {
-      const token = tokens.find(({ name }) => name === `pkcs11:${rootKey.hsm}`)
-      if (token === undefined)
-        throw new Problem(`rootKey.hsm names no hsm: ${rootKey.hsm}`, 'name one of the hsm entries')
-      return openTokenSealer(token.client, { create: fresh })
-    }
-  }
-}
-
 /** Said once at the start: without the add-on everything works, some of it slowly. */
 function openAddon(config: Config, log: Logger): NativeAddon | undefined {
   const { addon, missing } = config.native === 'off' ? { missing: 'native is off' } : loadAddon()
@@ -126,19 +110,53 @@ function openAddon(config: Config, log: Logger): NativeAddon | undefined {
   return addon
 }
 
-type Vault = { readonly store: Store; readonly sealer: Sealer; readonly tokens: readonly Pkcs11Backend[] }
+type Opened = { readonly store: Store; readonly tokens: readonly Pkcs11Backend[] }
+type Vault = Opened & { readonly sealer: Sealer }
 
-/** Store, tokens and root key, checked to belong together. @throws Problem, StartError */
-async function openVault(config: Config, log: Logger, closers: Closers): Promise<Vault> {
+async function openStore(config: Config, log: Logger, closers: Closers): Promise<Opened & { readonly fresh: boolean }> {
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 })
-  const fresh = !isInstalled(config)
   const store = openSqliteStore(join(config.dataDir, DATABASE), { warn: (message) => log.warn(message) })
   closers.add(() => store.close())
   const tokens = await openTokens(config, log, closers)
-  const made = fresh || (await store.count('meta', 'all', [])) === 0
-  const sealer = await openSealer(config, tokens, made)
-  await checkRootKey(store, sealer, ROOT_KEY_FIX[config.rootKey.type])
+  return { store, tokens, fresh: (await store.count('meta', 'all', [])) === 0 }
+}
+
+/** Store, tokens and root key, checked to belong together. @throws Problem, StartError */
+async function openVault(config: Config, log: Logger, closers: Closers): Promise<Vault> {
+  const { store, tokens, fresh } = await openStore(config, log, closers)
+  const { rootKey, previousRootKey } = config
+  const sealer = await openRootKey(rootKey, tokens, fresh)
+  const fix = previousRootKey === undefined ? ROOT_KEY_FIX[rootKey.type] : 'run trefoil rotate-root'
+  await checkRootKey(store, sealer, fix)
   return { store, sealer, tokens }
+}
+
+/**
+ * Moves everything from `previousRootKey` to `rootKey`, in one commit; a run that was cut short is done again.
+ * Needs the data directory to itself.
+ * @returns how many seals were made, 0 where it was done already
+ * @throws Problem
+ */
+export async function rotateRootKey(config: Config): Promise<number> {
+  const { rootKey, previousRootKey } = config
+  requireInstallation(config, 'and so no root key to move')
+  const closers = new Closers()
+  try {
+    const { store, tokens } = await openStore(config, createLogger(config.log), closers)
+    const there = await findRootKey(rootKey, tokens)
+    if (there !== undefined && (await isUnder(store, there))) return 0
+    if (previousRootKey === undefined) {
+      throw new Problem(
+        'previousRootKey does not say which root key to move from',
+        'write the settings of the new root key under rootKey, and those of the old one under previousRootKey',
+      )
+    }
+    const from = await openRootKey(previousRootKey, tokens, false)
+    await checkRootKey(store, from, `previousRootKey is not the one: ${ROOT_KEY_FIX[previousRootKey.type]}`)
+    return await reseal(store, from, there ?? (await openRootKey(rootKey, tokens, true)))
+  } finally {
+    await closers.run()
+  }
 }
 
 const newSigner = (): Uint8Array => {
@@ -152,14 +170,13 @@ async function auditKeys({ store, sealer }: Vault): Promise<{ key: KeyObject; si
   return { key, signer: createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }) }
 }
 
+/** What callers keep must open after the root key was moved, so it is sealed under a key of its own. */
+const backupSealer = async ({ store, sealer }: Vault): Promise<Sealer> =>
+  new AesSealer(createSecretKey(await ensureSecret(store, sealer, BACKUP_KEY, () => randomBytes(32))))
+
 /** Needs the data directory to itself, as a server does. @throws Problem where there is no installation: looking makes none */
 export async function verifyInstallation(config: Config): Promise<AuditVerdict> {
-  if (!isInstalled(config)) {
-    throw new Problem(
-      `there is no installation in ${config.dataDir}, and so no audit log to verify`,
-      'point TREFOIL_DATA_DIR, or dataDir in the configuration file, at the data directory of the server',
-    )
-  }
+  requireInstallation(config, 'and so no audit log to verify')
   const closers = new Closers()
   try {
     const { key, signer } = await auditKeys(await openVault(config, createLogger(config.log), closers))
@@ -184,6 +201,8 @@ export type Trefoil = {
   readonly store: Store
   readonly realm: Realm
   readonly log: Logger
+  /** Where the root key is, for the operator. @throws Problem where its escrow is not its own */
+  rootKey(): Promise<string>
   /** Does what fell due since the last stop, then opens the listeners. Whoever only looks (doctor) does not start. */
   start(): Promise<readonly BoundListener[]>
   /** Finishes what is in flight, then closes everything. */
@@ -221,6 +240,7 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
     store,
     backends,
     sealer,
+    backupSealer: await backupSealer(vault),
     ringKeys,
     ringSettings: ringSettingsOf(config.rings),
     keyStores: keyStores.gateway,
@@ -257,7 +277,16 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
     await due.settle()
     return server.start()
   }
-  return { server, kernel, store, realm, log, start, stop: () => closers.run() }
+  return {
+    server,
+    kernel,
+    store,
+    realm,
+    log,
+    rootKey: () => describeRootKey(config.rootKey, sealer),
+    start,
+    stop: () => closers.run(),
+  }
 }
 
 function keyStoreOptions({ keyStores }: Config, tokens: readonly Pkcs11Backend[]) {

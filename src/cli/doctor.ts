@@ -96,10 +96,10 @@ async function checkToken(config: Config, hsm: HsmConfig): Promise<readonly stri
  * Opens everything as a server would: finds a second process, a wrong root key, a damaged store or log. Where nothing
  * is yet, it makes nothing: it would belong to whoever runs the doctor.
  */
-async function checkInstallation(config: Config): Promise<void> {
-  if (!isInstalled(config)) return
+async function checkInstallation(config: Config): Promise<readonly string[]> {
+  if (!isInstalled(config)) return []
   const trefoil = await compose(config)
-  await trefoil.stop()
+  return [await trefoil.rootKey().finally(() => trefoil.stop())]
 }
 
 const checksOf = (config: Config): readonly Check[] => [

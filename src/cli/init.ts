@@ -4,7 +4,7 @@ import { compose } from '../main.ts'
 /** Everything that a first start makes, without serving. Again on the same directory it changes nothing. */
 export async function runInit(config: Config): Promise<number> {
   const trefoil = await compose(config)
-  await trefoil.stop()
-  process.stdout.write(`trefoil: ${config.dataDir} is ready, root key: ${config.rootKey.type}\n`)
+  const rootKey = await trefoil.rootKey().finally(() => trefoil.stop())
+  process.stdout.write(`trefoil: ${config.dataDir} is ready, ${rootKey}\n`)
   return 0
 }

@@ -7,12 +7,13 @@ import { type KeyStoresConfig, resolveKeyStores } from './key-stores.ts'
 import { nearest } from './nearest.ts'
 import { type PrincipalConfig, resolvePrincipals } from './principals.ts'
 import { type RingConfig, resolveRings } from './rings.ts'
+import { type RootKeyConfig, refuseFile, resolveRootKey } from './root-key.ts'
 import type { HsmSettings, SecretSource, Settings, TlsSettings } from './schema.ts'
 import { checkSource } from './source.ts'
 
 export type Profile = 'dev' | 'production'
 export type AuthMode = 'off' | 'permissive' | 'enforce'
-export type { RingConfig, SecretSource }
+export type { RingConfig, RootKeyConfig, SecretSource }
 
 /** `certificate: 'local'`: issued by the local authority in the data directory. */
 export type TlsConfig = {
@@ -42,11 +43,6 @@ export type HsmConfig = {
   readonly deadlineMs: number
 }
 
-export type RootKeyConfig =
-  | { readonly type: 'file'; readonly path: string }
-  | { readonly type: 'passphrase'; readonly passphrase: SecretSource; readonly path: string }
-  | { readonly type: 'token'; readonly hsm: string }
-
 export type Config = {
   readonly profile: Profile
   readonly dataDir: string
@@ -55,6 +51,7 @@ export type Config = {
   readonly vaultDomain: string
   readonly auth: Readonly<Record<Dialect, AuthMode>>
   readonly rootKey: RootKeyConfig
+  readonly previousRootKey?: RootKeyConfig
   /** `software` or `pkcs11:<hsm name>`. */
   readonly defaultBackend: string
   readonly hsm: readonly HsmConfig[]
@@ -201,36 +198,6 @@ function resolveHsm(hsm: HsmSettings, index: number): HsmConfig {
   }
 }
 
-function resolveRootKey(settings: Settings, profile: Profile, dataDir: string, hsms: readonly string[]): RootKeyConfig {
-  const { type = 'file', path, passphrase, hsm } = settings.rootKey ?? {}
-  switch (type) {
-    case 'file':
-      if (profile === 'production') {
-        throw new Problem(
-          'production does not keep its root key in a file',
-          'set rootKey.type to passphrase (with rootKey.passphrase) or to token (with rootKey.hsm)',
-        )
-      }
-      return { type, path: absolute(path ?? join(dataDir, 'root.key')) }
-    case 'passphrase':
-      return {
-        type,
-        passphrase: checkSource(passphrase ?? {}, 'rootKey.passphrase'),
-        path: absolute(path ?? join(dataDir, 'root.params.json')),
-      }
-    case 'token': {
-      const name = hsm ?? hsms[0]
-      if (name === undefined || !hsms.includes(name)) {
-        throw new Problem(
-          `rootKey.hsm is not the name of an hsm entry`,
-          `set it to one of: ${hsms.join(', ') || '(there is no hsm entry yet)'}`,
-        )
-      }
-      return { type, hsm: name }
-    }
-  }
-}
-
 function resolveBackend(settings: Settings, hsms: readonly string[]): string {
   const backend = settings.defaultBackend ?? 'software'
   const known = ['software', ...hsms.map((name) => `pkcs11:${name}`)]
@@ -267,11 +234,13 @@ export function resolve(settings: Settings): Config {
   const names = hsm.map(({ name }) => name)
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice !== undefined) throw new Problem(`two hsm entries are named ${twice}`, 'give one of them another name')
+  const rootKey = resolveRootKey(settings.rootKey ?? {}, 'rootKey', dataDir, names)
   const mode = dev ? 'off' : 'enforce'
   const auth = { aws: mode, azure: mode, gcp: mode, ...settings.auth } as const
   const listeners = resolveListeners(settings, profile)
   checkPorts(listeners)
   checkExposure(listeners, auth)
+  if (!dev) refuseFile(rootKey)
   const realm = resolveRealm(settings)
   return {
     profile,
@@ -280,7 +249,10 @@ export function resolve(settings: Settings): Config {
     ...(settings.publicUrl === undefined ? {} : { publicUrl: settings.publicUrl }),
     vaultDomain: settings.vaultDomain ?? 'vault.localhost',
     auth,
-    rootKey: resolveRootKey(settings, profile, dataDir, names),
+    rootKey,
+    ...(settings.previousRootKey === undefined
+      ? {}
+      : { previousRootKey: resolveRootKey(settings.previousRootKey, 'previousRootKey', dataDir, names) }),
     defaultBackend: resolveBackend(settings, names),
     hsm,
     native: settings.native ?? 'auto',

@@ -192,6 +192,22 @@ const KeyStores = Type.Partial(
   closed,
 )
 
+const RootKeySource = {
+  type: oneOf(['file', 'passphrase', 'pkcs11']),
+  /** `file`: where the key lies; `passphrase`: its salt and cost. */
+  path: Path,
+  /** `passphrase`: where the passphrase comes from. */
+  passphrase: SecretSource,
+  /** `pkcs11`: the `hsm` entry whose token holds the key, and the key's label there. */
+  hsm: Type.String({ minLength: 1, maxLength: 63 }),
+  label: Type.String({ pattern: '^[A-Za-z0-9._-]{1,32}$', description: 'up to 32 letters, digits, . _ and -' }),
+}
+/** A copy of the root key for each of several operators, made when the key is. */
+const Escrow = Type.Partial(
+  Type.Object({ publicKeys: Type.Array(Path, { minItems: 1, maxItems: 16, uniqueItems: true }), path: Path }),
+  closed,
+)
+
 export const Settings = Type.Partial(
   Type.Object({
     profile: oneOf(['dev', 'production']),
@@ -207,18 +223,9 @@ export const Settings = Type.Partial(
     }),
     vaultDomain: DnsName,
     auth: Type.Partial(Type.Object({ aws: Mode, azure: Mode, gcp: Mode }), closed),
-    rootKey: Type.Partial(
-      Type.Object({
-        type: oneOf(['file', 'passphrase', 'token']),
-        /** `file`: where the key lies. */
-        path: Path,
-        /** `passphrase`: where the passphrase comes from. */
-        passphrase: SecretSource,
-        /** `token`: the `hsm` entry whose token holds the key. */
-        hsm: Type.String({ minLength: 1, maxLength: 63 }),
-      }),
-      closed,
-    ),
+    rootKey: Type.Partial(Type.Object({ ...RootKeySource, escrow: Escrow }), closed),
+    /** What `trefoil rotate-root` moves from. */
+    previousRootKey: Type.Partial(Type.Object(RootKeySource), closed),
     defaultBackend: Type.String({
       pattern: '^(software|pkcs11:[a-z0-9-]+)$',
       description: 'software or pkcs11:<hsm name>',
@@ -264,6 +271,7 @@ export type SecretSource = Static<typeof SecretSource>
 export type TlsSettings = Static<typeof Tls>
 export type AwsPrincipalSettings = Static<typeof AwsPrincipal>
 export type HsmSettings = Static<typeof Hsm>
+export type RootKeySettings = NonNullable<Settings['rootKey']>
 
 /** The literals of a `oneOf`, or undefined for any other schema. */
 export function choices(schema: TSchema): readonly string[] | undefined {

@@ -1,7 +1,8 @@
 /**
  * What a caller keeps for the service: opaque to him, and opened only by the installation that made it, in the realm it
- * was made in. Backups, and import tokens. format 0x01 | length of the sealed key (2) | data key, sealed under the root | IV (12) | AES-256-GCM
- * ciphertext | tag (16). The payload begins with 32 zero bytes that are checked, so that no blob opens under two keys.
+ * was made in. Backups, and import tokens. format 0x01 | length of the sealed key (2) | data key, sealed under a key of the
+ * installation | IV (12) | AES-256-GCM ciphertext | tag (16). The payload begins with 32 zero bytes that are checked, so
+ * that no blob opens under two keys.
  */
 import { createCipheriv, createDecipheriv, randomBytes, timingSafeEqual } from 'node:crypto'
 import { KmsError } from './error.ts'

@@ -5,6 +5,7 @@ import type { CallContext, CryptoBackend, Sealer, Store, Stored, Write } from '.
 import { newRealm, type RealmPlan } from './provision.ts'
 import { BUILT_IN_REALM } from './resolver.ts'
 import type { CollectionName, IndexName } from './schema.ts'
+import { metaContext } from './seal.ts'
 
 /** The built-in realm, made at the first start with the addresses of `plan`; later starts keep what they find. */
 export async function ensureRealm(store: Store, sealer: Sealer, plan: RealmPlan): Promise<Stored<Realm>> {
@@ -29,7 +30,7 @@ export async function ensureSecret(
   id: string,
   make: () => Uint8Array,
 ): Promise<Uint8Array> {
-  const context = `meta:${id}`
+  const context = metaContext(id)
   const known = await store.get('meta', id)
   if (known !== undefined) {
     if (typeof known.value === 'string') throw new KmsError('internal')

@@ -32,6 +32,7 @@ export type KernelDeps = {
   readonly store: Store
   readonly backends: Backends
   readonly sealer: Sealer
+  readonly backupSealer: Sealer
   readonly ringKeys: Pick<RingKeys, 'get'>
   readonly ringSettings: RingSettingsOf
   readonly keyStores: KeyStoreGateway
@@ -133,11 +134,12 @@ export class Kernel {
   }
 
   #env(call: Call): Env {
-    const { store, backends, sealer, ringKeys, ringSettings, keyStores, clock } = this.#deps
+    const { store, backends, sealer, backupSealer, ringKeys, ringSettings, keyStores, clock } = this.#deps
     return {
       store,
       backends,
       sealer,
+      backupSealer,
       ringKeys,
       ringSettings,
       keyStores,

@@ -34,6 +34,8 @@ export type Env = {
   readonly store: Store
   readonly backends: Backends
   readonly sealer: Sealer
+  /** Seals what callers keep: under a key that stays when the root key is moved. */
+  readonly backupSealer: Sealer
   readonly ringKeys: Pick<RingKeys, 'get'>
   readonly ringSettings: RingSettingsOf
   readonly clock: Clock

@@ -2,15 +2,15 @@
 import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
 import { KmsError } from './error.ts'
 import type { Sealer, Store } from './ports.ts'
+import { ringKeyContext } from './seal.ts'
 
 const RING_KEY_BYTES = 32
-const contextOf = (ringId: string): string => `ring-key:${ringId}`
 
 /** A new ring's key, sealed. */
 export async function newRingKey(sealer: Sealer, ringId: string): Promise<Uint8Array> {
   const key = randomBytes(RING_KEY_BYTES)
   try {
-    return await sealer.seal(key, contextOf(ringId))
+    return await sealer.seal(key, ringKeyContext(ringId))
   } finally {
     key.fill(0)
   }
@@ -44,7 +44,7 @@ export class RingKeys {
   async #load(ringId: string): Promise<KeyObject> {
     const ring = await this.#store.get('rings', ringId)
     if (ring === undefined) throw new KmsError('internal', {}, { cause: new Error(`key ring ${ringId} is gone`) })
-    const key = await this.#sealer.unseal(ring.sealedKey, contextOf(ringId))
+    const key = await this.#sealer.unseal(ring.sealedKey, ringKeyContext(ringId))
     const object = createSecretKey(key)
     key.fill(0)
     return object

@@ -2,16 +2,29 @@
 import { KmsError } from './error.ts'
 import type { Sealer, Store } from './ports.ts'
 import { Problem } from './problem.ts'
+import { metaContext } from './seal.ts'
 
 const CHECK_ID = 'root-check'
-const CONTEXT = 'meta:root-check'
 const VALUE = new TextEncoder().encode('trefoil root key')
 
-const wrongKey = (how: string): Problem =>
-  new Problem(
-    'the root key is not the one that this data directory was made with',
-    `${how}, or point TREFOIL_DATA_DIR at the directory that belongs to this root key`,
-  )
+/** A value that only this root key opens, to be kept where the key itself must not be. */
+export const sealRootCheck = (sealer: Sealer): Promise<Uint8Array> => sealer.seal(VALUE, metaContext(CHECK_ID))
+
+/** @throws KmsError when a token can't be asked */
+export async function opensRootCheck(sealer: Sealer, sealed: Uint8Array): Promise<boolean> {
+  const opened = await sealer.unseal(sealed, metaContext(CHECK_ID)).catch((error: unknown) => {
+    if (error instanceof KmsError && error.code === 'internal') return undefined
+    throw error
+  })
+  return opened !== undefined && Buffer.compare(opened, VALUE) === 0
+}
+
+/** Whether the store is under this root key; undefined where it is under none yet. */
+export async function isUnder(store: Store, sealer: Sealer): Promise<boolean | undefined> {
+  const stored = await store.get('meta', CHECK_ID)
+  if (stored === undefined) return undefined
+  return typeof stored.value !== 'string' && (await opensRootCheck(sealer, stored.value))
+}
 
 /**
  * Opens the store's check value; the first start seals one.
@@ -19,15 +32,14 @@ const wrongKey = (how: string): Problem =>
  * @throws Problem
  */
 export async function checkRootKey(store: Store, sealer: Sealer, how: string): Promise<void> {
-  const stored = await store.get('meta', CHECK_ID)
-  if (stored === undefined) {
-    const value = await sealer.seal(VALUE, CONTEXT)
-    await store.commit([{ kind: 'insert', collection: 'meta', row: { id: CHECK_ID, value } }])
-    return
+  const under = await isUnder(store, sealer)
+  if (under === undefined) {
+    const row = { id: CHECK_ID, value: await sealRootCheck(sealer) }
+    await store.commit([{ kind: 'insert', collection: 'meta', row }])
+  } else if (!under) {
+    throw new Problem(
+      'the root key is not the one that this data directory was made with',
+      `${how}, or point TREFOIL_DATA_DIR at the directory that belongs to this root key`,
+    )
   }
-  if (typeof stored.value === 'string') throw wrongKey(how)
-  const opened = await sealer.unseal(stored.value, CONTEXT).catch((error: unknown) => {
-    throw error instanceof KmsError && error.code === 'internal' ? wrongKey(how) : error
-  })
-  if (Buffer.compare(opened, VALUE) !== 0) throw wrongKey(how)
 }

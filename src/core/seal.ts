@@ -7,6 +7,10 @@ const FORMAT = 1
 const IV_BYTES = 12
 const TAG_BYTES = 16
 
+/** What a seal under the root key is bound to: the row that it is in. */
+export const ringKeyContext = (ringId: string): string => `ring-key:${ringId}`
+export const metaContext = (id: string): string => `meta:${id}`
+
 /** Ring keys and installation secrets only: far from the 2^32 messages that random IVs allow under one key. */
 export class AesSealer implements Sealer {
   readonly #key: KeyObject

@@ -16,8 +16,8 @@ export type Handle = Buffer
 graphene.registerAttribute('parameterSet', CKA.PARAMETER_SET, 'number')
 
 /** Read back after every creation: the key stays in the token. */
-const LOCKED = { private: true, sensitive: true, extractable: false } as const
-const NO_WRAPPING = { wrap: false, unwrap: false } as const
+export const LOCKED = { private: true, sensitive: true, extractable: false } as const
+export const NO_WRAPPING = { wrap: false, unwrap: false } as const
 
 /** Specs that tokens have no keys of here. */
 type ForeignRow = Extract<KeySpecRow, { type: 'slh-dsa' | 'ml-kem' | 'x-wing' }>
@@ -140,7 +140,7 @@ export const readRsaSpki = (session: Session, handle: Handle): Uint8Array =>
   rsaSpki(attribute(session, handle, CKA.MODULUS), attribute(session, handle, CKA.PUBLIC_EXPONENT))
 
 /** Some modules ignore the template (openCryptoki on unwrap): a key that could leave the token is destroyed at once. */
-function assertLocked(session: Session, handle: Handle, spec: KeySpec | 'root', token: boolean): void {
+export function assertLocked(session: Session, handle: Handle, spec: KeySpec | 'root', token: boolean): void {
   const object = new graphene.SessionObject(handle, session, session.lib)
   const found = object.getAttribute({ ...LOCKED, token: null } satisfies ITemplate)
   const wanted: ITemplate = { ...LOCKED, token }
@@ -233,29 +233,4 @@ export function destroyQuietly(session: Session, handle: Handle): void {
   } catch (error) {
     if (ckrOf(error) !== CKR.OBJECT_HANDLE_INVALID) throw error
   }
-}
-
-const ROOT_LABEL = 'trefoil-root'
-const ROOT_USES: ITemplate = { encrypt: true, decrypt: true, derive: false, sign: false, verify: false, ...NO_WRAPPING }
-
-/**
- * The root key: an AES-256 key found by its label.
- * @throws KmsError internal where there is none and `create` is false, or more than one
- */
-export function openRootKey(session: Session, create: boolean): Handle {
-  const found = session.find({ class: CKO.SECRET_KEY, keyType: CKK.AES, token: true, label: ROOT_LABEL })
-  if (found.length > 1) {
-    throw new KmsError(
-      'internal',
-      {},
-      { cause: new Error(`the token holds ${found.length} keys labelled ${ROOT_LABEL}`) },
-    )
-  }
-  if (found.length === 1) return found.items(0).handle
-  if (!create) throw new KmsError('internal', {}, { cause: new Error(`the token holds no key labelled ${ROOT_LABEL}`) })
-  const common = { class: CKO.SECRET_KEY, keyType: CKK.AES, token: true, label: ROOT_LABEL, id: randomBytes(ID_BYTES) }
-  const template = graphene.Template.toPkcs11({ ...common, ...LOCKED, ...ROOT_USES, valueLen: 32 })
-  const handle = session.lib.C_GenerateKey(session.handle, { mechanism: CKM.AES_KEY_GEN }, template)
-  assertLocked(session, handle, 'root', true)
-  return handle
 }

@@ -71,6 +71,7 @@ export type MadeKey = {
   readonly objectClass: ObjectRef['objectClass']
   readonly spki?: Uint8Array
 }
+export type RootKeyFacts = { readonly madeInside: boolean }
 type KeyArgs = { readonly key: ObjectRef; readonly spec: KeySpec; readonly algorithm: Algorithm }
 
 /** Calls by name: arguments and result. */
@@ -89,10 +90,11 @@ export type Calls = {
   destroyKey: { args: { key: ObjectRef }; result: undefined }
   random: { args: { bytes: number }; result: Uint8Array }
   health: { args: Record<string, never>; result: undefined }
-  /** Finds the root key; makes it where there is none and `create` allows it. */
-  openRoot: { args: { create: boolean }; result: undefined }
-  seal: { args: { plaintext: Uint8Array; context: string }; result: Uint8Array }
-  unseal: { args: { sealed: Uint8Array; context: string }; result: Uint8Array }
+  findRoot: { args: { label: string }; result: RootKeyFacts | undefined }
+  /** Generates one in the token; the child wipes its copy of a `key` that is put there instead. */
+  makeRoot: { args: { label: string; key?: Uint8Array | undefined }; result: RootKeyFacts }
+  seal: { args: { label: string; plaintext: Uint8Array; context: string }; result: Uint8Array }
+  unseal: { args: { label: string; sealed: Uint8Array; context: string }; result: Uint8Array }
 }
 export type CallName = keyof Calls
 

@@ -4,32 +4,21 @@ import { algorithmRow, type KeySpec } from '../core/algorithm.ts'
 import { invalidArgument, KmsError } from '../core/error.ts'
 import { Lru } from '../core/lru.ts'
 import { verify } from '../core/verify.ts'
-import { openGcm, sealGcm } from './aes.ts'
 import { agree } from './agree.ts'
 import type { ObjectRef } from './key-ref.ts'
 import { CKS_RW_USER_FUNCTIONS } from './mechanisms.ts'
-import {
-  destroyQuietly,
-  findKey,
-  generateKey,
-  type Handle,
-  importKey,
-  openRootKey,
-  type Placement,
-  readRsaSpki,
-} from './objects.ts'
+import { destroyQuietly, findKey, generateKey, type Handle, importKey, type Placement, readRsaSpki } from './objects.ts'
 import { Operations } from './operations.ts'
 import { agreesRightly, probeProfile } from './profile.ts'
 import type { CallName, Calls, MadeKey, Profile, TokenIdentity, WorkerConfig } from './protocol.ts'
 import { HANDLE_GONE } from './return-codes.ts'
+import { RootKeys } from './root-keys.ts'
 import { chooseToken, ckrOf, loadModule, logIn, mechanismsOf, type Session, SessionPool } from './token.ts'
 
 export type Handlers = { readonly [N in CallName]: (args: Calls[N]['args']) => Promise<Calls[N]['result']> }
 
 const CACHED_HANDLES = 65_536
 const RANDOM_CHUNK = 16_384
-const IV_BYTES = 12
-const SEAL_FORMAT = 1
 
 const handleName = ({ id, objectClass, label }: ObjectRef): string =>
   `${objectClass} ${Buffer.from(id).toString('latin1')} ${label}`
@@ -42,10 +31,10 @@ export class TokenService {
   readonly #pool: SessionPool
   readonly #onLost: (reason: string) => void
   readonly #operations = new Operations()
+  readonly #roots: RootKeys
   readonly #handles = new Lru<Handle>(CACHED_HANDLES)
   readonly #mechanisms: ReadonlySet<number>
   #profile: Profile = { mechanisms: [], algorithms: {}, gaps: [] }
-  #root: Handle | undefined
 
   readonly handlers: Handlers = {
     generateKey: ({ spec, label }) => this.#generateKey(spec, label),
@@ -67,13 +56,10 @@ export class TokenService {
     destroyKey: ({ key }) => this.#destroyKey(key),
     random: ({ bytes }) => this.#pool.use((session) => randomFrom(session, bytes)),
     health: () => this.#pool.use((session) => this.#assertPresent(session)),
-    openRoot: ({ create }) =>
-      this.#pool.use((session) => {
-        this.#root = openRootKey(session, create)
-        return undefined
-      }),
-    seal: ({ plaintext, context }) => this.#withRoot((session, root) => seal(session, root, plaintext, context)),
-    unseal: ({ sealed, context }) => this.#withRoot((session, root) => unseal(session, root, sealed, context)),
+    findRoot: ({ label }) => this.#roots.find(label),
+    makeRoot: ({ label, key }) => this.#roots.make(label, key).finally(() => key?.fill(0)),
+    seal: ({ label, plaintext, context }) => this.#roots.seal(label, plaintext, context),
+    unseal: ({ label, sealed, context }) => this.#roots.unseal(label, sealed, context),
   }
 
   /** @throws ProblemError */
@@ -85,6 +71,7 @@ export class TokenService {
     this.#mechanisms = new Set(mechanismsOf(slot).map(({ type }) => type))
     this.#onLost = onLost
     this.#pool = new SessionPool({ slot, capacity: config.sessions, onLost })
+    this.#roots = new RootKeys(this.#pool, (session) => this.#assertPresent(session))
   }
 
   async probe(): Promise<Profile> {
@@ -154,19 +141,6 @@ export class TokenService {
     })
   }
 
-  #withRoot<T>(work: (session: Session, root: Handle) => T): Promise<T> {
-    return this.#pool.use(async (session) => {
-      const root = this.#root ?? openRootKey(session, false)
-      this.#root = root
-      return this.#forgetting(
-        () => work(session, root),
-        () => {
-          this.#root = undefined
-        },
-      )
-    })
-  }
-
   async #forgetting<T>(work: () => T | Promise<T>, forget: () => void): Promise<T> {
     try {
       return await work()
@@ -209,21 +183,4 @@ function randomFrom(session: Session, bytes: number): Buffer {
     session.lib.C_GenerateRandom(session.handle, output.subarray(at, Math.min(at + RANDOM_CHUNK, bytes)))
   }
   return output
-}
-
-/** Sealed bytes: format 0x01 | iv (12) | ciphertext ‖ tag, the context bound as AAD. */
-function seal(session: Session, root: Handle, plaintext: Uint8Array, context: string): Buffer {
-  // Few things are sealed under the root key, one per key ring: random IVs suffice.
-  const iv = randomBytes(IV_BYTES)
-  return Buffer.concat([
-    Buffer.of(SEAL_FORMAT),
-    iv,
-    sealGcm(session, root, plaintext, { iv, aad: Buffer.from(context) }),
-  ])
-}
-
-function unseal(session: Session, root: Handle, sealed: Uint8Array, context: string): Buffer {
-  if (sealed[0] !== SEAL_FORMAT) throw new KmsError('invalid_ciphertext')
-  const iv = sealed.subarray(1, 1 + IV_BYTES)
-  return openGcm(session, root, sealed.subarray(1 + IV_BYTES), { iv, aad: Buffer.from(context) })
 }

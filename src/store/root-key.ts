@@ -3,21 +3,10 @@
  * by scrypt (production), whose salt and cost lie in a file that is no secret.
  */
 import { createSecretKey, type KeyObject, randomBytes, scrypt } from 'node:crypto'
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs'
-import { dirname } from 'node:path'
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
 import { Problem } from '../core/problem.ts'
 import type { Secret } from '../core/secret.ts'
+import { createFile } from './files.ts'
 
 export type RootKeyOptions = {
   /** The data directory has a store already: its keys are under some root key, so none may be made now. */
@@ -31,36 +20,6 @@ const MIN_PASSPHRASE_BYTES = 12
 const COST = { N: 2 ** 17, r: 8, p: 1 } as const
 const MAX_LOG_N = 22
 const MODE_MASK = 0o077
-
-function syncDirectory(path: string): void {
-  if (process.platform === 'win32') return
-  const fd = openSync(path, constants.O_RDONLY)
-  try {
-    fsyncSync(fd)
-  } finally {
-    closeSync(fd)
-  }
-}
-
-/** Durable and all or nothing; an existing file wins and is left as it is. */
-function createFile(path: string, content: Uint8Array): void {
-  const directory = dirname(path)
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
-  const temporary = `${path}.${randomBytes(6).toString('hex')}`
-  const fd = openSync(temporary, 'wx', 0o600)
-  try {
-    writeSync(fd, content)
-    fsyncSync(fd)
-    // A link, not a rename: a rename would replace the key of a process that was faster.
-    linkSync(temporary, path)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  } finally {
-    closeSync(fd)
-    unlinkSync(temporary)
-  }
-  syncDirectory(directory)
-}
 
 /** Undefined when it does not exist. @throws Problem when it is there and can't be used */
 function readFile(path: string, secret: boolean): Buffer | undefined {
@@ -141,6 +100,15 @@ function derive(passphrase: Secret, { N, r, p, salt }: Parameters): Promise<KeyO
   })
 }
 
+function requireLong(passphrase: Secret): void {
+  if (passphrase.length < MIN_PASSPHRASE_BYTES) {
+    throw new Problem(
+      `the passphrase has fewer than ${MIN_PASSPHRASE_BYTES} bytes`,
+      'take a longer one, best six random words or more',
+    )
+  }
+}
+
 /**
  * Derives the root key from the passphrase; salt and cost are made where there is neither file nor store. A wrong
  * passphrase gives a wrong key, which the store's check value tells. Wipes the passphrase.
@@ -148,15 +116,10 @@ function derive(passphrase: Secret, { N, r, p, salt }: Parameters): Promise<KeyO
  */
 export async function passphraseRootKey(path: string, passphrase: Secret, options: RootKeyOptions): Promise<KeyObject> {
   try {
+    if (!options.storeExists) requireLong(passphrase)
     let bytes = readFile(path, false)
     if (bytes === undefined) {
       refuseNew(path, options)
-      if (passphrase.length < MIN_PASSPHRASE_BYTES) {
-        throw new Problem(
-          `the passphrase has fewer than ${MIN_PASSPHRASE_BYTES} bytes`,
-          'take a longer one, best six random words or more',
-        )
-      }
       const fresh = { kdf: 'scrypt', ...COST, salt: randomBytes(SALT_BYTES).toString('base64') }
       createFile(path, Buffer.from(`${JSON.stringify(fresh)}\n`))
       bytes = readFile(path, false)

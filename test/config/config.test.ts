@@ -198,11 +198,18 @@ t.test('what contradicts itself is refused', async (t) => {
     [hsm({ ...HSM, pin: {} }), 'hsm[0].pin says nothing', 'hsm[0].pin.env'],
     [hsm({ ...HSM, pin: { env: 'A', file: '/b' } }), 'more than one source', 'exactly one'],
     [{ TREFOIL_ROOT_KEY_TYPE: 'passphrase' }, 'rootKey.passphrase says nothing', 'rootKey.passphrase.env'],
-    [{ TREFOIL_ROOT_KEY_TYPE: 'token' }, 'rootKey.hsm', 'no hsm entry'],
     [rings({ name: 'a' }, { name: 'a' }), 'two keyRings entries are named a', 'remove one'],
     [rings({ name: 'a', softDeleteDays: 6 }), 'keyRings[0].softDeleteDays', '7'],
     [rings({ name: 'a', softDeleteDays: 91 }), 'keyRings[0].softDeleteDays', '90'],
-    [{ TREFOIL_ROOT_KEY_TYPE: 'token', TREFOIL_ROOT_KEY_HSM: 'b', ...hsm(HSM) }, 'rootKey.hsm', 'a'],
+    [{ TREFOIL_PREVIOUS_ROOT_KEY_TYPE: 'passphrase' }, 'previousRootKey.passphrase says nothing', 'passphrase.env'],
+    [{ TREFOIL_ROOT_KEY_ESCROW_PATH: '/e' }, 'rootKey.escrow is for root keys in a token', 'rootKey.type'],
+    [
+      { TREFOIL_ROOT_KEY_TYPE: 'pkcs11', TREFOIL_ROOT_KEY_ESCROW_PATH: '/e', ...hsm(HSM) },
+      'rootKey.escrow.publicKeys says nothing',
+      'PEM files',
+    ],
+    [{ TREFOIL_ROOT_KEY_TYPE: 'pkcs11' }, 'rootKey.hsm', 'no hsm entry'],
+    [{ TREFOIL_ROOT_KEY_TYPE: 'pkcs11', TREFOIL_ROOT_KEY_HSM: 'b', ...hsm(HSM) }, 'rootKey.hsm', 'a'],
   ]
   for (const [env, message, fix] of cases) {
     const found = problem({ env })

@@ -5,7 +5,7 @@ import t from 'tap'
 import { KEY_SPEC_NAMES, type KeySpec, specRow } from '../../src/core/algorithm.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { openPkcs11Backend } from '../../src/hsm/pkcs11.ts'
-import { openTokenSealer, TokenSealer } from '../../src/hsm/token-sealer.ts'
+import { findTokenSealer, makeTokenSealer, TokenSealer } from '../../src/hsm/token-sealer.ts'
 import { callContext, newHome, refusal } from '../conformance/backend.ts'
 import { makeSoftHsm, type SoftHsm, softHsmMissing } from '../support/softhsm.ts'
 
@@ -146,14 +146,22 @@ t.test('imports that are not what they claim', options, async (t) => {
   t.same(await dump(hsm), [], 'nothing stays in the token')
 })
 
+const ROOT = 'trefoil-root'
+
 t.test('the root key in the token', options, async (t) => {
   const hsm = await makeSoftHsm()
   const backend = await open(hsm)
   t.teardown(() => hsm.close())
-  t.equal(await refusal(openTokenSealer(backend.client, { create: false })), 'internal', 'none is made unasked')
-  t.equal(await refusal(new TokenSealer(backend.client).seal(randomBytes(32), 'a')), 'internal', 'nor by use')
+  t.equal(await findTokenSealer(backend.client, ROOT), undefined, 'none is made unasked')
+  t.equal(
+    await refusal(new TokenSealer(backend.client, ROOT, { madeInside: true }).seal(randomBytes(32), 'a')),
+    'internal',
+    'nor by use',
+  )
   t.same(await dump(hsm), [])
-  const sealer = await openTokenSealer(backend.client, { create: true })
+  const sealer = await makeTokenSealer(backend.client, ROOT)
+  t.equal(sealer.madeInside, true)
+  t.equal(await refusal(makeTokenSealer(backend.client, ROOT)), 'internal', 'no second one')
   const ringKey = randomBytes(32)
   const sealed = await sealer.seal(ringKey, 'ring a')
   t.notSame(await sealer.seal(ringKey, 'ring a'), sealed, 'no two alike')
@@ -169,7 +177,8 @@ t.test('the root key in the token', options, async (t) => {
 
   const again = await open(hsm)
   t.teardown(() => again.close())
-  const reopened = await openTokenSealer(again.client, { create: true })
+  const reopened = await findTokenSealer(again.client, ROOT)
+  if (reopened === undefined) throw new Error('the root key is gone')
   t.equal(Buffer.compare(await reopened.unseal(sealed, 'ring a'), ringKey), 0, 'a later process finds the same key')
   const { pid } = again.client
   if (pid !== undefined) process.kill(pid, 'SIGKILL')

@@ -125,6 +125,7 @@ export async function makeKernel(options: KernelOptions = {}) {
     store,
     backends,
     sealer,
+    backupSealer: sealer,
     ringKeys,
     ringSettings: ringSettingsOf(options.rings ?? []),
     keyStores: keyStores.gateway,

@@ -54,7 +54,7 @@ export const backupKey = keyOperation<KeyInput, KeyView & { readonly blob: Uint8
     const backup: KeyBackup = { key, versions: await Promise.all(versions.map((row) => backedUp(env, target, row))) }
     const payload = Buffer.from(JSON.stringify(backup))
     try {
-      return { output: { ...target, blob: await sealBackup(env.sealer, { kind: 'key', realmId }, payload) } }
+      return { output: { ...target, blob: await sealBackup(env.backupSealer, { kind: 'key', realmId }, payload) } }
     } finally {
       payload.fill(0)
     }

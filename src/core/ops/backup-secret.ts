@@ -35,7 +35,7 @@ export const backupSecret = secretOperation<SecretInput, SecretView & { readonly
       }),
     }
     const payload = Buffer.from(JSON.stringify(backup))
-    const blob = await sealBackup(env.sealer, { kind: 'secret', realmId: realm.id }, payload)
+    const blob = await sealBackup(env.backupSealer, { kind: 'secret', realmId: realm.id }, payload)
     payload.fill(0)
     return { output: { ...target, blob } }
   },

@@ -135,7 +135,7 @@ export const importMaterial = keyOperation<ImportMaterialInput, VersionView>({
   async run(env, target, input) {
     checkImportable(target.key)
     checkSuccession(target.key, input)
-    const { wrapping, pkcs8 } = await openImportToken(env.sealer, target.key, input.token, env.now)
+    const { wrapping, pkcs8 } = await openImportToken(env.backupSealer, target.key, input.token, env.now)
     const material = await unwrapMaterial(wrapping, pkcs8, input.wrapped).finally(() => pkcs8.fill(0))
     try {
       return await importUnwrapped({ env, target, input, material })

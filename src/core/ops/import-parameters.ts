@@ -46,7 +46,7 @@ export const getImportParameters = keyOperation<ImportParametersInput, ImportPar
     const pkcs8 = key.export({ format: 'der', type: 'pkcs8' })
     const expiresAt = env.now + LIFETIME_MS
     try {
-      const token = await sealImportToken(env.sealer, realmId, { keyId, wrapping, expiresAt, pkcs8 })
+      const token = await sealImportToken(env.backupSealer, realmId, { keyId, wrapping, expiresAt, pkcs8 })
       return { output: { ...target, spki: spkiOf(key), token, expiresAt } }
     } finally {
       pkcs8.fill(0)

@@ -13,7 +13,7 @@ import { detached } from './material.ts'
 export type RestoreKeyInput = RingInput & { readonly blob: Uint8Array }
 
 async function read(env: Env, target: RingTarget, blob: Uint8Array): Promise<KeyBackup> {
-  const payload = await openBackup(env.sealer, { kind: 'key', realmId: target.realm.id }, blob)
+  const payload = await openBackup(env.backupSealer, { kind: 'key', realmId: target.realm.id }, blob)
   try {
     return JSON.parse(payload.toString('utf8')) as KeyBackup
   } finally {

@@ -45,7 +45,7 @@ export const restoreSecret = ringOperation<RestoreSecretInput, SecretView>({
   name: 'RestoreSecret',
   action: 'restore-secret',
   async run(env, target, { blob }) {
-    const payload = await openBackup(env.sealer, { kind: 'secret', realmId: target.realm.id }, blob)
+    const payload = await openBackup(env.backupSealer, { kind: 'secret', realmId: target.realm.id }, blob)
     const backup = JSON.parse(payload.toString('utf8')) as SecretBackup
     payload.fill(0)
     if ((await findNamesake(env, target, backup.name)) !== undefined) {
