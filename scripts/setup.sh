@@ -1,9 +1,10 @@
 #!/bin/sh
 # Installs what is missing and is silent and quick when nothing is.
 #   setup.sh              what the server needs
-#   setup.sh --test       what the tests need too: the development packages and SoftHSM
+#   setup.sh --test       what the tests need too: the development packages, SoftHSM and NSS
 #   setup.sh --production the server's packages only, without what building them left behind: for the container
 #   setup.sh --native     the add-on only
+#   setup.sh --nss        the module for the tests of ML-DSA in a token only
 #   setup.sh --installed  npm calls this after it has changed node_modules
 set -eu
 cd "$(dirname "$0")/.."
@@ -112,6 +113,46 @@ install_softhsm() {
   say 'trefoil: softhsm2 could not be installed by apt-get, so the HSM tests will be skipped'
 }
 
+# NSS' PKCS#11 module with ML-DSA, which only Debian's next release has: unpacked into a folder of ours, nothing is installed.
+# What it links to beside comes from this machine's release.
+nss=.nss
+fetch_nss() {
+  [ -f "$nss/fetched" ] && return 0
+  if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
+    say 'trefoil: the tests of ML-DSA in a token are skipped: apt-get fetches the module they need'
+    return 0
+  fi
+  say "trefoil: fetching Debian's libnss3 for the tests of ML-DSA in a token, once"
+  fresh=$(mktemp -d "$PWD/.nss-XXXXXX")
+  if (unpack_nss "$fresh") >&2; then
+    rm -rf "$nss"
+    mv "$fresh" "$nss" 2>/dev/null || rm -rf "$fresh"
+  else
+    rm -rf "$fresh"
+    say 'trefoil: libnss3 could not be fetched, so the tests of ML-DSA in a token will be skipped'
+  fi
+}
+
+unpack_nss() {
+  cd "$1" || return 1
+  mirror=$(sed -n 's/^URIs: *\([^ ]*debian\)\/* *$/\1/p; s/^deb \(\[[^]]*\] \)*\([^ ]*debian\)\/* .*/\2/p' \
+    /etc/apt/sources.list.d/*.sources /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null | head -n 1)
+  [ -n "$mirror" ] || mirror=http://deb.debian.org/debian
+  mkdir -p apt/lists/partial apt/archives/partial root
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror forky main" >apt/sources.list
+  # A mirror may keep a release file of a testing suite for longer than that is valid.
+  next() {
+    apt-get -o Dir::Etc::sourcelist="$PWD/apt/sources.list" -o Dir::Etc::sourceparts=/dev/null \
+      -o Dir::State::lists="$PWD/apt/lists" -o Dir::Cache="$PWD/apt" -o Dir::State::status=/dev/null \
+      -o Acquire::Check-Valid-Until=false -o Acquire::Languages=none -o APT::Sandbox::User=root "$@"
+  }
+  next update -qq && next download -qq libnss3 || return 1
+  apt-get -o APT::Sandbox::User=root download -qq libnspr4 libsqlite3-0 ||
+    { apt-get update -qq && apt-get -o APT::Sandbox::User=root download -qq libnspr4 libsqlite3-0; } || return 1
+  for package in *.deb; do dpkg-deb -x "$package" root || return 1; done
+  rm -rf apt ./*.deb && : >fetched
+}
+
 mode=${1:-}
 if [ "$mode" = --installed ]; then
   finish_install
@@ -120,6 +161,11 @@ fi
 
 if [ "$mode" = --native ]; then
   build_native
+  exit 0
+fi
+
+if [ "$mode" = --nss ]; then
+  fetch_nss
   exit 0
 fi
 
@@ -140,4 +186,5 @@ check_node
 if [ "$mode" = --test ]; then
   cmp -s .taprc "$built" || build_tap
   have_softhsm || install_softhsm
+  fetch_nss
 fi

@@ -39,6 +39,8 @@ export type HsmConfig = {
   readonly serial?: string
   readonly slot?: number
   readonly pin: SecretSource
+  readonly libraryParameters?: string
+  readonly mlDsa: 'hedged' | 'deterministic'
   readonly sessions: number
   readonly deadlineMs: number
 }
@@ -182,7 +184,7 @@ function checkExposure(listeners: readonly ListenerConfig[], auth: Config['auth'
 }
 
 function resolveHsm(hsm: HsmSettings, index: number): HsmConfig {
-  const { name, library, pin, tokenLabel, serial, slot } = hsm
+  const { name, library, libraryParameters, pin, tokenLabel, serial, slot } = hsm
   if (tokenLabel === undefined && serial === undefined && slot === undefined) {
     throw new Problem(`hsm[${index}] (${name}) does not say which token`, 'set its tokenLabel, serial or slot')
   }
@@ -190,8 +192,10 @@ function resolveHsm(hsm: HsmSettings, index: number): HsmConfig {
     name,
     library,
     pin: checkSource(pin, `hsm[${index}].pin`),
+    mlDsa: hsm.mlDsa ?? 'hedged',
     sessions: hsm.sessions ?? 8,
     deadlineMs: hsm.deadlineMs ?? 10_000,
+    ...(libraryParameters === undefined ? {} : { libraryParameters }),
     ...(tokenLabel === undefined ? {} : { tokenLabel }),
     ...(serial === undefined ? {} : { serial }),
     ...(slot === undefined ? {} : { slot }),

@@ -91,6 +91,10 @@ const Hsm = Type.Object(
     serial: Type.Optional(Type.String({ minLength: 1, maxLength: 16 })),
     slot: Type.Optional(Type.Integer({ minimum: 0 })),
     pin: SecretSource,
+    /** Passed to C_Initialize, as NSS takes them. */
+    libraryParameters: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
+    /** Whether ML-DSA signatures are hedged (FIPS 204 section 3.4). */
+    mlDsa: Type.Optional(oneOf(['hedged', 'deterministic'])),
     sessions: Type.Optional(Type.Integer({ minimum: 1, maximum: 1024 })),
     deadlineMs: Type.Optional(Type.Integer({ minimum: 100, maximum: 600_000 })),
   },

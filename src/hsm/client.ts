@@ -249,7 +249,7 @@ export class TokenClient {
 
   #spawn(): void {
     this.#state = { kind: 'starting' }
-    const { library, libraryParameters, native, tokenLabel, serial, slot, pin, sessions, env } = this.#config
+    const { library, libraryParameters, native, mlDsa, tokenLabel, serial, slot, pin, sessions, env } = this.#config
     const child = fork(WORKER, [], {
       execPath: process.execPath,
       execArgv: [],
@@ -275,6 +275,7 @@ export class TokenClient {
       sessions,
       ...(libraryParameters === undefined ? {} : { libraryParameters }),
       ...(native === undefined ? {} : { native }),
+      ...(mlDsa === undefined ? {} : { mlDsa }),
       ...(tokenLabel === undefined ? {} : { tokenLabel }),
       ...(serial === undefined ? {} : { serial }),
       ...(slot === undefined ? {} : { slot }),

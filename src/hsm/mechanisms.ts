@@ -90,7 +90,10 @@ export const CKS_RW_USER_FUNCTIONS = 3
 export const CKU_USER = 1
 
 /** pkcs11js' own tags, which say how it lays a parameter out in memory. */
-export const PARAMS = { CBC_DATA: 1, OAEP: 4, PSS: 5, ECDH1: 6, GCM: 7 } as const
+export const PARAMS = { CBC_DATA: 1, OAEP: 4, PSS: 5, ECDH1: 6, GCM: 7, DES_CBC_DATA: 20 } as const
+
+/** Hedge variants (PKCS#11 v3.2). */
+export const CKH = { HEDGE_PREFERRED: 0, DETERMINISTIC_REQUIRED: 2 } as const
 
 export const CKZ_DATA_SPECIFIED = 1
 export const CKD_NULL = 1

@@ -5,10 +5,11 @@ import { type Algorithm, algorithmRow, HASH_BYTES, type Hash, type KeySpec, spec
 import { KmsError } from '../core/error.ts'
 import type { EncryptParams, SignInput } from '../core/ports.ts'
 import { digestInfo } from '../core/rsa-encoding.ts'
-import { checkSignInput, hashedInput, messageOf } from '../core/sign-input.ts'
+import { checkSignInput, contextOf, hashedInput, messageOf } from '../core/sign-input.ts'
 import { AesModes, openGcm, sealGcm, withMessageKey } from './aes.ts'
-import { CKM, HASH_PARAMS, HMAC_MECHANISMS, PARAMS } from './mechanisms.ts'
+import { CKH, CKM, HASH_PARAMS, HMAC_MECHANISMS, PARAMS } from './mechanisms.ts'
 import type { Handle } from './objects.ts'
+import type { WorkerConfig } from './protocol.ts'
 import { RsaDecryption } from './rsa-decryption.ts'
 import { buffer, TimedCalls } from './timed-calls.ts'
 import type { Session } from './token.ts'
@@ -20,6 +21,12 @@ export class Operations {
   readonly #calls = new TimedCalls()
   readonly #rsa = new RsaDecryption(this.#calls)
   readonly #aes = new AesModes(this.#calls)
+  readonly #deterministic: boolean
+
+  /** `mlDsa`: whether its signatures are hedged (FIPS 204 section 3.4). */
+  constructor({ mlDsa = 'hedged' }: Pick<WorkerConfig, 'mlDsa'> = {}) {
+    this.#deterministic = mlDsa === 'deterministic'
+  }
 
   async sign(
     session: Session,
@@ -28,7 +35,7 @@ export class Operations {
     algorithm: Algorithm,
     input: SignInput,
   ): Promise<Uint8Array> {
-    const { mechanism, data, size } = signingCall(spec, algorithm, input)
+    const { mechanism, data, size } = signingCall(spec, algorithm, input, this.#deterministic)
     return await this.#calls.sign(session, mechanism, key, data, size)
   }
 
@@ -78,15 +85,28 @@ export class Operations {
 
 type SigningCall = { readonly mechanism: Mechanism; readonly data: Buffer; readonly size: number }
 
-function signingCall(spec: KeySpec, algorithm: Algorithm, input: SignInput): SigningCall {
+/**
+ * CK_SIGN_ADDITIONAL_CONTEXT (PKCS#11 v3.2): the hedge variant, a pointer to the context and its length. pkcs11js has no such
+ * parameter, but one of the same layout where an unsigned long has 8 bytes: that of CKM_DES_CBC_ENCRYPT_DATA, 8 bytes of IV,
+ * a pointer and a length.
+ */
+function mlDsa(context: Uint8Array, deterministic: boolean): Mechanism {
+  const variant = deterministic ? CKH.DETERMINISTIC_REQUIRED : CKH.HEDGE_PREFERRED
+  if (context.length === 0 && variant === CKH.HEDGE_PREFERRED) return { mechanism: CKM.ML_DSA }
+  const iv = Buffer.from(BigUint64Array.of(BigInt(variant)).buffer)
+  const parameter = { type: PARAMS.DES_CBC_DATA, iv, data: buffer(context) }
+  return { mechanism: CKM.ML_DSA, parameter }
+}
+
+function signingCall(spec: KeySpec, algorithm: Algorithm, input: SignInput, deterministic: boolean): SigningCall {
   const key = specRow(spec)
   const row = algorithmRow(algorithm)
   if (row.op !== 'sign' || !key.algorithms.includes(algorithm)) throw unsupported(algorithm, spec)
   checkSignInput(spec, algorithm, input)
-  if (row.scheme === 'ed25519' || row.scheme === 'ml-dsa') {
-    const message = messageOf(input)
-    const mechanism = { mechanism: row.scheme === 'ed25519' ? CKM.EDDSA : CKM.ML_DSA }
-    return { mechanism, data: buffer(message), size: key.type === 'ml-dsa' ? key.signatureBytes : 64 }
+  if (row.scheme === 'ed25519') return { mechanism: { mechanism: CKM.EDDSA }, data: buffer(messageOf(input)), size: 64 }
+  if (row.scheme === 'ml-dsa' && key.type === 'ml-dsa') {
+    const mechanism = mlDsa(contextOf(input), deterministic)
+    return { mechanism, data: buffer(messageOf(input)), size: key.signatureBytes }
   }
   if (row.scheme === 'rsa-pkcs1-raw' && key.type === 'rsa') {
     return { mechanism: { mechanism: CKM.RSA_PKCS }, data: buffer(messageOf(input)), size: key.bits / 8 }

@@ -13,7 +13,7 @@ import { invalidArgument, KmsError } from '../core/error.ts'
 import { Lru } from '../core/lru.ts'
 import type { CallContext, CryptoBackend, EncryptParams, KeyHandle, KeyHome, KeyRef, SignInput } from '../core/ports.ts'
 import type { Secret } from '../core/secret.ts'
-import { checkSignInput, contextOf } from '../core/sign-input.ts'
+import { checkSignInput } from '../core/sign-input.ts'
 import { type HsmConfig, TokenClient } from './client.ts'
 import { decodeRef, encodeRef, labelOf, type TokenObject } from './key-ref.ts'
 import { peerPoint } from './material.ts'
@@ -72,7 +72,6 @@ export class Pkcs11Backend implements CryptoBackend {
     const { spec } = handle
     this.#require(spec, algorithm, 'sign')
     checkSignInput(spec, algorithm, input)
-    if (contextOf(input).length > 0) throw invalidArgument('context', 'signatures in a token have no context')
     return this.client.call('sign', { key: this.#object(handle), spec, algorithm, input }, ctx)
   }
 

@@ -19,6 +19,8 @@ export type WorkerConfig = TokenChoice & {
   readonly libraryParameters?: string
   /** `off`: the library is loaded without the add-on, and may bind to Node's OpenSSL. */
   readonly native?: 'auto' | 'off'
+  /** How ML-DSA signs: with fresh randomness, or so that the same message has the same signature. Default: hedged. */
+  readonly mlDsa?: 'hedged' | 'deterministic'
   readonly pin: string
   /** Sessions open at once, besides the one that holds the login. */
   readonly sessions: number

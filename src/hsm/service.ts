@@ -30,7 +30,7 @@ export class TokenService {
   readonly #anchor: Session
   readonly #pool: SessionPool
   readonly #onLost: (reason: string) => void
-  readonly #operations = new Operations()
+  readonly #operations: Operations
   readonly #roots: RootKeys
   readonly #handles = new Lru<Handle>(CACHED_HANDLES)
   readonly #mechanisms: ReadonlySet<number>
@@ -70,6 +70,7 @@ export class TokenService {
     this.#anchor = logIn(slot, config.pin)
     this.#mechanisms = new Set(mechanismsOf(slot).map(({ type }) => type))
     this.#onLost = onLost
+    this.#operations = new Operations(config)
     this.#pool = new SessionPool({ slot, capacity: config.sessions, onLost })
     this.#roots = new RootKeys(this.#pool, (session) => this.#assertPresent(session))
   }
