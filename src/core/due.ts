@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Kernel } from './kernel.ts'
-import { type Key, type KeyVersion, materialExpiry } from './key.ts'
+import { type Key, type KeyVersion, materialExpiry, rotationDue } from './key.ts'
 import type { Call, KeyInput, Operation, SecretInput, VersionInput } from './operation.ts'
 import { expireMaterial } from './ops/delete-material.ts'
 import { destroyDueVersion } from './ops/destroy-version.ts'
@@ -113,7 +113,7 @@ const SOURCES: readonly Source[] = [
   source({
     collection: 'keys',
     index: 'rotation',
-    at: (row) => (row.state === 'enabled' ? row.nextRotationAt : undefined),
+    at: rotationDue,
     operation: rotateDueKey,
     input: keyOf,
     realm: async (row) => row.realmId,

@@ -19,6 +19,7 @@ export const ERROR_CODES = [
   'ring_not_found', // params: reference
   'key_not_found', // params: reference
   'version_not_found', // params: reference
+  'replica_not_found', // params: reference — the key has no replica there
   'material_not_found', // params: material — none of the key's has the id
   'alias_not_found', // params: reference
   'deletion_not_found', // params: reference
@@ -57,6 +58,7 @@ export const ERROR_CODES = [
   'key_store_refused', // params: reason (KeyStoreRefusal), reference
   'external_manager', // params: reason (ExternalFailure)
   // what it can do
+  'not_primary', // a replica follows its primary; other keys have no replicas
   'usage_mismatch', // params: usage, operation
   'unsupported_operation', // params: spec, usage or origin — keys of its kind don't have the operation
   'algorithm_mismatch', // params: algorithm, spec
@@ -93,6 +95,8 @@ export type ErrorParams = Readonly<Record<string, string | number>>
 export type ErrorSubject = {
   readonly realm: Realm
   readonly keyId: string
+  /** The id that it shares with the other keys of its set. */
+  readonly multiRegionId?: string
   readonly keyName: string
   readonly ringName: string
   readonly version?: number

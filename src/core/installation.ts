@@ -1,6 +1,6 @@
 /** What an installation has once: its built-in realm and the secrets it keeps sealed in its own store. */
 import { KmsError } from './error.ts'
-import type { Realm } from './key.ts'
+import { handleOf, type Realm } from './key.ts'
 import type { CallContext, CryptoBackend, Sealer, Store, Stored, Write } from './ports.ts'
 import { newRealm, type RealmPlan } from './provision.ts'
 import { BUILT_IN_REALM } from './resolver.ts'
@@ -81,9 +81,9 @@ async function destroyAllMaterial(store: Store, backendOf: (name: string) => Cry
   let after: string | undefined
   do {
     const page = await store.page('versions', 'number', [], after, PAGE)
-    for (const { id: versionId, keyId, spec, ref, state, backend } of page.rows) {
-      const key = state === 'destroyed' ? undefined : await store.get('keys', keyId)
-      if (key !== undefined) await backendOf(backend).destroyKey({ ringId: key.ringId, versionId, spec, ref }, ctx)
+    for (const version of page.rows) {
+      const key = version.ref.length === 0 ? undefined : await store.get('keys', version.keyId)
+      if (key !== undefined) await backendOf(version.backend).destroyKey(handleOf({ id: key.ringId }, version), ctx)
     }
     after = page.next
   } while (after !== undefined)

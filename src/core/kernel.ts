@@ -146,6 +146,7 @@ export class Kernel {
       clock,
       lastUses: this.#lastUses,
       messages: this.#messages,
+      elsewhere: this.#targets.elsewhere(call),
       call,
       now: clock.now(),
     }

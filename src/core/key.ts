@@ -65,6 +65,12 @@ export type Deletion = {
 /** What keeps the material: this process, a token, or an external key manager. */
 export type Protection = 'software' | 'hsm' | 'external'
 
+/** One of several keys with one id and one material, in realms of one account (AWS). */
+export type MultiRegion = { readonly id: string; readonly role: 'primary' | 'replica' }
+
+/** A deletion that begins once the last replica is gone. */
+export type DeletionPlan = Pick<Deletion, 'by' | 'requestedAt' | 'previous'> & { readonly delay: number }
+
 export type Key = {
   /** UUID, lower case. */
   readonly id: string
@@ -89,6 +95,8 @@ export type Key = {
   readonly updatedAt: number
   readonly state: KeyState
   readonly deletion?: Deletion
+  readonly deletionPlan?: DeletionPlan
+  readonly multiRegion?: MultiRegion
   /** Number of the version that signs and encrypts; GCP's primary. 0: none. */
   readonly current: number
   /** Highest version number ever used, destroyed ones and those of a purged namesake included. */
@@ -121,6 +129,9 @@ export type ImportedMaterial = {
   readonly expiresAt?: number | undefined
   readonly description?: string | undefined
 }
+
+/** The home of a material that several keys have, and the realm that this version of it serves. */
+export type SharedMaterial = { readonly versionId: string; readonly ringId: string; readonly realmId: string }
 
 export type KeyVersion = {
   /** UUID; what ciphertexts and seals name. */
@@ -156,6 +167,8 @@ export type KeyVersion = {
   readonly rotation?: RotationKind
   /** When it became current, where that was not when it was made. */
   readonly rotatedAt?: number
+  /** Of a replica's versions. */
+  readonly shared?: SharedMaterial
   /** Absent for generated material. */
   readonly imported?: ImportedMaterial
 }
@@ -183,16 +196,19 @@ export type Tombstone = {
   readonly purgedAt: number
 }
 
+const LIVE = ['enabled', 'disabled', 'pending_import', 'unavailable'] as const
+const DELETED = ['pending_deletion', 'pending_replica_deletion'] as const
+
 /** Legal transitions of a key. An absent pair is refused, so that a new state starts with no way in. */
 const KEY_TRANSITIONS: Readonly<Record<KeyState, readonly KeyState[]>> = {
   creating: ['enabled', 'pending_import', 'unavailable'],
-  enabled: ['enabled', 'disabled', 'updating', 'pending_import', 'pending_deletion', 'unavailable'],
-  disabled: ['enabled', 'disabled', 'updating', 'pending_import', 'pending_deletion', 'unavailable'],
+  enabled: [...LIVE, 'updating', ...DELETED],
+  disabled: [...LIVE, 'updating', ...DELETED],
   updating: ['enabled', 'disabled'],
-  pending_import: ['enabled', 'disabled', 'pending_import', 'pending_deletion'],
+  pending_import: ['enabled', 'disabled', 'pending_import', ...DELETED],
   pending_deletion: ['enabled', 'disabled', 'pending_import'],
-  pending_replica_deletion: ['pending_deletion', 'enabled', 'disabled'],
-  unavailable: ['enabled', 'disabled', 'pending_deletion'],
+  pending_replica_deletion: ['pending_deletion', 'enabled', 'disabled', 'pending_import'],
+  unavailable: ['enabled', 'disabled', ...DELETED],
 }
 
 const VERSION_TRANSITIONS: Readonly<Record<VersionState, readonly VersionState[]>> = {
@@ -275,6 +291,18 @@ export function effectiveKeyState(
   if (current.state === 'disabled') return 'disabled'
   return current.state === 'pending_import' ? 'pending_import' : 'unavailable'
 }
+
+/** A version as its backend needs it. What several keys have is sealed, and named in ciphertexts, where it was made. */
+export const handleOf = (ring: Pick<KeyRing, 'id'>, { id, spec, ref, shared }: KeyVersion) => ({
+  ringId: shared?.ringId ?? ring.id,
+  versionId: shared?.versionId ?? id,
+  spec,
+  ref,
+})
+
+/** When the clock rotates a key; undefined where it does not: a replica gets what its primary gets. */
+export const rotationDue = ({ nextRotationAt, state, multiRegion }: Key): number | undefined =>
+  state === 'enabled' && multiRegion?.role !== 'replica' ? nextRotationAt : undefined
 
 /** When the material of a version expires; undefined where there is none, or it never does. */
 export const materialExpiry = ({ imported, ref }: KeyVersion): number | undefined =>

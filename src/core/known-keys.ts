@@ -35,6 +35,8 @@ function referenceName(reference: KeyReference): string {
   switch (reference.by) {
     case 'id':
       return `i${reference.id}`
+    case 'multi_region':
+      return `m${reference.id}`
     case 'alias':
       return `a${reference.name}`
     case 'version':

@@ -29,6 +29,14 @@ export type Call = CallContext & {
   readonly aws?: AwsFacts
 }
 
+/** Other realms than the target's, for keys that have relatives there. */
+export type Elsewhere = {
+  /** The default ring of a realm. @throws KmsError realm_not_found, ring_not_found */
+  ring(realm: RealmAddress): Promise<RingTarget>
+  /** Whether the caller may also do this there. @throws KmsError access_denied */
+  authorize(action: string, target: RingTarget & { readonly key?: Key }): Promise<void>
+}
+
 /** What `run` may use. Writes go into its outcome, never to the store directly. */
 export type Env = {
   readonly store: Store
@@ -42,6 +50,7 @@ export type Env = {
   readonly lastUses: LastUses
   readonly messages: MessageCounter
   readonly keyStores: KeyStoreGateway
+  readonly elsewhere: Elsewhere
   readonly call: Call
   /** Wall clock at the request's start: one instant for all an operation writes. */
   readonly now: number

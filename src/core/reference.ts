@@ -17,6 +17,8 @@ export type KeyReference = {
   readonly realm?: RealmAddress
 } & (
   | { readonly by: 'id'; readonly id: string }
+  /** The id that keys of several realms share: each realm has one at most. */
+  | { readonly by: 'multi_region'; readonly id: string }
   | { readonly by: 'alias'; readonly name: string }
   /** A name in a ring; a key's UUID is accepted for its name. */
   | { readonly by: 'name'; readonly ring: RingReference; readonly name: string }
@@ -39,6 +41,7 @@ export type VersionReference =
 export function describeKeyReference(reference: KeyReference): string {
   switch (reference.by) {
     case 'id':
+    case 'multi_region':
       return reference.id
     case 'alias':
       return reference.name

@@ -169,7 +169,9 @@ export class Resolver {
         return reads.find('versions', 'hex', [key.id, reference.hex])
       case 'id': {
         const version = await reads.get('versions', reference.id)
-        return version?.keyId === key.id ? version : undefined
+        if (version?.keyId === key.id) return version
+        const copy = key.multiRegion && (await reads.find('versions', 'shared', [reference.id, key.realmId]))
+        return copy?.keyId === key.id ? copy : undefined
       }
     }
   }
@@ -178,13 +180,18 @@ export class Resolver {
     switch (reference.by) {
       case 'id':
         return reads.get('keys', reference.id.toLowerCase())
+      case 'multi_region':
+        return reads.find('keys', 'multiRegion', [reference.id, scope.realm.id])
       case 'alias': {
         const alias = await reads.find('aliases', 'name', [scope.realm.id, reference.name])
         return alias && reads.get('keys', alias.keyId)
       }
       case 'version': {
         const version = await reads.get('versions', reference.versionId)
-        return version && reads.get('keys', version.keyId)
+        const key = version && (await reads.get('keys', version.keyId))
+        if (key?.realmId === scope.realm.id) return key
+        const copy = await reads.find('versions', 'shared', [reference.versionId, scope.realm.id])
+        return copy === undefined ? key : reads.get('keys', copy.keyId)
       }
       case 'name': {
         const { ring } = await this.ring(scope, reference.ring, call, reads)
@@ -258,6 +265,6 @@ function isNamed(version: KeyVersion, reference: VersionReference): boolean {
     case 'hex':
       return version.hexId === reference.hex
     case 'id':
-      return version.id === reference.id
+      return version.id === reference.id || version.shared?.versionId === reference.id
   }
 }

@@ -10,6 +10,7 @@ import {
   type KeyVersion,
   materialExpiry,
   type Realm,
+  rotationDue,
   type Tombstone,
 } from './key.ts'
 import type { KeyStore } from './key-store.ts'
@@ -69,13 +70,17 @@ export const SCHEMA = {
   keys: {
     name: { unique: true, key: (row) => [row.ringId, foldName(row.name)] },
     realm: { unique: false, key: (row) => [row.realmId] },
+    /** Keys of one set, one a realm. */
+    multiRegion: { unique: true, key: (row) => row.multiRegion && [row.multiRegion.id, row.realmId] },
     /** Keys whose deletion falls due, soonest first. */
     due: { unique: false, key: (row) => row.deletion && [sortable(row.deletion.dueAt)] },
-    /** Keys whose rotation falls due, soonest first. A disabled key waits until it is enabled. */
+    /** Keys whose rotation falls due, soonest first. A disabled key waits until it is enabled, a replica for its primary. */
     rotation: {
       unique: false,
-      key: (row) =>
-        row.nextRotationAt !== undefined && row.state === 'enabled' ? [sortable(row.nextRotationAt)] : undefined,
+      key: (row) => {
+        const at = rotationDue(row)
+        return at === undefined ? undefined : [sortable(at)]
+      },
     },
     keyStore: { unique: false, key: (row) => row.keyStore && [row.keyStore.id] },
     /** An external key is one key's of its store. */
@@ -99,6 +104,8 @@ export const SCHEMA = {
   versions: {
     number: { unique: true, key: (row) => [row.keyId, sortable(row.number)] },
     hex: { unique: true, key: (row) => [row.keyId, row.hexId] },
+    /** Versions of one material in several realms, by the version that it was made as. */
+    shared: { unique: true, key: (row) => row.shared && [row.shared.versionId, row.shared.realmId] },
     /** Versions whose destruction falls due, soonest first. */
     due: {
       unique: false,

@@ -9,11 +9,12 @@ import {
 } from './checks.ts'
 import { type ErrorCode, KmsError } from './error.ts'
 import { andThen, type Eventually } from './eventually.ts'
-import { keyStateError } from './key.ts'
+import { handleOf, keyStateError } from './key.ts'
 import { KnownKeys, RecordedReads } from './known-keys.ts'
 import type {
   Call,
   Demand,
+  Elsewhere,
   Env,
   Existing,
   KeyOperation,
@@ -32,7 +33,7 @@ import type {
 import type { Authorizer, Decision, Store } from './ports.ts'
 import type { KeyReference, RingReference } from './reference.ts'
 import { Resolver, type ResolverDeps } from './resolver.ts'
-import type { Trace } from './trace.ts'
+import { newTrace, type Trace } from './trace.ts'
 
 const NOT_FOUND: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'realm_not_found',
@@ -58,6 +59,20 @@ export class Targets {
     this.#authorizer = deps.authorizer
     this.#resolver = new Resolver(deps)
     this.#known = new KnownKeys(deps.store)
+  }
+
+  /** What an operation does beyond its target. */
+  elsewhere(call: Call): Elsewhere {
+    return {
+      ring: async (realm) => {
+        const there = { ...call, realm }
+        return this.#resolver.ring(await this.#resolver.scope(there), { by: 'default' }, there)
+      },
+      authorize: async (action, target) => {
+        const trace = { ...newTrace(0), realm: target.realm, ring: target.ring, key: target.key }
+        await this.#decide(action, call, trace)
+      },
+    }
   }
 
   async realm(action: string, call: Call, trace: Trace): Promise<RealmTarget> {
@@ -158,7 +173,7 @@ export class Targets {
         const choice = demand.algorithm(input)
         const algorithm = choice === undefined ? undefined : checkAlgorithm(target.key, version, choice, backend, use)
         if (algorithm !== undefined) trace.algorithm = algorithm
-        const handle = { ringId: target.ring.id, versionId: version.id, spec: version.spec, ref: version.ref }
+        const handle = handleOf(target.ring, version)
         return { ...target, version, use, backend, handle, algorithm }
       })
     })

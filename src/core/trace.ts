@@ -62,6 +62,7 @@ export function withSubject(error: KmsError, { realm, key, ring, version }: Trac
     error.subject = {
       realm,
       keyId: key.id,
+      ...(key.multiRegion && { multiRegionId: key.multiRegion.id }),
       keyName: key.name,
       ringName: ring.name,
       ...(version && { version: version.number }),

@@ -29,6 +29,7 @@ async function world(aws: TestAws): Promise<Known> {
   await aws.ask('CreateAlias', { AliasName: 'alias/one', TargetKeyId: symmetric })
   const { CiphertextBlob } = (await aws.ask('Encrypt', { KeyId: symmetric, Plaintext: 'aGk=' })).body
   const external = await aws.createKey({ Origin: 'EXTERNAL' })
+  const multi = await aws.createKey({ MultiRegion: true })
   const { EncryptedKeyMaterial, ImportToken } = await wrapped(aws, external, randomBytes(32))
   const { PublicKey } = (await aws.ask('GetPublicKey', { KeyId: agreement })).body
   const encapsulated = { KeyId: kem, EncapsulationAlgorithm: 'ML_KEM' }
@@ -42,6 +43,8 @@ async function world(aws: TestAws): Promise<Known> {
     kem,
     external,
     external,
+    multi,
+    multi,
     arnOf(symmetric),
     'alias/one',
     UNKNOWN_ID,
@@ -58,6 +61,7 @@ async function world(aws: TestAws): Promise<Known> {
     EncryptedKeyMaterial: [EncryptedKeyMaterial],
     // RSA generation is slow; the larger sizes add nothing here.
     WrappingKeySpec: ['RSA_2048', 'SM2'],
+    RegionType: ['us-west-2', 'eu-west-1', 'us-east-1', 'cn-north-1'],
     ValidTo: [aws.clock.now() / 1000 + 1000],
     SharedSecretCiphertextBlob: [SharedSecretCiphertextBlob],
     KeySpec: ['SYMMETRIC_DEFAULT', 'ECC_NIST_P256', 'HMAC_256', 'SM2', 'ECC_NIST_EDWARDS25519', 'AES_256'],

@@ -22,7 +22,7 @@ t.test('what may stand for a key', async (t) => {
   t.same(parseKeyReference('alias/a/b', HERE), { by: 'alias', name: 'alias/a/b' })
   t.same(parseKeyReference(`arn:aws:kms:us-west-2:111122223333:alias/a/b`, HERE), { by: 'alias', name: 'alias/a/b' })
   const mrk = `mrk-${'0'.repeat(32)}`
-  t.same(parseKeyReference(mrk, HERE), { by: 'id', id: mrk })
+  t.same(parseKeyReference(mrk, HERE), { by: 'multi_region', id: mrk })
 })
 
 t.test('recorded refusals', async (t) => {

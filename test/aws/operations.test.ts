@@ -300,12 +300,10 @@ t.test('what AWS has and Trefoil does not is refused, never ignored', async (t) 
   const keys = (await aws.ask('ListKeys')).body.Keys.length
   const signing = await aws.createKey({ KeySpec: 'ML_DSA_44', KeyUsage: 'SIGN_VERIFY' })
   const cases: readonly (readonly [string, object])[] = [
-    ['CreateKey', { MultiRegion: true }],
     ['CreateKey', { KeySpec: 'SM2', KeyUsage: 'SIGN_VERIFY' }],
     ['GenerateDataKey', { KeyId: id, KeySpec: 'AES_256', Recipient: {} }],
     ['Decrypt', { KeyId: id, CiphertextBlob: 'aGk=', DryRun: true, DryRunModifiers: ['IGNORE_CIPHERTEXT'] }],
     ['Sign', { KeyId: signing, Message: 'aGk=', SigningAlgorithm: 'SM2DSA' }],
-    ['ReplicateKey', {}],
     ['GenerateDataKeyPair', { KeyId: id, KeyPairSpec: 'SM2' }],
   ]
   for (const [operation, body] of cases) {

@@ -31,9 +31,8 @@ t.test('enforce', async (t) => {
     await aws.refusal('ListKeys', {}, { headers: unsigned }),
     'MissingAuthenticationTokenException: Missing Authentication Token',
   )
-  t.equal(await aws.refusal('ReplicateKey', {}), 'UnsupportedOperationException: ReplicateKey is not supported.')
   t.equal(
-    await aws.refusal('ReplicateKey', {}, { headers: unsigned }),
+    await aws.refusal('RevokeGrant', {}, { headers: unsigned }),
     'MissingAuthenticationTokenException: Missing Authentication Token',
   )
   t.equal(await aws.refusal('ListKeys', {}, { as: { ...USER, accessKeyId: 'AKIANOBODY0000000000' } }), UNKNOWN)

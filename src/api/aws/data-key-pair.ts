@@ -6,7 +6,7 @@ import type {
   GenerateDataKeyPairWithoutPlaintextRequest,
   GenerateDataKeyPairWithoutPlaintextResponse,
 } from './gen/types.ts'
-import { coreSpec, keyArn, parseKeyReference } from './names.ts'
+import { arnOfKey, coreSpec, parseKeyReference } from './names.ts'
 import type { AwsContext } from './route.ts'
 
 type PairRequest = GenerateDataKeyPairWithoutPlaintextRequest
@@ -32,7 +32,7 @@ export const renderDataKeyPair = (
 ): GenerateDataKeyPairWithoutPlaintextResponse => ({
   PrivateKeyCiphertextBlob: ciphertext,
   PublicKey: publicKey,
-  KeyId: keyArn(ctx.realm, key.id),
+  KeyId: arnOfKey(ctx.realm, key),
   KeyPairSpec: wire.KeyPairSpec,
   KeyMaterialId: version.materialId,
 })

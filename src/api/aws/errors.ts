@@ -103,7 +103,12 @@ const AWS_ERRORS = {
   secret_disabled: [400, 'DisabledException', silent],
   name_reserved: [400, 'AlreadyExistsException', silent],
   key_disabled: [400, 'DisabledException', ({ arn }) => `${arn} is disabled.`],
-  key_pending_deletion: invalidState('pending deletion'),
+  key_pending_deletion: [
+    400,
+    'KMSInvalidStateException',
+    ({ arn, params }) =>
+      `${arn} is pending ${params.state === 'pending_replica_deletion' ? 'replica deletion' : 'deletion'}.`,
+  ],
   key_not_pending_deletion: invalidState('not pending deletion'),
   purge_protected: invalidState('protected from an early deletion'),
   key_unavailable: [500, 'KeyUnavailableException', ({ arn }) => `${arn} is unavailable.`],
@@ -159,6 +164,8 @@ const AWS_ERRORS = {
     ({ arn }) => `No available key material pending rotation for the key: ${arn}`,
   ],
   material_mismatch: [400, 'IncorrectKeyMaterialException', silent],
+  not_primary: [400, 'UnsupportedOperationException', ({ arn }) => `${arn} is not a multi-region primary key.`],
+  replica_not_found: [400, 'NotFoundException', ({ arn }) => `${arn} has no replica key in the Region.`],
   material_not_found: [
     400,
     'NotFoundException',
@@ -240,8 +247,8 @@ export function renderError(error: unknown, { address, wire, requestId }: ErrorS
   const { code, params, subject } = KmsError.from(error)
   const [status, type, message]: Row = AWS_ERRORS[code]
   const home = subject?.realm.aws ?? address
-  const arn = subject === undefined || home === undefined ? '' : keyArn(home, subject.keyId)
-  const keyId = subject?.keyId ?? ''
+  const keyId = subject?.multiRegionId ?? subject?.keyId ?? ''
+  const arn = subject === undefined || home === undefined ? '' : keyArn(home, keyId)
   const context = { params, arn, keyId, prefix: address === undefined ? '' : arnPrefix(address), wire }
   return render(status, typeof type === 'function' ? type(context) : type, message(context), requestId)
 }

@@ -6,7 +6,7 @@ import { UUID } from '../../core/key.ts'
 import { type KeyWrapping, WRAPPING_KEY_SPECS, type WrappingKeySpec } from '../../core/key-wrapping.ts'
 import { type AwsAddress, partitionOf } from '../../core/policy/aws/arn.ts'
 import type { KeyReference } from '../../core/reference.ts'
-import { AwsError, validationError } from './aws-error.ts'
+import { AwsError, unsupported, validationError } from './aws-error.ts'
 import type {
   AlgorithmSpec,
   EncapsulationAlgorithmSpec,
@@ -21,7 +21,7 @@ import type {
   WrappingKeySpec as WireWrappingKey,
 } from './gen/types.ts'
 
-export { type AwsAddress, aliasArn, arnPrefix, keyArn, rootArn } from '../../core/policy/aws/arn.ts'
+export { type AwsAddress, aliasArn, arnOfKey, arnPrefix, awsKeyId, keyArn, rootArn } from '../../core/policy/aws/arn.ts'
 
 /** Undefined: AWS has no word for it, and keys of it are not there for AWS. */
 const SPECS = {
@@ -190,6 +190,24 @@ const notFound = (message: string): AwsError => new AwsError('NotFoundException'
 const MULTI_REGION_ID = /^mrk-[0-9a-f]{32}$/
 const ARN = /^arn:(aws[a-z-]*):kms:([a-z0-9-]+):(\d{12}):(key|alias)\/(.+)$/
 
+/** A key by an id of its own, or by the one that it shares with keys of other Regions. */
+export type KeyIdReference = KeyReference & { readonly by: 'id' | 'multi_region' }
+
+function readKeyId(id: string): KeyIdReference | undefined {
+  if (UUID.test(id)) return { by: 'id', id }
+  return MULTI_REGION_ID.test(id) ? { by: 'multi_region', id } : undefined
+}
+
+function refuseKeyId(message: string): never {
+  throw notFound(message)
+}
+
+/** The caller's account in another Region. @throws AwsError: keys have no relatives in other partitions */
+export function regionAddress(region: string, { account, region: own }: AwsAddress) {
+  if (partitionOf(region) !== partitionOf(own)) throw unsupported(`Region ${region} is in another partition.`)
+  return { dialect: 'aws', account, region } as const
+}
+
 /**
  * A key id, key ARN, alias name or alias ARN.
  *
@@ -198,8 +216,7 @@ const ARN = /^arn:(aws[a-z-]*):kms:([a-z0-9-]+):(\d{12}):(key|alias)\/(.+)$/
 export function parseKeyReference(text: string, address: AwsAddress): KeyReference {
   if (text.startsWith('arn:')) return parseArn(text, address)
   if (text.startsWith('alias/')) return { by: 'alias', name: text }
-  if (!UUID.test(text) && !MULTI_REGION_ID.test(text)) throw notFound(`Invalid keyId '${text}'`)
-  return { by: 'id', id: text }
+  return readKeyId(text) ?? refuseKeyId(`Invalid keyId '${text}'`)
 }
 
 function parseArn(text: string, address: AwsAddress): KeyReference {
@@ -208,12 +225,7 @@ function parseArn(text: string, address: AwsAddress): KeyReference {
   if (region !== address.region || partition !== partitionOf(region)) throw notFound(`Invalid arn ${region}`)
   const absent = kind === 'key' ? `Key '${text}' does not exist` : `Alias ${text} is not found.`
   if (account !== address.account) throw notFound(absent)
-  return kind === 'key' ? parseKeyId(id, text) : { by: 'alias', name: `alias/${id}` }
-}
-
-function parseKeyId(id: string, arn: string): KeyReference {
-  if (!UUID.test(id) && !MULTI_REGION_ID.test(id)) throw notFound(`Key '${arn}' does not exist`)
-  return { by: 'id', id }
+  return kind === 'key' ? (readKeyId(id) ?? refuseKeyId(absent)) : { by: 'alias', name: `alias/${id}` }
 }
 
 /** What AWS calls custom key stores by. */
@@ -224,9 +236,9 @@ export const parseKeyStore = (text: string): string =>
   text.startsWith(STORE_PREFIX) ? text.slice(STORE_PREFIX.length) : text
 
 /** For operations that AWS lets name a key by its id or ARN only. */
-export function parseKeyIdOrArn(text: string, address: AwsAddress): KeyReference & { readonly by: 'id' } {
+export function parseKeyIdOrArn(text: string, address: AwsAddress): KeyIdReference {
   const reference = parseKeyReference(text, address)
-  if (reference.by === 'id') return reference
+  if (reference.by === 'id' || reference.by === 'multi_region') return reference
   throw notFound(text.startsWith('arn:') ? `Invalid arn ${text}` : `Invalid keyId '${text}'`)
 }
 

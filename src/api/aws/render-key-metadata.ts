@@ -1,6 +1,7 @@
 import { ALGORITHM_NAMES, algorithmRow, isAsymmetric, specHas } from '../../core/algorithm.ts'
 import { effectiveKeyState, type Key, type KeyVersion } from '../../core/key.ts'
 import type { KeyStore } from '../../core/key-store.ts'
+import type { Member } from '../../core/multi-region.ts'
 import type { KeyView } from '../../core/view.ts'
 import { SHAPES } from './gen/shapes.ts'
 import type {
@@ -14,7 +15,8 @@ import type {
 } from './gen/types.ts'
 import {
   type AwsAddress,
-  keyArn,
+  arnOfKey,
+  awsKeyId,
   keyStoreName,
   wireAlgorithm,
   wireOrigin,
@@ -22,6 +24,8 @@ import {
   wireState,
   wireUsage,
 } from './names.ts'
+
+const DAY = 86_400_000
 
 /** Seconds, with the milliseconds that AWS's own timestamps have. */
 export const seconds = (at: number): number => at / 1000
@@ -83,25 +87,46 @@ export function renderSpec(key: Key) {
   return { KeySpec: spec, ...(isDeprecatedSpec(spec) && { CustomerMasterKeySpec: spec }) }
 }
 
-export function renderKeyMetadata({ key, current, keyStore }: KeyView, address: AwsAddress): KeyMetadata {
+const renderMember = ({ realm, key }: Member) =>
+  realm.aws === undefined ? [] : [{ Arn: arnOfKey(realm.aws, key), Region: realm.aws.region }]
+
+/** Which of a set of keys this one is, and where the others are. */
+function renderFamily({ multiRegion }: Key, family: readonly Member[] = []) {
+  if (multiRegion === undefined) return { MultiRegion: false }
+  const isPrimary = ({ key }: Member): boolean => key.multiRegion?.role === 'primary'
+  const [PrimaryKey] = family.filter(isPrimary).flatMap(renderMember)
+  const ReplicaKeys = family.filter((member) => !isPrimary(member)).flatMap(renderMember)
+  const byRegion = ReplicaKeys.sort((a, b) => (a.Region < b.Region ? -1 : 1))
+  return {
+    MultiRegion: true,
+    MultiRegionConfiguration: {
+      MultiRegionKeyType: multiRegion.role === 'primary' ? ('PRIMARY' as const) : ('REPLICA' as const),
+      ...(PrimaryKey && { PrimaryKey }),
+      ReplicaKeys: byRegion,
+    },
+  }
+}
+
+export function renderKeyMetadata({ key, current, keyStore, family }: KeyView, address: AwsAddress): KeyMetadata {
   const state = effectiveKeyState(key, current, keyStore)
   return {
     AWSAccountId: address.account,
-    KeyId: key.id,
-    Arn: keyArn(address, key.id),
+    KeyId: awsKeyId(key),
+    Arn: arnOfKey(address, key),
     CreationDate: seconds(key.createdAt),
     Enabled: state === 'enabled',
     Description: key.description,
     KeyUsage: wireUsage(key.purpose),
     KeyState: wireState(state),
     ...(key.deletion !== undefined && state === 'pending_deletion' && { DeletionDate: seconds(key.deletion.dueAt) }),
+    ...(key.deletionPlan !== undefined && { PendingDeletionWindowInDays: Math.ceil(key.deletionPlan.delay / DAY) }),
     Origin: wireOrigin(key.origin, key.keyStore !== undefined),
     ...renderKeyStore(key, keyStore),
     ...(key.origin === 'imported' && state !== 'pending_import' && renderExpiration(key.materialExpiresAt)),
     KeyManager: 'CUSTOMER',
     ...renderSpec(key),
     ...renderAlgorithms(key, current),
-    MultiRegion: false,
+    ...renderFamily(key, family),
     ...(!isAsymmetric(key.spec) &&
       key.purpose === 'encrypt_decrypt' &&
       key.keyStore === undefined &&

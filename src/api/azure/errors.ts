@@ -93,6 +93,7 @@ const AZURE_ERRORS = {
   key_not_found: notFound,
   version_not_found: notFound,
   material_not_found: notFound,
+  replica_not_found: notFound,
   alias_not_found: notFound,
   ring_exists: conflict(undefined, () => 'The vault exists already.'),
   key_exists: conflict(undefined, ({ name }) => `Key ${name} exists already.`),
@@ -145,6 +146,7 @@ const AZURE_ERRORS = {
   version_destroyed: notFound,
   version_imported: keyDisabled,
   key_has_versions: keyDisabled,
+  not_primary: keyDisabled,
   material_pending: keyDisabled,
   material_not_pending: keyDisabled,
   usage_mismatch: forbidden(

@@ -109,6 +109,7 @@ const ERRORS = {
   key_not_found: notFound('CryptoKey', 'key'),
   version_not_found: notFound('CryptoKeyVersion', 'version'),
   material_not_found: notFound('CryptoKeyVersion', 'version'),
+  replica_not_found: notFound('CryptoKey', 'key'),
   alias_not_found: notFound('CryptoKey', 'key'),
   deletion_not_found: [
     'NOT_FOUND',
@@ -178,6 +179,11 @@ const ERRORS = {
     'FAILED_PRECONDITION',
     'KEY_HAS_VERSIONS',
     (facts) => `CryptoKey ${named(facts, 'key')} has CryptoKeyVersions, which must be deleted first.`,
+  ],
+  not_primary: [
+    'FAILED_PRECONDITION',
+    'NOT_PRIMARY',
+    (facts) => `CryptoKey ${named(facts, 'key')} follows a key of another location, which is to be changed instead.`,
   ],
   // AWS's import alone has material that waits, and tokens.
   material_pending: notEnabled(stateWord),

@@ -4,6 +4,7 @@ import { invalidArgument, KmsError } from '../error.ts'
 import type { Alias, Key } from '../key.ts'
 import { type KeyInput, type KeyTarget, keyOperation, type RealmTarget, realmOperation } from '../operation.ts'
 import type { Write } from '../ports.ts'
+import { checkKeyStays } from './destroy-version.ts'
 import type { Paging } from './list-keys.ts'
 
 /** `alias` with its `alias/` prefix, everywhere in this file. */
@@ -25,7 +26,7 @@ export const createAlias = keyOperation<CreateAliasInput, KeyTarget>({
   async run(env, target, { alias: name, limit }) {
     const { realm, key } = target
     // An alias of a key in any other state is of use; one that waits for its deletion is not (as AWS answers).
-    if (key.state === 'pending_deletion') throw new KmsError('key_pending_deletion', { state: key.state })
+    checkKeyStays({ key })
     if ((await env.store.find('aliases', 'name', [realm.id, name])) !== undefined) {
       throw new KmsError('alias_exists', { reference: name })
     }
@@ -56,7 +57,7 @@ export const updateAlias = keyOperation<AliasInput, KeyTarget>({
   action: 'update-alias',
   async run(env, target, { alias: name }) {
     const { realm, key } = target
-    if (key.state === 'pending_deletion') throw new KmsError('key_pending_deletion', { state: key.state })
+    checkKeyStays({ key })
     const alias = await env.store.find('aliases', 'name', [realm.id, name])
     if (alias === undefined) throw new KmsError('alias_not_found', { reference: name })
     const old = await env.store.get('keys', alias.keyId)

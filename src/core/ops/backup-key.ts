@@ -48,6 +48,8 @@ export const backupKey = keyOperation<KeyInput, KeyView & { readonly blob: Uint8
   action: 'backup-key',
   states: ['enabled', 'disabled', 'unavailable'],
   async run(env, target) {
+    // Its material is not its own.
+    if (target.key.multiRegion !== undefined) throw new KmsError('unsupported_operation', { spec: target.key.spec })
     const versions = await allVersions(env, target.key.id)
     if (versions.length > MAX_BACKED_UP) throw new KmsError('limit_exceeded', { limit: `${MAX_BACKED_UP} versions` })
     const { realmId, ringId: _, deletion: __, ...key } = unrevised(target.key)

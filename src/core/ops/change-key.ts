@@ -1,8 +1,10 @@
 import { invalidArgument } from '../error.ts'
-import { type Key, keyStateError } from '../key.ts'
+import type { Key } from '../key.ts'
+import { checkPrimary, followers } from '../multi-region.ts'
 import { type Env, type KeyInput, keyOperation } from '../operation.ts'
 import { type Schedule, scheduled, scheduleOf } from '../rotation.ts'
 import type { KeyView } from '../view.ts'
+import { checkKeyStays } from './destroy-version.ts'
 import { checkSpec, dialectOf } from './material.ts'
 import { checkRotatable } from './rotate-key.ts'
 import { withTags } from './update-key.ts'
@@ -52,12 +54,17 @@ export const changeKey = keyOperation<ChangeKeyInput, KeyView>({
   action: 'update-key',
   async run(env, target, { tags, schedule, template: choose }) {
     const { revision, ...old } = target.key
-    if (old.state === 'pending_deletion') throw keyStateError(old.state)
+    checkKeyStays(target)
+    if (schedule !== undefined) checkPrimary(old)
     const template = choose?.(old)
     let key: Key = { ...old, updatedAt: env.now }
     if (tags !== undefined) key = { ...key, ...withTags(key, dialectOf(env), tags) }
     if (schedule !== undefined) key = changeSchedule(key, schedule, env.now)
     if (template !== undefined) key = changeTemplate(env, key, template)
-    return { output: { ...target, key }, writes: [{ kind: 'update', collection: 'keys', row: key, revision }] }
+    const follow = schedule === undefined ? [] : await followers(env.store, key)
+    return {
+      output: { ...target, key },
+      writes: [{ kind: 'update', collection: 'keys', row: key, revision }, ...follow],
+    }
   },
 })

@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { type KeySpec, type KeyUse, mixesPurposes, type Purpose, purposeOf, purposesOf, usesOf } from '../algorithm.ts'
 import { invalidArgument, KmsError } from '../error.ts'
-import { DIALECTS, type Dialect, type Key, type KeyVersion, UUID } from '../key.ts'
+import { type Key, type KeyVersion, UUID } from '../key.ts'
 import type { KeyStore, KeyStoreMembership } from '../key-store.ts'
+import { newMultiRegionId } from '../multi-region.ts'
 import { type Env, type Outcome, type RingInput, type RingTarget, ringOperation } from '../operation.ts'
 import type { CryptoBackend, Stored, Write } from '../ports.ts'
 import { type Schedule, scheduled } from '../rotation.ts'
 import { foldName } from '../schema.ts'
 import type { KeyView } from '../view.ts'
 import { storeForKey, type WantedKeyStore } from './key-stores.ts'
-import { checkSpec, dialectOf, makeVersion, type NewVersion, type VersionOptions } from './material.ts'
+import { checkSpec, dialectOf, keyTags, makeVersion, type NewVersion, type VersionOptions } from './material.ts'
 
 const DAY = 86_400_000
 /** Google's default waiting time of a version's destruction. */
@@ -36,6 +37,8 @@ export type CreateKeyInput = RingInput & {
   readonly withoutVersion?: boolean | undefined
   /** A key that waits for material from outside (AWS). */
   readonly pendingImport?: boolean | undefined
+  /** The first of a set of keys in several realms. */
+  readonly multiRegion?: boolean | undefined
   readonly version?: VersionOptions | undefined
   readonly schedule?: Schedule | undefined
 }
@@ -73,11 +76,6 @@ function checkUses(input: CreateKeyInput): { purpose: Purpose; uses: readonly Ke
   const unable = input.uses.find((use) => !able.has(use))
   if (unable !== undefined) throw invalidArgument('uses', `${input.spec} can't ${unable}`)
   return { purpose, uses: input.uses }
-}
-
-const tagsOf = (dialect: Dialect, tags: Readonly<Record<string, string>>): Key['tags'] => {
-  const none = Object.fromEntries(DIALECTS.map((name) => [name, {}])) as Record<Dialect, Record<string, string>>
-  return { ...none, [dialect]: tags }
 }
 
 /** @throws KmsError unsupported_spec, and what the custom key store refuses */
@@ -134,11 +132,12 @@ async function planKey(env: Env, target: RingTarget, input: CreateKeyInput): Pro
     current: made ? number : 0,
     versionCounter: made ? number : number - 1,
     description: input.description ?? '',
-    tags: tagsOf(dialect, input.tags ?? {}),
+    tags: keyTags(dialect, input.tags ?? {}),
     ...(input.awsPolicy !== undefined && { awsPolicy: input.awsPolicy }),
     destroyDelay: input.destroyDelay ?? DESTROY_DELAY,
     recoverableDays: env.ringSettings(target.ring).recoverableDays,
     ...(input.schedule && scheduled(input.schedule, env.now)),
+    ...(input.multiRegion === true && { multiRegion: { id: newMultiRegionId(), role: 'primary' } }),
   }
   return { key, tombstone, keyStore }
 }
@@ -162,7 +161,7 @@ export async function createKeyIn(env: Env, target: RingTarget, input: CreateKey
   }
   const current: KeyVersion | undefined = made?.version
   return {
-    output: { ...target, key, current, ...(keyStore && { keyStore }) },
+    output: { ...target, key, current, ...(keyStore && { keyStore }), family: [{ realm: target.realm, key }] },
     writes,
     subject: { key, ...(current && { version: current }) },
     ...(made && { undo: made.undo }),

@@ -1,5 +1,6 @@
 import { KmsError } from '../error.ts'
 import type { Key, KeyVersion, RotationKind } from '../key.ts'
+import { checkPrimary, replicated } from '../multi-region.ts'
 import { type Env, type KeyInput, type KeyTarget, keyOperation, type Outcome } from '../operation.ts'
 import { addDuration, nextRotation } from '../rotation.ts'
 import type { VersionView } from '../view.ts'
@@ -21,6 +22,7 @@ export async function createVersionOf(
   patch: Partial<Key> = {},
 ): Promise<Outcome<VersionView>> {
   const { revision, ...old } = target.key
+  checkPrimary(old)
   // No rotation in any dialect generates material for an imported key (design section 1); a custom key store's keys have one.
   const fixed = old.keyStore !== undefined || (old.origin !== 'generated' && input.version?.material === undefined)
   if (fixed) throw new KmsError('usage_mismatch', { usage: old.origin, operation: 'CreateVersion' })
@@ -48,6 +50,7 @@ export async function createVersionOf(
     writes: [
       { kind: 'update', collection: 'keys', row: key, revision },
       { kind: 'insert', collection: 'versions', row: version },
+      ...(await replicated(env.store, key, version)),
     ],
     undo,
     subject: { key, version },

@@ -2,7 +2,7 @@ import { type Algorithm, specRow } from '../algorithm.ts'
 import { type EncryptionContext, isEnvelope, NO_CONTEXT, openEnvelope, parseEnvelope } from '../envelope.ts'
 import { KmsError } from '../error.ts'
 import { andThen, type Eventually } from '../eventually.ts'
-import type { KeyVersion } from '../key.ts'
+import { handleOf, type KeyVersion } from '../key.ts'
 import {
   type AlgorithmChoice,
   chosenUse,
@@ -60,13 +60,7 @@ async function decryptRaw(env: Env, target: UseTarget, algorithm: Algorithm, inp
   const attempt = async (version: KeyVersion) =>
     env.backends
       .named(version.backend)
-      .decrypt(
-        { ringId: target.ring.id, versionId: version.id, spec: version.spec, ref: version.ref },
-        algorithm,
-        input.ciphertext,
-        NO_PARAMS,
-        env.call,
-      )
+      .decrypt(handleOf(target.ring, version), algorithm, input.ciphertext, NO_PARAMS, env.call)
   try {
     return { version: target.version, plaintext: await attempt(target.version) }
   } catch (error) {

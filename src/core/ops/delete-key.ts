@@ -1,5 +1,6 @@
 import { KmsError } from '../error.ts'
 import type { Tombstone } from '../key.ts'
+import { relativesOf, replicaGone } from '../multi-region.ts'
 import { type KeyInput, keyOperation } from '../operation.ts'
 import { checkKeyStays } from './destroy-version.ts'
 import { removeAliases, removeLastUse } from './purge-key.ts'
@@ -15,6 +16,9 @@ export const deleteKey = keyOperation<KeyInput, { readonly tombstone: Tombstone 
     checkKeyStays(target)
     const { id, ringId, name, versionCounter, revision } = target.key
     if ((await env.store.count('versions', 'number', [id])) > 0) throw new KmsError('key_has_versions')
+    const leads = target.key.multiRegion?.role === 'primary' && (await relativesOf(env.store, target.key)).length > 0
+    // Its replicas have versions of theirs.
+    if (leads) throw new KmsError('key_has_versions')
     const tombstone: Tombstone = { id, ringId, name, versionCounter, retired: true, purgedAt: env.now }
     return {
       output: { tombstone },
@@ -23,6 +27,7 @@ export const deleteKey = keyOperation<KeyInput, { readonly tombstone: Tombstone 
         { kind: 'insert', collection: 'tombstones', row: tombstone },
         ...(await removeAliases(env, id)),
         ...(await removeLastUse(env, id)),
+        ...(await replicaGone(env.store, target.key, env.now)),
       ],
     }
   },

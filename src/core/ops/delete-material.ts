@@ -1,6 +1,7 @@
 import { KmsError } from '../error.ts'
 import { withMaterial } from '../imported.ts'
 import { type Key, type KeyVersion, materialExpiry, toVersionState } from '../key.ts'
+import { followers, relativesOf } from '../multi-region.ts'
 import {
   type Env,
   type KeyInput,
@@ -29,20 +30,44 @@ function withoutMaterial({ spki, ...old }: KeyVersion, now: number): KeyVersion 
   return { ...toVersionState(old, 'pending_import', now), ...empty, ...disabler(old), ...(spki && { spki }) }
 }
 
-/** Material first, so that what is recorded as gone is. Material that never was current leaves nothing behind. */
-async function takeAway(env: Env, target: KeyTarget, version: Stored<KeyVersion>): Promise<Outcome<DeletedMaterial>> {
-  await destroyMaterial(env, target.ring.id, version)
-  const { revision, ...old } = target.key
+async function removeVersion(env: Env, ringId: string, version: Stored<KeyVersion>): Promise<readonly Write[]> {
+  const released = await destroyMaterial(env, { id: ringId }, version)
+  const { id, revision } = version
+  return [
+    { kind: 'delete', collection: 'versions', id, revision },
+    ...released,
+    ...(await removeCounts(env, [version])),
+  ]
+}
+
+/** Material that never was current leaves nothing behind, in its replicas neither. */
+async function forgetPending(
+  env: Env,
+  target: KeyTarget,
+  version: Stored<KeyVersion>,
+): Promise<Outcome<DeletedMaterial>> {
+  const { pendingVersion, ...old } = unrevised(target.key)
   const versions = (await allVersions(env, old.id)).filter(({ id }) => id !== version.id)
-  if (old.pendingVersion === version.number) {
-    const { pendingVersion: _, ...key } = old
-    const removed = { kind: 'delete', collection: 'versions', id: version.id, revision: version.revision } as const
-    const counts = await removeCounts(env, [version])
-    return outcomeOf(target, withMaterial(key, versions, env.now), version, [removed, ...counts], revision)
+  const key = withMaterial(old, versions, env.now)
+  const writes = [...(await removeVersion(env, target.ring.id, version)), ...(await followers(env.store, key))]
+  for (const replica of await relativesOf(env.store, key)) {
+    const copies = await allVersions(env, replica.id)
+    const copy = copies.find(({ number }) => number === pendingVersion)
+    if (copy !== undefined) writes.push(...(await removeVersion(env, replica.ringId, copy)))
   }
+  return outcomeOf(target, key, version, writes)
+}
+
+/** Material first, so that what is recorded as gone is. */
+async function takeAway(env: Env, target: KeyTarget, version: Stored<KeyVersion>): Promise<Outcome<DeletedMaterial>> {
+  const old = unrevised(target.key)
+  if (old.pendingVersion === version.number && old.multiRegion?.role !== 'replica')
+    return forgetPending(env, target, version)
+  const released = await destroyMaterial(env, target.ring, version)
+  const versions = (await allVersions(env, old.id)).filter(({ id }) => id !== version.id)
   const row = withoutMaterial(unrevised(version), env.now)
   const write: Write = { kind: 'update', collection: 'versions', row, revision: version.revision }
-  return outcomeOf(target, withMaterial(old, [...versions, row], env.now), row, [write], revision)
+  return outcomeOf(target, withMaterial(old, [...versions, row], env.now), row, [write, ...released])
 }
 
 function outcomeOf(
@@ -50,12 +75,11 @@ function outcomeOf(
   key: Key,
   version: KeyVersion,
   writes: readonly Write[],
-  revision: number,
 ): Outcome<DeletedMaterial> {
   const current = target.current?.id === version.id ? version : target.current
   return {
     output: { ...target, key, current, version },
-    writes: [{ kind: 'update', collection: 'keys', row: key, revision }, ...writes],
+    writes: [{ kind: 'update', collection: 'keys', row: key, revision: target.key.revision }, ...writes],
     subject: { key, version },
   }
 }

@@ -12,7 +12,7 @@ const withVersion = (target: VersionTarget, version: KeyVersion): VersionView =>
 })
 
 /** A deletion of the whole key stands above its versions (docs/adr/007). */
-export function checkKeyStays({ key }: KeyTarget): void {
+export function checkKeyStays({ key }: Pick<KeyTarget, 'key'>): void {
   if (key.state === 'pending_deletion' || key.state === 'pending_replica_deletion') throw keyStateError(key.state)
 }
 
@@ -63,12 +63,12 @@ export const destroyDueVersion = versionOperation<VersionInput, VersionView>({
     const { version } = target
     const due = version.state === 'destroy_scheduled' && (version.destroyAt ?? Number.POSITIVE_INFINITY) <= env.now
     if (!due) return { output: target }
-    await destroyMaterial(env, target.ring.id, version)
+    const released = await destroyMaterial(env, target.ring, version)
     const { revision, spki: _, ...old } = version
     const destroyed = { ...toVersionState(old, 'destroyed', env.now), ref: new Uint8Array(0), destroyedAt: env.now }
     return {
       output: withVersion(target, destroyed),
-      writes: [{ kind: 'update', collection: 'versions', row: destroyed, revision }],
+      writes: [{ kind: 'update', collection: 'versions', row: destroyed, revision }, ...released],
     }
   },
 })

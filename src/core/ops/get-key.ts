@@ -1,4 +1,5 @@
 import { KmsError } from '../error.ts'
+import { membersOf } from '../multi-region.ts'
 import { type KeyInput, type KeyTarget, keyOperation } from '../operation.ts'
 import type { KeyView } from '../view.ts'
 
@@ -25,7 +26,15 @@ const keyRead = (name: string, action: string) =>
     },
   })
 
-export const getKey = keyRead('GetKey', 'get-key')
+export const getKey = keyOperation<GetKeyInput, KeyView>({
+  name: 'GetKey',
+  action: 'get-key',
+  async run({ store }, target, input) {
+    checkExpected(target, input.expect)
+    if (target.key.multiRegion === undefined) return { output: target }
+    return { output: { ...target, family: await membersOf(store, target.realm, target.key) } }
+  },
+})
 export const getKeyPolicy = keyRead('GetKeyPolicy', 'get-key-policy')
 export const listKeyPolicies = keyRead('ListKeyPolicies', 'list-key-policies')
 export const getKeyRotation = keyRead('GetKeyRotation', 'get-key-rotation')

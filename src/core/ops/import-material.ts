@@ -2,15 +2,16 @@ import { isAsymmetric } from '../algorithm.ts'
 import { KmsError } from '../error.ts'
 import { openImportToken } from '../import-token.ts'
 import { withMaterial } from '../imported.ts'
-import { type ImportedMaterial, type Key, type KeyVersion, toVersionState } from '../key.ts'
+import { handleOf, type ImportedMaterial, type Key, type KeyVersion, toVersionState } from '../key.ts'
 import { unwrapMaterial } from '../key-wrapping.ts'
+import { checkPrimary, replicated } from '../multi-region.ts'
 import { type Env, type KeyInput, type KeyTarget, keyOperation, type Outcome } from '../operation.ts'
 import type { Stored, Write } from '../ports.ts'
 import type { Secret } from '../secret.ts'
 import type { VersionView } from '../view.ts'
 import { allVersions, unrevised } from './all-versions.ts'
 import { checkImportable } from './import-parameters.ts'
-import { detached, importedMaterialId, makeVersion } from './material.ts'
+import { detached, dialectOf, importedMaterialId, makeVersion } from './material.ts'
 
 export type ImportMaterialInput = KeyInput & {
   readonly token: Uint8Array
@@ -68,19 +69,20 @@ async function importAgain(work: Import, old: Stored<KeyVersion>): Promise<Outco
   if (old.state === 'destroy_scheduled') throw new KmsError('version_state', { state: old.state })
   const imported = importedBy(input, old.imported)
   const key = unrevised(target.key)
-  const home = { ringId: target.ring.id, versionId: old.id }
   const write = (row: KeyVersion): Write => ({ kind: 'update', collection: 'versions', row, revision: old.revision })
   if (old.ref.length > 0) {
     const version = { ...unrevised(old), imported, updatedAt: env.now }
     return outcomeOf(work, key, version, write(version))
   }
   const backend = env.backends.named(old.backend)
+  const home = handleOf(target.ring, old)
   const { ref, spki } = await backend.importKey(old.spec, material, home, env.call).catch(asMismatch)
   const { destroyAt: _, destroyedAt: __, ...rest } = unrevised(old)
-  // A version that another dialect had disabled stays so.
-  const back = toVersionState(rest, old.disabledBy === undefined ? 'enabled' : 'disabled', env.now)
-  const version: KeyVersion = { ...back, ref, imported, ...(spki && { spki }), ...disabler(old) }
-  const undo = () => backend.destroyKey({ ...home, spec: old.spec, ref }, detached(env.call))
+  // A version that another dialect had disabled stays so, and one that waits for its rotation is.
+  const waits = old.number === key.pendingVersion ? { disabledBy: dialectOf(env) } : disabler(old)
+  const back = toVersionState(rest, waits.disabledBy === undefined ? 'enabled' : 'disabled', env.now)
+  const version: KeyVersion = { ...back, ref, imported, ...(spki && { spki }), ...waits }
+  const undo = () => backend.destroyKey({ ...home, ref }, detached(env.call))
   return { ...outcomeOf(work, key, version, write(version)), undo }
 }
 
@@ -92,6 +94,7 @@ export const disabler = ({ disabledBy }: KeyVersion): Pick<KeyVersion, 'disabled
 async function importNew(work: Import): Promise<Outcome<VersionView>> {
   const { env, target, input, material, versions, id } = work
   const old = unrevised(target.key)
+  checkPrimary(old)
   const first = versions.length === 0
   if (!first && !hasSuccession(old)) throw mismatch('the key had other material')
   const pending = versions.find(({ number }) => number === old.pendingVersion)
@@ -100,7 +103,9 @@ async function importNew(work: Import): Promise<Outcome<VersionView>> {
   const options = { material, imported: importedBy(input), enabled: first }
   const { version, undo } = await makeVersion(env, target.ring, old, number, options).catch(asMismatch)
   const key = { ...old, versionCounter: number, ...(first ? { current: number } : { pendingVersion: number }) }
-  return { ...outcomeOf(work, key, version, { kind: 'insert', collection: 'versions', row: version }), undo }
+  const outcome = outcomeOf(work, key, version, { kind: 'insert', collection: 'versions', row: version })
+  const copies = await replicated(env.store, key, version)
+  return { ...outcome, writes: [...(outcome.writes ?? []), ...copies], undo }
 }
 
 /** Only symmetric encryption keys have one material after another. */

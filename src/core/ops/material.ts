@@ -11,7 +11,7 @@ import {
   specRow,
 } from '../algorithm.ts'
 import { KmsError } from '../error.ts'
-import type { Dialect, ImportedMaterial, Key, KeyRing, KeyVersion } from '../key.ts'
+import { DIALECTS, type Dialect, type ImportedMaterial, type Key, type KeyRing, type KeyVersion } from '../key.ts'
 import { publicHalf } from '../key-pair.ts'
 import type { Env } from '../operation.ts'
 import type { CallContext, CryptoBackend, KeyHome } from '../ports.ts'
@@ -46,6 +46,12 @@ export function checkSpec(backend: CryptoBackend, spec: KeySpec, purpose: Purpos
 export function dialectOf(env: Env): Dialect {
   if (env.call.dialect === 'system') throw new KmsError('internal')
   return env.call.dialect
+}
+
+/** One dialect's tags, and none of the others'. */
+export const keyTags = (dialect: Dialect, tags: Readonly<Record<string, string>>): Key['tags'] => {
+  const none = Object.fromEntries(DIALECTS.map((name) => [name, {}])) as Record<Dialect, Record<string, string>>
+  return { ...none, [dialect]: tags }
 }
 
 export type NewVersion = { readonly version: KeyVersion; readonly undo: () => Promise<void> }

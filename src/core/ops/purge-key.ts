@@ -1,20 +1,32 @@
 import { randomUUID } from 'node:crypto'
 import { KmsError } from '../error.ts'
-import type { Key, KeyVersion, Tombstone } from '../key.ts'
+import { handleOf, type Key, type KeyRing, type KeyVersion, type Tombstone } from '../key.ts'
+import { otherHolder, replicaGone } from '../multi-region.ts'
 import { type Env, type KeyInput, type KeyTarget, keyOperation, type Outcome } from '../operation.ts'
 import type { Stored, Write } from '../ports.ts'
-import { allVersions } from './all-versions.ts'
+import { allVersions, unrevised } from './all-versions.ts'
 
 export type PurgeOutput = {
   readonly key: Key /** False: the key waits until its deletion is due elsewhere. */
   readonly purged: boolean
 }
 
-/** Idempotent, so that a purge that was killed half-way is done again. */
-export async function destroyMaterial(env: Env, ringId: string, version: KeyVersion): Promise<void> {
-  if (version.ref.length === 0) return
-  const { id: versionId, spec, ref } = version
-  await env.backends.named(version.backend).destroyKey({ ringId, versionId, spec, ref }, env.call)
+/**
+ * Idempotent, so that a purge that was killed half-way is done again. Material that another key of its set holds stays
+ * for that one; the writes make rivals of keys that let go of it at the same time, so that the last of them destroys it.
+ */
+export async function destroyMaterial(
+  env: Env,
+  ring: Pick<KeyRing, 'id'>,
+  version: KeyVersion,
+): Promise<readonly Write[]> {
+  if (version.ref.length === 0) return []
+  const holder = await otherHolder(env.store, version)
+  if (holder !== undefined) {
+    return [{ kind: 'update', collection: 'versions', row: unrevised(holder), revision: holder.revision }]
+  }
+  await env.backends.named(version.backend).destroyKey(handleOf(ring, version), env.call)
+  return []
 }
 
 export async function removeAliases(env: Env, keyId: string): Promise<readonly Write[]> {
@@ -61,7 +73,8 @@ function tombstoneOf(env: Env, key: Key): readonly Write[] {
 async function purge(env: Env, target: KeyTarget): Promise<Outcome<PurgeOutput>> {
   const { key, ring } = target
   const versions = await allVersions(env, key.id)
-  for (const version of versions) await destroyMaterial(env, ring.id, version)
+  const released: Write[] = []
+  for (const version of versions) released.push(...(await destroyMaterial(env, ring, version)))
   const remove = (version: Stored<KeyVersion>): Write => ({
     kind: 'delete',
     collection: 'versions',
@@ -74,6 +87,8 @@ async function purge(env: Env, target: KeyTarget): Promise<Outcome<PurgeOutput>>
     writes: [
       { kind: 'delete', collection: 'keys', id: key.id, revision: key.revision },
       ...versions.map(remove),
+      ...released,
+      ...(await replicaGone(env.store, key, env.now)),
       ...(await removeAliases(env, key.id)),
       ...lastUse,
       ...(await removeCounts(env, versions)),

@@ -1,7 +1,9 @@
 import { KmsError } from '../error.ts'
 import { withMaterial } from '../imported.ts'
-import { effectiveKeyState, type KeyVersion, keyStateError, materialExpiry, toVersionState } from '../key.ts'
+import { effectiveKeyState, type Key, type KeyVersion, keyStateError, materialExpiry, toVersionState } from '../key.ts'
+import { checkPrimary, followers, following, relativesOf, updateOf } from '../multi-region.ts'
 import { type Env, type KeyInput, type KeyTarget, keyOperation, type Outcome } from '../operation.ts'
+import type { Stored, Write } from '../ports.ts'
 import type { KeyView, VersionView } from '../view.ts'
 import { allVersions, unrevised } from './all-versions.ts'
 import { createVersionOf } from './create-version.ts'
@@ -50,26 +52,52 @@ export function checkEnabled({ key, current }: KeyTarget): void {
   if (state !== 'enabled' && state !== 'pending_import') throw keyStateError(state)
 }
 
+/** The version that waits, with its material. @throws KmsError material_not_pending */
+function waitingOf(versions: readonly Stored<KeyVersion>[], number: number | undefined, now: number) {
+  const pending = versions.find((version) => version.number === number)
+  const ready = pending !== undefined && pending.ref.length > 0
+  if (!ready || (materialExpiry(pending) ?? Number.POSITIVE_INFINITY) <= now) throw new KmsError('material_not_pending')
+  return pending
+}
+
+function moveOn(pending: Stored<KeyVersion>, now: number): KeyVersion {
+  const { disabledBy: _, ...enabled } = toVersionState(unrevised(pending), 'enabled', now)
+  return { ...enabled, rotation: 'on_demand', rotatedAt: now }
+}
+
+const replaced = (versions: readonly KeyVersion[], version: KeyVersion): readonly KeyVersion[] => [
+  ...versions.filter(({ id }) => id !== version.id),
+  version,
+]
+
+/** Replicas move on together with their primary, once each has the material. @throws KmsError material_not_pending */
+async function followToPending(env: Env, primary: Key, before: Key): Promise<readonly Write[]> {
+  const writes: Write[] = []
+  for (const replica of await relativesOf(env.store, before)) {
+    const versions = await allVersions(env, replica.id)
+    const pending = waitingOf(versions, before.pendingVersion, env.now)
+    const version = moveOn(pending, env.now)
+    const row = withMaterial(following(unrevised(replica), primary), replaced(versions, version), env.now)
+    writes.push(updateOf(row, replica))
+    writes.push({ kind: 'update', collection: 'versions', row: version, revision: pending.revision })
+  }
+  return writes
+}
+
 /** Material that was imported for it becomes the key's current one. @throws KmsError material_not_pending */
 async function rotateToPending(env: Env, target: KeyTarget): Promise<Outcome<VersionView>> {
   const { revision, pendingVersion, ...old } = target.key
   const versions = await allVersions(env, old.id)
-  const pending = versions.find(({ number }) => number === pendingVersion)
-  if (pending === undefined || (materialExpiry(pending) ?? Number.POSITIVE_INFINITY) <= env.now)
-    throw new KmsError('material_not_pending')
-  const version: KeyVersion = {
-    ...toVersionState(unrevised(pending), 'enabled', env.now),
-    rotation: 'on_demand',
-    rotatedAt: env.now,
-  }
+  const pending = waitingOf(versions, pendingVersion, env.now)
+  const version = moveOn(pending, env.now)
   const moved = { ...old, current: version.number, rotationsOnDemand: (old.rotationsOnDemand ?? 0) + 1 }
-  const all = [...versions.filter(({ id }) => id !== version.id), version]
-  const key = withMaterial(moved, all, env.now)
+  const key = withMaterial(moved, replaced(versions, version), env.now)
   return {
     output: { ...target, key, version, current: version },
     writes: [
       { kind: 'update', collection: 'keys', row: key, revision },
       { kind: 'update', collection: 'versions', row: version, revision: pending.revision },
+      ...(await followToPending(env, key, target.key)),
     ],
     subject: { key, version },
   }
@@ -103,6 +131,7 @@ export const rotateKey = keyOperation<RotateKeyInput, VersionView>({
     const imported = input.toPending === true && target.key.origin === 'imported' && target.key.state === 'enabled'
     if (imported) checkKind(target, input.kind)
     else checkRotatable(target, input.kind)
+    checkPrimary(target.key)
     await checkLimits(env, target, input)
     if (imported) return rotateToPending(env, target)
     return createVersionOf(env, target, { makeCurrent: true, rotation: 'on_demand' })
@@ -119,6 +148,9 @@ export const rotateDueKey = keyOperation<KeyInput, KeyView>({
     if (rest.origin === 'generated') {
       return createVersionOf(env, target, { makeCurrent: true, rotation: 'automatic' })
     }
-    return { output: target, writes: [{ kind: 'update', collection: 'keys', row: rest, revision }] }
+    return {
+      output: target,
+      writes: [{ kind: 'update', collection: 'keys', row: rest, revision }, ...(await followers(env.store, rest))],
+    }
   },
 })

@@ -1,4 +1,5 @@
 import { type Key, keyStateError, versionStateError } from '../key.ts'
+import { checkPrimary, followers } from '../multi-region.ts'
 import { type VersionInput, versionOperation } from '../operation.ts'
 import { nextRotation } from '../rotation.ts'
 import type { KeyView } from '../view.ts'
@@ -13,6 +14,7 @@ export const setCurrent = versionOperation<VersionInput, KeyView>({
   action: 'update-key',
   async run(env, target) {
     checkKind(target, 'symmetric')
+    checkPrimary(target.key)
     const { version } = target
     const { revision, nextRotationAt: _, pendingVersion, ...old } = target.key
     if (old.state !== 'enabled') throw keyStateError(old.state)
@@ -27,7 +29,7 @@ export const setCurrent = versionOperation<VersionInput, KeyView>({
     }
     return {
       output: { ...target, key, current: version },
-      writes: [{ kind: 'update', collection: 'keys', row: key, revision }],
+      writes: [{ kind: 'update', collection: 'keys', row: key, revision }, ...(await followers(env.store, key))],
     }
   },
 })

@@ -1,7 +1,9 @@
-import { type Key, keyStateError } from '../key.ts'
+import type { Key } from '../key.ts'
+import { checkPrimary, followers } from '../multi-region.ts'
 import { type KeyInput, keyOperation } from '../operation.ts'
 import { type RotationPolicy, rotationDate } from '../rotation.ts'
 import type { KeyView } from '../view.ts'
+import { checkKeyStays } from './destroy-version.ts'
 import { checkEnabled, checkRotatable, type RotatableKeys } from './rotate-key.ts'
 
 export type SetRotationInput = KeyInput & {
@@ -27,15 +29,19 @@ export const setRotation = keyOperation<SetRotationInput, KeyView>({
   action: 'set-rotation',
   async run(env, target, input) {
     const { revision, rotation: old, nextRotationAt: _, ...rest } = target.key
-    if (rest.state === 'pending_deletion') throw keyStateError(rest.state)
+    checkKeyStays(target)
     if (input.enabledOnly === true) checkEnabled(target)
     checkRotatable(target, input.kind)
+    checkPrimary(rest)
     let key: Key = { ...rest, updatedAt: env.now }
     if (input.policy !== undefined) {
       const rotation = { ...input.policy, createdAt: old?.createdAt ?? env.now, updatedAt: env.now }
       const nextRotationAt = firstDate(rotation, input, target.current, env.now)
       key = { ...key, rotation, ...(nextRotationAt !== undefined && { nextRotationAt }) }
     }
-    return { output: { ...target, key }, writes: [{ kind: 'update', collection: 'keys', row: key, revision }] }
+    return {
+      output: { ...target, key },
+      writes: [{ kind: 'update', collection: 'keys', row: key, revision }, ...(await followers(env.store, key))],
+    }
   },
 })

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import { type Algorithm, algorithmRow, HASH_BYTES } from '../algorithm.ts'
 import { KmsError } from '../error.ts'
-import type { KeyVersion } from '../key.ts'
+import { handleOf, type KeyVersion } from '../key.ts'
 import { type AlgorithmChoice, useOperation, type VersionInput } from '../operation.ts'
 import type { VersionView } from '../view.ts'
 import { otherVersions } from './other-versions.ts'
@@ -33,12 +33,10 @@ export const verifyMac = useOperation<VerifyMacInput, VerifyMacOutput>({
     if (algorithm === undefined) throw new KmsError('internal')
     if (input.dryRun === true) return { output: { ...target, algorithm, valid: true } }
     if (input.mac.length !== macBytes(algorithm)) return { output: { ...target, algorithm, valid: false } }
-    const holds = async ({ id, spec, ref, backend }: KeyVersion) => {
-      const handle = { ringId: target.ring.id, versionId: id, spec, ref }
-      return timingSafeEqual(
-        await env.backends.named(backend).mac(handle, algorithm, input.message, env.call),
-        input.mac,
-      )
+    const holds = async (version: KeyVersion) => {
+      const backend = env.backends.named(version.backend)
+      const mac = await backend.mac(handleOf(target.ring, version), algorithm, input.message, env.call)
+      return timingSafeEqual(mac, input.mac)
     }
     if (await holds(target.version)) return { output: { ...target, algorithm, valid: true } }
     const others = input.version === undefined ? await otherVersions(env, target) : []

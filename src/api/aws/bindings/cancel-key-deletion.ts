@@ -1,10 +1,10 @@
 import { cancelDeletion } from '../../../core/ops/cancel-deletion.ts'
-import { keyArn, parseKeyIdOrArn } from '../names.ts'
+import { arnOfKey, parseKeyIdOrArn } from '../names.ts'
 import { bind } from '../route.ts'
 
 export const cancelKeyDeletionBinding = bind({
   wire: 'CancelKeyDeletion',
   operation: cancelDeletion,
   toInput: (wire, ctx) => ({ key: parseKeyIdOrArn(wire.KeyId, ctx.realm), restore: 'disabled' as const }),
-  toOutput: ({ key }, _wire, ctx) => ({ KeyId: keyArn(ctx.realm, key.id) }),
+  toOutput: ({ key }, _wire, ctx) => ({ KeyId: arnOfKey(ctx.realm, key) }),
 })

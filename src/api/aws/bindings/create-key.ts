@@ -64,7 +64,6 @@ export const createKeyBinding = bind({
   wire: 'CreateKey',
   operation: createKey,
   toInput(wire, ctx): CreateKeyInput {
-    if (wire.MultiRegion === true) throw unsupported('MultiRegion is not supported.')
     const wireSpec = readSpec(wire)
     const keyStore = readKeyStore(wire, wireSpec)
     const spec = coreSpec(wireSpec)
@@ -82,6 +81,7 @@ export const createKeyBinding = bind({
       tags: readTags(wire.Tags ?? []),
       awsPolicy: wire.Policy,
       pendingImport: wire.Origin === 'EXTERNAL',
+      multiRegion: wire.MultiRegion,
     }
   },
   toOutput: (view, _wire, ctx) => ({ KeyMetadata: renderKeyMetadata(view, ctx.realm) }),

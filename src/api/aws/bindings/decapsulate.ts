@@ -1,6 +1,6 @@
 import { decapsulate } from '../../../core/ops/decapsulate.ts'
 import { checkGrantTokens, encapsulationAlgorithm } from '../crypto-input.ts'
-import { keyArn, parseKeyReference } from '../names.ts'
+import { arnOfKey, parseKeyReference } from '../names.ts'
 import { bind, checkDryRun } from '../route.ts'
 
 export const decapsulateBinding = bind({
@@ -15,7 +15,7 @@ export const decapsulateBinding = bind({
   toOutput({ key, secret }, wire, ctx) {
     checkDryRun(wire)
     return {
-      KeyId: keyArn(ctx.realm, key.id),
+      KeyId: arnOfKey(ctx.realm, key),
       SharedSecret: secret,
       EncapsulationAlgorithm: wire.EncapsulationAlgorithm,
     }

@@ -1,7 +1,7 @@
 import { decrypt } from '../../../core/ops/decrypt.ts'
 import { materialIdFor, readCiphertext, refuseDryRunModifiers, sourceKey } from '../ciphertext.ts'
 import { checkGrantTokens, encryptionAlgorithm, encryptionContext } from '../crypto-input.ts'
-import { keyArn } from '../names.ts'
+import { arnOfKey } from '../names.ts'
 import { attest, secretMember } from '../recipient/index.ts'
 import { bind, checkDryRun } from '../route.ts'
 
@@ -25,7 +25,7 @@ export const decryptBinding = bind({
     checkDryRun(wire)
     const algorithm = wire.EncryptionAlgorithm ?? 'SYMMETRIC_DEFAULT'
     return {
-      KeyId: keyArn(ctx.realm, key.id),
+      KeyId: arnOfKey(ctx.realm, key),
       ...secretMember('Plaintext', plaintext, wire.Recipient, ctx),
       EncryptionAlgorithm: algorithm,
       KeyMaterialId: materialIdFor(algorithm, version),

@@ -1,5 +1,5 @@
 import { deleteMaterial } from '../../../core/ops/delete-material.ts'
-import { keyArn, parseKeyIdOrArn } from '../names.ts'
+import { arnOfKey, parseKeyIdOrArn } from '../names.ts'
 import { bind } from '../route.ts'
 
 export const deleteImportedKeyMaterialBinding = bind({
@@ -7,7 +7,7 @@ export const deleteImportedKeyMaterialBinding = bind({
   operation: deleteMaterial,
   toInput: (wire, ctx) => ({ key: parseKeyIdOrArn(wire.KeyId, ctx.realm), materialId: wire.KeyMaterialId }),
   toOutput: ({ key, version }, _wire, ctx) => ({
-    KeyId: keyArn(ctx.realm, key.id),
+    KeyId: arnOfKey(ctx.realm, key),
     ...(version && { KeyMaterialId: version.materialId }),
   }),
 })

@@ -1,6 +1,6 @@
 import { deriveSharedSecret } from '../../../core/ops/derive-shared-secret.ts'
 import { checkGrantTokens, keyAgreementAlgorithm } from '../crypto-input.ts'
-import { keyArn, parseKeyReference, wireOrigin } from '../names.ts'
+import { arnOfKey, parseKeyReference, wireOrigin } from '../names.ts'
 import { attest, secretMember } from '../recipient/index.ts'
 import { bind, checkDryRun } from '../route.ts'
 
@@ -17,7 +17,7 @@ export const deriveSharedSecretBinding = bind({
   toOutput({ key, secret }, wire, ctx) {
     checkDryRun(wire)
     return {
-      KeyId: keyArn(ctx.realm, key.id),
+      KeyId: arnOfKey(ctx.realm, key),
       ...secretMember('SharedSecret', secret, wire.Recipient, ctx),
       KeyAgreementAlgorithm: wire.KeyAgreementAlgorithm,
       KeyOrigin: wireOrigin(key.origin),

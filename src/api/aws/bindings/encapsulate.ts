@@ -1,6 +1,6 @@
 import { encapsulate } from '../../../core/ops/encapsulate.ts'
 import { checkGrantTokens, encapsulationAlgorithm } from '../crypto-input.ts'
-import { keyArn, parseKeyReference } from '../names.ts'
+import { arnOfKey, parseKeyReference } from '../names.ts'
 import { bind, checkDryRun } from '../route.ts'
 
 export const encapsulateBinding = bind({
@@ -14,7 +14,7 @@ export const encapsulateBinding = bind({
   toOutput({ key, secret, ciphertext }, wire, ctx) {
     checkDryRun(wire)
     return {
-      KeyId: keyArn(ctx.realm, key.id),
+      KeyId: arnOfKey(ctx.realm, key),
       SharedSecret: secret,
       SharedSecretCiphertextBlob: ciphertext,
       EncapsulationAlgorithm: wire.EncapsulationAlgorithm,

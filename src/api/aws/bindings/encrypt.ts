@@ -1,6 +1,6 @@
 import { encrypt } from '../../../core/ops/encrypt.ts'
 import { checkGrantTokens, encryptionAlgorithm, encryptionContext } from '../crypto-input.ts'
-import { keyArn, parseKeyReference } from '../names.ts'
+import { arnOfKey, parseKeyReference } from '../names.ts'
 import { bind, checkDryRun } from '../route.ts'
 
 export const encryptBinding = bind({
@@ -21,7 +21,7 @@ export const encryptBinding = bind({
     checkDryRun(wire)
     return {
       CiphertextBlob: ciphertext,
-      KeyId: keyArn(ctx.realm, key.id),
+      KeyId: arnOfKey(ctx.realm, key),
       EncryptionAlgorithm: wire.EncryptionAlgorithm ?? 'SYMMETRIC_DEFAULT',
     }
   },

@@ -1,6 +1,6 @@
 import { generateDataKeyWithoutPlaintext } from '../../../core/ops/generate-data-key-without-plaintext.ts'
 import { dataKeyInput } from '../data-key.ts'
-import { keyArn } from '../names.ts'
+import { arnOfKey } from '../names.ts'
 import { bind, checkDryRun } from '../route.ts'
 
 export const generateDataKeyWithoutPlaintextBinding = bind({
@@ -9,6 +9,6 @@ export const generateDataKeyWithoutPlaintextBinding = bind({
   toInput: dataKeyInput,
   toOutput({ key, version, ciphertext }, wire, ctx) {
     checkDryRun(wire)
-    return { CiphertextBlob: ciphertext, KeyId: keyArn(ctx.realm, key.id), KeyMaterialId: version.materialId }
+    return { CiphertextBlob: ciphertext, KeyId: arnOfKey(ctx.realm, key), KeyMaterialId: version.materialId }
   },
 })

@@ -1,6 +1,6 @@
 import { generateDataKey } from '../../../core/ops/generate-data-key.ts'
 import { dataKeyInput } from '../data-key.ts'
-import { keyArn } from '../names.ts'
+import { arnOfKey } from '../names.ts'
 import { attest, secretMember } from '../recipient/index.ts'
 import { bind, checkDryRun } from '../route.ts'
 
@@ -16,7 +16,7 @@ export const generateDataKeyBinding = bind({
     return {
       CiphertextBlob: ciphertext,
       ...secretMember('Plaintext', plaintext, wire.Recipient, ctx),
-      KeyId: keyArn(ctx.realm, key.id),
+      KeyId: arnOfKey(ctx.realm, key),
       KeyMaterialId: version.materialId,
     }
   },

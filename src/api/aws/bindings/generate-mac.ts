@@ -1,6 +1,6 @@
 import { generateMac } from '../../../core/ops/generate-mac.ts'
 import { checkGrantTokens, macAlgorithm } from '../crypto-input.ts'
-import { keyArn, parseKeyReference } from '../names.ts'
+import { arnOfKey, parseKeyReference } from '../names.ts'
 import { bind, checkDryRun } from '../route.ts'
 
 export const generateMacBinding = bind({
@@ -17,6 +17,6 @@ export const generateMacBinding = bind({
   },
   toOutput({ key, mac }, wire, ctx) {
     checkDryRun(wire)
-    return { KeyId: keyArn(ctx.realm, key.id), Mac: mac, MacAlgorithm: wire.MacAlgorithm }
+    return { KeyId: arnOfKey(ctx.realm, key), Mac: mac, MacAlgorithm: wire.MacAlgorithm }
   },
 })

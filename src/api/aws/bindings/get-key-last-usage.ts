@@ -2,7 +2,7 @@ import type { KeyUse } from '../../../core/algorithm.ts'
 import type { LastUse } from '../../../core/last-use.ts'
 import { getLastUse } from '../../../core/ops/get-last-use.ts'
 import type { KeyLastUsageData, KeyLastUsageTrackingOperation } from '../gen/types.ts'
-import { parseKeyIdOrArn } from '../names.ts'
+import { awsKeyId, parseKeyIdOrArn } from '../names.ts'
 import { seconds } from '../render-key-metadata.ts'
 import { bind } from '../route.ts'
 
@@ -36,7 +36,7 @@ export const getKeyLastUsageBinding = bind({
   operation: getLastUse,
   toInput: (wire, ctx) => ({ key: parseKeyIdOrArn(wire.KeyId, ctx.realm) }),
   toOutput: ({ key, lastUse, since }) => ({
-    KeyId: key.id,
+    KeyId: awsKeyId(key),
     KeyLastUsage: lastUse === undefined ? {} : render(lastUse),
     TrackingStartDate: seconds(since),
     KeyCreationDate: seconds(key.createdAt),

@@ -2,7 +2,7 @@ import type { Key } from '../../../core/key.ts'
 import { getKeyRotation } from '../../../core/ops/get-key.ts'
 import { addDuration } from '../../../core/rotation.ts'
 import type { GetKeyRotationStatusResponse } from '../gen/types.ts'
-import { parseKeyIdOrArn } from '../names.ts'
+import { awsKeyId, parseKeyIdOrArn } from '../names.ts'
 import { seconds } from '../render-key-metadata.ts'
 import { bind } from '../route.ts'
 
@@ -16,7 +16,8 @@ function periodOf({ rotation, nextRotationAt: next }: Key): number | undefined {
 
 /** Asymmetric keys and MAC keys have a status too: it is always false. So has a key that waits for its deletion. */
 function statusOf(key: Key): GetKeyRotationStatusResponse {
-  if (key.nextRotationAt === undefined || key.state === 'pending_deletion') return { KeyRotationEnabled: false }
+  const deleted = key.state === 'pending_deletion' || key.state === 'pending_replica_deletion'
+  if (key.nextRotationAt === undefined || deleted) return { KeyRotationEnabled: false }
   const period = periodOf(key)
   return {
     KeyRotationEnabled: true,
@@ -29,5 +30,5 @@ export const getKeyRotationStatusBinding = bind({
   wire: 'GetKeyRotationStatus',
   operation: getKeyRotation,
   toInput: (wire, ctx) => ({ key: parseKeyIdOrArn(wire.KeyId, ctx.realm) }),
-  toOutput: ({ key }) => ({ KeyId: key.id, ...statusOf(key) }),
+  toOutput: ({ key }) => ({ KeyId: awsKeyId(key), ...statusOf(key) }),
 })

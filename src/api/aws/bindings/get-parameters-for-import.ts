@@ -1,6 +1,6 @@
 import { getImportParameters } from '../../../core/ops/import-parameters.ts'
 import { unsupported } from '../aws-error.ts'
-import { coreWrapping, coreWrappingKey, keyArn, parseKeyIdOrArn } from '../names.ts'
+import { arnOfKey, coreWrapping, coreWrappingKey, parseKeyIdOrArn } from '../names.ts'
 import { seconds } from '../render-key-metadata.ts'
 import { bind } from '../route.ts'
 
@@ -15,7 +15,7 @@ export const getParametersForImportBinding = bind({
     return { key: parseKeyIdOrArn(wire.KeyId, ctx.realm), wrapping, wrappingKey }
   },
   toOutput: ({ key, token, spki, expiresAt }, _wire, ctx) => ({
-    KeyId: keyArn(ctx.realm, key.id),
+    KeyId: arnOfKey(ctx.realm, key),
     ImportToken: token,
     PublicKey: spki,
     ParametersValidTo: seconds(expiresAt),

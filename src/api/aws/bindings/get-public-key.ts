@@ -1,6 +1,6 @@
 import { getPublicKey } from '../../../core/ops/get-public-key.ts'
 import { checkGrantTokens } from '../crypto-input.ts'
-import { keyArn, parseKeyReference, wireUsage } from '../names.ts'
+import { arnOfKey, parseKeyReference, wireUsage } from '../names.ts'
 import { renderAlgorithms, renderSpec } from '../render-key-metadata.ts'
 import { bind } from '../route.ts'
 
@@ -12,7 +12,7 @@ export const getPublicKeyBinding = bind({
     return { key: parseKeyReference(wire.KeyId, ctx.realm) }
   },
   toOutput: ({ key, version, spki }, _wire, ctx) => ({
-    KeyId: keyArn(ctx.realm, key.id),
+    KeyId: arnOfKey(ctx.realm, key),
     PublicKey: spki,
     ...renderSpec(key),
     KeyUsage: wireUsage(key.purpose),

@@ -1,7 +1,7 @@
 import { type ImportMaterialInput, importMaterial } from '../../../core/ops/import-material.ts'
 import { validationError } from '../aws-error.ts'
 import type { ImportKeyMaterialRequest } from '../gen/types.ts'
-import { keyArn, parseKeyIdOrArn } from '../names.ts'
+import { arnOfKey, parseKeyIdOrArn } from '../names.ts'
 import { bind } from '../route.ts'
 
 /** The longest life of imported material that AWS documents. */
@@ -44,7 +44,7 @@ export const importKeyMaterialBinding = bind({
     }
   },
   toOutput: ({ key, version }, _wire, ctx) => ({
-    KeyId: keyArn(ctx.realm, key.id),
+    KeyId: arnOfKey(ctx.realm, key),
     KeyMaterialId: version.materialId,
   }),
 })

@@ -39,6 +39,7 @@ import { listKeysBinding } from './list-keys.ts'
 import { listResourceTagsBinding } from './list-resource-tags.ts'
 import { putKeyPolicyBinding } from './put-key-policy.ts'
 import { reEncryptBinding } from './re-encrypt.ts'
+import { replicateKeyBinding } from './replicate-key.ts'
 import { rotateKeyOnDemandBinding } from './rotate-key-on-demand.ts'
 import { scheduleKeyDeletionBinding } from './schedule-key-deletion.ts'
 import { signBinding } from './sign.ts'
@@ -47,6 +48,7 @@ import { untagResourceBinding } from './untag-resource.ts'
 import { updateAliasBinding } from './update-alias.ts'
 import { updateCustomKeyStoreBinding } from './update-custom-key-store.ts'
 import { updateKeyDescriptionBinding } from './update-key-description.ts'
+import { updatePrimaryRegionBinding } from './update-primary-region.ts'
 import { verifyBinding } from './verify.ts'
 import { verifyMacBinding } from './verify-mac.ts'
 
@@ -85,6 +87,7 @@ export const routes: readonly Route[] = [
   route(listResourceTagsBinding),
   route(putKeyPolicyBinding),
   route(reEncryptBinding),
+  route(replicateKeyBinding),
   route(rotateKeyOnDemandBinding),
   route(scheduleKeyDeletionBinding),
   route(signBinding),
@@ -92,6 +95,7 @@ export const routes: readonly Route[] = [
   route(untagResourceBinding),
   route(updateAliasBinding),
   route(updateKeyDescriptionBinding),
+  route(updatePrimaryRegionBinding),
   route(verifyBinding),
   route(verifyMacBinding),
   route(connectCustomKeyStoreBinding),

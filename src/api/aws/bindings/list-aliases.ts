@@ -1,7 +1,7 @@
 import { type AliasList, listAliases, listKeyAliases } from '../../../core/ops/aliases.ts'
 import type { ListAliasesRequest } from '../gen/types.ts'
 import { pageEnd, readLimit, readMarker } from '../marker.ts'
-import { aliasArn, parseKeyIdOrArn } from '../names.ts'
+import { aliasArn, awsKeyId, parseKeyIdOrArn } from '../names.ts'
 import { seconds } from '../render-key-metadata.ts'
 import { type AwsContext, bind, either } from '../route.ts'
 
@@ -14,10 +14,10 @@ const paging = (list: string, wire: ListAliasesRequest) => ({
 })
 
 const render = (list: string, { aliases, next }: AliasList, ctx: AwsContext) => ({
-  Aliases: aliases.map(({ alias }) => ({
+  Aliases: aliases.map(({ alias, key }) => ({
     AliasName: alias.name,
     AliasArn: aliasArn(ctx.realm, alias.name),
-    TargetKeyId: alias.keyId,
+    TargetKeyId: key === undefined ? alias.keyId : awsKeyId(key),
     CreationDate: seconds(alias.createdAt),
     LastUpdatedDate: seconds(alias.updatedAt),
   })),

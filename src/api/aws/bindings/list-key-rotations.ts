@@ -2,15 +2,18 @@ import type { Key, KeyVersion, RotationKind } from '../../../core/key.ts'
 import { listRotations } from '../../../core/ops/list-rotations.ts'
 import type { KeyMaterialState, RotationType } from '../gen/types.ts'
 import { pageEnd, readLimit, readMarker } from '../marker.ts'
-import { parseKeyIdOrArn } from '../names.ts'
+import { awsKeyId, parseKeyIdOrArn } from '../names.ts'
 import { renderExpiration, seconds } from '../render-key-metadata.ts'
 import { bind } from '../route.ts'
 
 const TYPES = { automatic: 'AUTOMATIC', on_demand: 'ON_DEMAND' } as const satisfies Record<RotationKind, RotationType>
 const isPending = (key: Key, version: KeyVersion): boolean => version.number === key.pendingVersion
 
-function stateOf(key: Key, version: KeyVersion): KeyMaterialState {
-  if (isPending(key, version)) return 'PENDING_ROTATION'
+/** `awaited`: replicas wait for the material that waits for its rotation. */
+function stateOf(key: Key, version: KeyVersion, awaited: boolean): KeyMaterialState {
+  if (isPending(key, version)) {
+    return awaited || version.ref.length === 0 ? 'PENDING_MULTI_REGION_IMPORT_AND_ROTATION' : 'PENDING_ROTATION'
+  }
   return version.number === key.current ? 'CURRENT' : 'NON_CURRENT'
 }
 
@@ -40,17 +43,17 @@ export const listKeyRotationsBinding = bind({
       limit: readLimit(wire.Limit, { byDefault: 100, max: 1000 }),
     }
   },
-  toOutput: ({ key, versions, next }) => ({
+  toOutput: ({ key, versions, next, awaited }) => ({
     Rotations: versions.map((version) => ({
-      KeyId: key.id,
+      KeyId: awsKeyId(key),
       KeyMaterialId: version.materialId,
-      KeyMaterialState: stateOf(key, version),
+      KeyMaterialState: stateOf(key, version, awaited),
       ...renderImport(key, version),
       ...(version.rotation !== undefined && {
         RotationDate: seconds(version.rotatedAt ?? version.createdAt),
         RotationType: TYPES[version.rotation],
       }),
     })),
-    ...pageEnd(listOf(key.id), next),
+    ...pageEnd(listOf(awsKeyId(key)), next),
   }),
 })

@@ -1,6 +1,6 @@
 import { listRealmKeys } from '../../../core/ops/list-keys.ts'
 import { pageEnd, readLimit, readMarker } from '../marker.ts'
-import { isExpressible, keyArn } from '../names.ts'
+import { arnOfKey, awsKeyId, isExpressible } from '../names.ts'
 import { bind } from '../route.ts'
 
 const LIST = 'keys'
@@ -14,7 +14,7 @@ export const listKeysBinding = bind({
     limit: readLimit(wire.Limit, { byDefault: 100, max: 1000 }),
   }),
   toOutput: ({ keys, next }, _wire, ctx) => ({
-    Keys: keys.map(({ key }) => ({ KeyId: key.id, KeyArn: keyArn(ctx.realm, key.id) })),
+    Keys: keys.map(({ key }) => ({ KeyId: awsKeyId(key), KeyArn: arnOfKey(ctx.realm, key) })),
     ...pageEnd(LIST, next),
   }),
 })

@@ -2,7 +2,7 @@ import { reEncrypt } from '../../../core/ops/re-encrypt.ts'
 import { materialIdFor, readCiphertext, refuseDryRunModifiers, sourceKey } from '../ciphertext.ts'
 import { checkGrantTokens, encryptionAlgorithm, encryptionContext } from '../crypto-input.ts'
 import type { ReEncryptRequest } from '../gen/types.ts'
-import { keyArn, parseKeyReference } from '../names.ts'
+import { arnOfKey, parseKeyReference } from '../names.ts'
 import { type AwsContext, bind, checkDryRun } from '../route.ts'
 
 function readSource(wire: ReEncryptRequest, ctx: AwsContext) {
@@ -38,8 +38,8 @@ export const reEncryptBinding = bind({
     const to = wire.DestinationEncryptionAlgorithm ?? 'SYMMETRIC_DEFAULT'
     return {
       CiphertextBlob: ciphertext,
-      SourceKeyId: keyArn(ctx.realm, source.key.id),
-      KeyId: keyArn(ctx.realm, destination.key.id),
+      SourceKeyId: arnOfKey(ctx.realm, source.key),
+      KeyId: arnOfKey(ctx.realm, destination.key),
       SourceEncryptionAlgorithm: from,
       DestinationEncryptionAlgorithm: to,
       SourceKeyMaterialId: materialIdFor(from, source.version),

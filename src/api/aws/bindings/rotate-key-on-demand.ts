@@ -1,5 +1,5 @@
 import { rotateKey } from '../../../core/ops/rotate-key.ts'
-import { parseKeyIdOrArn } from '../names.ts'
+import { awsKeyId, parseKeyIdOrArn } from '../names.ts'
 import { bind } from '../route.ts'
 
 /** AWS's quota for the life of a key. */
@@ -18,5 +18,5 @@ export const rotateKeyOnDemandBinding = bind({
     distance: DISTANCE_MS,
     toPending: true,
   }),
-  toOutput: ({ key }) => ({ KeyId: key.id }),
+  toOutput: ({ key }) => ({ KeyId: awsKeyId(key) }),
 })

@@ -1,6 +1,6 @@
 import { scheduleDeletion } from '../../../core/ops/schedule-deletion.ts'
 import { validationError } from '../aws-error.ts'
-import { keyArn, parseKeyIdOrArn } from '../names.ts'
+import { arnOfKey, parseKeyIdOrArn, wireState } from '../names.ts'
 import { seconds } from '../render-key-metadata.ts'
 import { bind } from '../route.ts'
 
@@ -22,9 +22,9 @@ export const scheduleKeyDeletionBinding = bind({
     return { key: parseKeyIdOrArn(wire.KeyId, ctx.realm), delay: days * DAY }
   },
   toOutput: ({ key }, wire, ctx) => ({
-    KeyId: keyArn(ctx.realm, key.id),
+    KeyId: arnOfKey(ctx.realm, key),
     ...(key.deletion !== undefined && { DeletionDate: seconds(key.deletion.dueAt) }),
-    KeyState: 'PendingDeletion',
+    KeyState: wireState(key.state),
     PendingWindowInDays: windowOf(wire),
   }),
 })

@@ -1,6 +1,6 @@
 import { sign } from '../../../core/ops/sign.ts'
 import { checkGrantTokens } from '../crypto-input.ts'
-import { keyArn, parseKeyReference } from '../names.ts'
+import { arnOfKey, parseKeyReference } from '../names.ts'
 import { bind, checkDryRun } from '../route.ts'
 import { encodeSignature, signInput, signingAlgorithm } from '../signing.ts'
 
@@ -16,7 +16,7 @@ export const signBinding = bind({
   toOutput({ key, algorithm, signature }, wire, ctx) {
     checkDryRun(wire)
     return {
-      KeyId: keyArn(ctx.realm, key.id),
+      KeyId: arnOfKey(ctx.realm, key),
       Signature: encodeSignature(algorithm, signature),
       SigningAlgorithm: wire.SigningAlgorithm,
     }

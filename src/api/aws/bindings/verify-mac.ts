@@ -1,7 +1,7 @@
 import { verifyMac } from '../../../core/ops/verify-mac.ts'
 import { AwsError } from '../aws-error.ts'
 import { checkGrantTokens, macAlgorithm } from '../crypto-input.ts'
-import { keyArn, parseKeyReference } from '../names.ts'
+import { arnOfKey, parseKeyReference } from '../names.ts'
 import { bind, checkDryRun } from '../route.ts'
 
 export const verifyMacBinding = bind({
@@ -21,6 +21,6 @@ export const verifyMacBinding = bind({
   toOutput({ key, valid }, wire, ctx) {
     checkDryRun(wire)
     if (!valid) throw new AwsError('KMSInvalidMacException')
-    return { KeyId: keyArn(ctx.realm, key.id), MacValid: true, MacAlgorithm: wire.MacAlgorithm }
+    return { KeyId: arnOfKey(ctx.realm, key), MacValid: true, MacAlgorithm: wire.MacAlgorithm }
   },
 })

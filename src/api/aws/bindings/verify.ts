@@ -1,7 +1,7 @@
 import { verify } from '../../../core/ops/verify.ts'
 import { AwsError } from '../aws-error.ts'
 import { checkGrantTokens } from '../crypto-input.ts'
-import { keyArn, parseKeyReference } from '../names.ts'
+import { arnOfKey, parseKeyReference } from '../names.ts'
 import { bind, checkDryRun } from '../route.ts'
 import { decodeSignature, signInput, signingAlgorithm } from '../signing.ts'
 
@@ -23,6 +23,6 @@ export const verifyBinding = bind({
   toOutput({ key, valid }, wire, ctx) {
     checkDryRun(wire)
     if (!valid) throw new AwsError('KMSInvalidSignatureException')
-    return { KeyId: keyArn(ctx.realm, key.id), SignatureValid: true, SigningAlgorithm: wire.SigningAlgorithm }
+    return { KeyId: arnOfKey(ctx.realm, key), SignatureValid: true, SigningAlgorithm: wire.SigningAlgorithm }
   },
 })
