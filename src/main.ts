@@ -17,6 +17,7 @@ import { gcpSurface } from './api/gcp/index.ts'
 import type { HealthCheck } from './api/http/health.ts'
 import { createLogger } from './api/http/logging.ts'
 import { type BoundListener, createServer, type Server } from './api/server.ts'
+import { nodeFiles } from './audit/files.ts'
 import { openAuditLog } from './audit/log.ts'
 import { type AuditVerdict, verifyAudit } from './audit/verify.ts'
 import { fixedPrincipals } from './config/principals.ts'
@@ -39,6 +40,7 @@ import { ringSettingsOf } from './core/ring-settings.ts'
 import { checkRootKey, isUnder } from './core/root-check.ts'
 import { AesSealer } from './core/seal.ts'
 import { openKeyStores } from './crypto/external/open.ts'
+import { nativeMac } from './crypto/native.ts'
 import { SoftwareBackend } from './crypto/software.ts'
 import { openPkcs11Backend, type Pkcs11Backend } from './hsm/pkcs11.ts'
 import { probeToken, type TokenReport } from './hsm/probe.ts'
@@ -215,15 +217,19 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
   closers.add(async () => clock.close())
   const vault = await openVault(config, log, closers)
   const { store, sealer } = vault
+  const addon = openAddon(config, log)
+  const chain = await auditKeys(vault)
   const audit = await openAuditLog({
     directory: config.audit.path,
     checkpoints: config.audit.checkpoints,
-    ...(await auditKeys(vault)),
+    ...chain,
+    mac: addon && nativeMac(addon, chain.key),
+    files: nodeFiles(addon?.append),
     warn: (message, err) => log.warn(err === undefined ? {} : { err }, message),
   })
   closers.add(() => audit.close())
   const ringKeys = new RingKeys(store, sealer)
-  const software = new SoftwareBackend(ringKeys, openAddon(config, log))
+  const software = new SoftwareBackend(ringKeys, addon)
   const keyStores = openKeyStores({ ...keyStoreOptions(config, vault.tokens), store, ringKeys, inner: software })
   closers.add(() => keyStores.external.close())
   const all = [software, ...vault.tokens, keyStores.external]

@@ -20,6 +20,8 @@ import { promisify } from 'node:util'
 export type FileIdentity = { readonly inode: bigint; readonly size: number }
 
 export interface AuditFile {
+  /** `write` and `sync`; `bytes` must not change until it is settled. */
+  append(bytes: Uint8Array, position: number): Promise<void>
   /** All of `bytes`, at `position`. */
   write(bytes: Uint8Array, position: number): Promise<void>
   /** Resolves when what was written, and the file's length, survive a power failure. */
@@ -47,11 +49,22 @@ const writeAt = promisify(write)
 const truncateTo = promisify(ftruncate)
 const syncData = promisify(fdatasync)
 
+/** Writes all of the bytes and makes them durable in one call, where there is such a call. */
+export type DurableWrite = (fd: number, bytes: Uint8Array, position: number) => Promise<void>
+
 class NodeFile implements AuditFile {
   readonly #fd: number
+  readonly #durably: DurableWrite | undefined
 
-  constructor(fd: number) {
+  constructor(fd: number, durably: DurableWrite | undefined) {
     this.#fd = fd
+    this.#durably = durably
+  }
+
+  async append(bytes: Uint8Array, position: number): Promise<void> {
+    if (this.#durably !== undefined) return this.#durably(this.#fd, bytes, position)
+    await this.write(bytes, position)
+    await this.sync()
   }
 
   async write(bytes: Uint8Array, position: number): Promise<void> {
@@ -100,8 +113,8 @@ function syncDirectoryOf(path: string): void {
   }
 }
 
-export const NODE_FILES: AuditFiles = {
-  open: (path) => new NodeFile(openSync(path, 'r+')),
+export const nodeFiles = (durably?: DurableWrite): AuditFiles => ({
+  open: (path) => new NodeFile(openSync(path, 'r+'), durably),
   create: (path) => {
     const fd = openSync(path, 'wx+', 0o600)
     try {
@@ -111,7 +124,7 @@ export const NODE_FILES: AuditFiles = {
       unlinkSync(path)
       throw error
     }
-    return new NodeFile(fd)
+    return new NodeFile(fd, durably)
   },
   identify: (path) => {
     const found = statSync(path, { bigint: true, throwIfNoEntry: false })
@@ -121,4 +134,6 @@ export const NODE_FILES: AuditFiles = {
     mkdirSync(path, { recursive: true, mode: 0o700 })
   },
   list: (directory) => (existsSync(directory) ? readdirSync(directory) : []),
-}
+})
+
+export const NODE_FILES: AuditFiles = nodeFiles()

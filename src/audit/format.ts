@@ -73,23 +73,24 @@ function textOf(value: string | number): string {
   return JSON.stringify(value.length > MAX_FIELD ? value.slice(0, MAX_FIELD) : value)
 }
 
+/** HMAC-SHA256 of a text under the chain's key, in base64url. */
+export type Mac = (text: string) => string
+
+export const macUnder =
+  (key: KeyObject): Mac =>
+  (text) =>
+    createHmac('sha256', key).update(text).digest('base64url')
+
 /** The line of the record that follows `head`, without its newline. `first`: it starts a file. */
-export function encodeRecord(
-  key: KeyObject,
-  head: Head,
-  record: AuditRecord,
-  first: boolean,
-): { line: string; head: Head } {
+export function encodeRecord(mac: Mac, head: Head, record: AuditRecord, first: boolean): { line: string; head: Head } {
   const seq = head.seq + 1
   let body = first ? `{"seq":${seq},"prev":"${head.mac}"` : `{"seq":${seq}`
   for (const [field, text] of HEADS) {
     const value = record[field]
     if (value !== undefined) body += text + textOf(value)
   }
-  const mac = createHmac('sha256', key)
-    .update(head.mac + body)
-    .digest('base64url')
-  return { line: body + MAC_HEAD + mac + MAC_TAIL, head: { seq, mac } }
+  const next = mac(head.mac + body)
+  return { line: body + MAC_HEAD + next + MAC_TAIL, head: { seq, mac: next } }
 }
 
 /** What the end of the file must be after the head's record. */

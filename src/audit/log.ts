@@ -7,7 +7,7 @@ import { KmsError } from '../core/error.ts'
 import type { AuditLog, AuditRecord } from '../core/ports.ts'
 import { CheckpointSink } from './checkpoints.ts'
 import { type AuditFiles, NODE_FILES } from './files.ts'
-import { encodeRecord, type Head, recordIds } from './format.ts'
+import { encodeRecord, type Head, type Mac, macUnder, recordIds } from './format.ts'
 import { listSegments, readBackwards } from './lines.ts'
 import { type Opened, openChain } from './open.ts'
 import { SegmentWriter } from './segment-writer.ts'
@@ -19,6 +19,8 @@ export type AuditLogOptions = {
   readonly checkpoints: string
   /** HMAC-SHA256 key of the chain, 32 bytes. */
   readonly key: KeyObject
+  /** Makes the MACs under that key, in place of node:crypto. */
+  readonly mac?: Mac | undefined
   /** Ed25519 private key of the checkpoints. */
   readonly signer: KeyObject
   /** For the operator's log: what was repaired, failed or recovered. */
@@ -63,6 +65,7 @@ export async function openAuditLog(options: AuditLogOptions): Promise<ChainedAud
 export class ChainedAuditLog implements AuditLog {
   readonly #options: AuditLogOptions
   readonly #limits: AuditLimits
+  readonly #mac: Mac
   readonly #files: AuditFiles
   readonly #sink: CheckpointSink
   #writer: SegmentWriter
@@ -84,6 +87,7 @@ export class ChainedAuditLog implements AuditLog {
   constructor(options: AuditLogOptions, files: AuditFiles, sink: CheckpointSink, opened: Opened) {
     this.#options = options
     this.#limits = { ...LIMITS, ...options.limits }
+    this.#mac = options.mac ?? macUnder(options.key)
     this.#files = files
     this.#sink = sink
     this.#writer = opened.writer
@@ -135,7 +139,7 @@ export class ChainedAuditLog implements AuditLog {
     let text = ''
     let head = this.#head
     for (const record of batch.records) {
-      const encoded = encodeRecord(this.#options.key, head, record, this.#writer.length === 0 && text === '')
+      const encoded = encodeRecord(this.#mac, head, record, this.#writer.length === 0 && text === '')
       text += `${encoded.line}\n`
       head = encoded.head
     }

@@ -37,8 +37,7 @@ export class SegmentWriter {
    * a write that outlives its deadline must not move the end behind which the next attempt begins.
    */
   async append(bytes: Uint8Array): Promise<void> {
-    await this.#file.write(bytes, this.#length)
-    await this.#file.sync()
+    await this.#file.append(bytes, this.#length)
     const found = this.#files.identify(this.#path)
     if (found === undefined || found.inode !== this.#inode) throw new Error('the audit file is gone')
     if (found.size !== this.#length + bytes.length) throw new Error('the audit file was changed by somebody else')

@@ -1,7 +1,7 @@
 /** Signatures and envelopes by the add-on, for keys that node:crypto holds. */
 import type { KeyObject } from 'node:crypto'
 import type { EncryptParams } from '../core/ports.ts'
-import type { DerivingKey, NativeAddon, NativeKey } from '../native/addon.ts'
+import type { NativeAddon, NativeKey, NativeSecret } from '../native/addon.ts'
 
 export class NativeSigner {
   readonly #addon: NativeAddon
@@ -41,7 +41,7 @@ const TAG_BYTES = 16
 /** AES-256-GCM under a key derived for the message: half a microsecond, where node:crypto's objects take seven. */
 export class NativeEnvelopes {
   readonly #addon: NativeAddon
-  readonly #handles = new WeakMap<KeyObject, DerivingKey>()
+  readonly #handles = new WeakMap<KeyObject, NativeSecret>()
 
   constructor(addon: NativeAddon) {
     this.#addon = addon
@@ -61,16 +61,26 @@ export class NativeEnvelopes {
     return this.#addon.open(this.#handle(key), derivation, iv, aad, sealed, plaintext) ? plaintext : undefined
   }
 
-  #handle(key: KeyObject): DerivingKey {
+  #handle(key: KeyObject): NativeSecret {
     const known = this.#handles.get(key)
     if (known !== undefined) return known
-    const secret = key.export()
-    try {
-      const handle = this.#addon.importDeriving(secret)
-      this.#handles.set(key, handle)
-      return handle
-    } finally {
-      secret.fill(0)
-    }
+    const handle = importSecret(this.#addon, key)
+    this.#handles.set(key, handle)
+    return handle
   }
+}
+
+function importSecret(addon: NativeAddon, key: KeyObject): NativeSecret {
+  const bytes = key.export()
+  try {
+    return addon.importSecret(bytes)
+  } finally {
+    bytes.fill(0)
+  }
+}
+
+/** HMAC-SHA256 of texts under one key, in base64url. */
+export function nativeMac(addon: NativeAddon, key: KeyObject): (text: string) => string {
+  const secret = importSecret(addon, key)
+  return (text) => addon.mac(secret, text)
 }

@@ -32,9 +32,11 @@ static const struct {
     {"importKey", import_key},
     {"sign", sign_now},
     {"signAsync", sign_later},
-    {"importDeriving", import_deriving},
+    {"importSecret", import_secret},
+    {"mac", mac_text},
     {"seal", seal_derived},
     {"open", open_derived},
+    {"append", append_durably},
     {"preload", preload},
 };
 

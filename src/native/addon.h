@@ -19,9 +19,11 @@ bool read_bytes(napi_env env, napi_value value, unsigned char **bytes, size_t *l
 napi_value import_key(napi_env env, napi_callback_info info);
 napi_value sign_now(napi_env env, napi_callback_info info);
 napi_value sign_later(napi_env env, napi_callback_info info);
-napi_value import_deriving(napi_env env, napi_callback_info info);
+napi_value import_secret(napi_env env, napi_callback_info info);
+napi_value mac_text(napi_env env, napi_callback_info info);
 napi_value seal_derived(napi_env env, napi_callback_info info);
 napi_value open_derived(napi_env env, napi_callback_info info);
+napi_value append_durably(napi_env env, napi_callback_info info);
 napi_value preload(napi_env env, napi_callback_info info);
 
 #endif

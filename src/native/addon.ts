@@ -7,9 +7,9 @@ declare const nativeKey: unique symbol
 /** A private key in OpenSSL's hands, wiped when the handle is collected. */
 export type NativeKey = { readonly [nativeKey]: never }
 
-declare const derivingKey: unique symbol
-/** A key that every message's own is derived from, in OpenSSL's hands, wiped when the handle is collected. */
-export type DerivingKey = { readonly [derivingKey]: never }
+declare const nativeSecret: unique symbol
+/** A secret of 32 bytes in OpenSSL's hands, wiped when the handle is collected. */
+export type NativeSecret = { readonly [nativeSecret]: never }
 
 export interface NativeAddon {
   /** An EC or ML-DSA key from its PKCS#8, which stays the caller's to wipe. */
@@ -19,13 +19,15 @@ export interface NativeAddon {
   /** The same on the thread pool. */
   signAsync(key: NativeKey, input: Uint8Array): Promise<Buffer>
   /** From its 32 bytes, which stay the caller's to wipe. */
-  importDeriving(secret: Uint8Array): DerivingKey
+  importSecret(bytes: Uint8Array): NativeSecret
+  /** HMAC-SHA256 of the text's UTF-8, in base64url. */
+  mac(secret: NativeSecret, text: string): string
   /**
-   * AES-256-GCM under HMAC-SHA256(key, derivation), the ciphertext and its 16-byte tag into `output`.
+   * AES-256-GCM under HMAC-SHA256(secret, derivation), the ciphertext and its 16-byte tag into `output`.
    * @param iv 12 bytes
    */
   seal(
-    key: DerivingKey,
+    secret: NativeSecret,
     derivation: Uint8Array,
     iv: Uint8Array,
     aad: Uint8Array,
@@ -34,13 +36,15 @@ export interface NativeAddon {
   ): void
   /** Whether the tag is right; the plaintext is in `output` then, which is wiped else. */
   open(
-    key: DerivingKey,
+    secret: NativeSecret,
     derivation: Uint8Array,
     iv: Uint8Array,
     aad: Uint8Array,
     sealed: Uint8Array,
     output: Uint8Array,
   ): boolean
+  /** Resolves when the bytes are durable at that place; they must not change until then. */
+  append(fd: number, bytes: Uint8Array, position: number): Promise<void>
   /** Loads a shared library so that it is bound to its own dependencies, not to what the node executable exports. */
   preload(path: string): void
 }

@@ -90,7 +90,7 @@ for (const [name, strike] of [
 }
 
 t.test('a sync that hangs fails its batch, and what it does later does not harm the chain', async (t) => {
-  const world = await makeLog(t, { syncMs: 30 })
+  const world = await makeLog(t, { syncMs: 1000 })
   const log = await world.open()
   await appendEach(log, 1, 2)
   const gate = Promise.withResolvers<void>()

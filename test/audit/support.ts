@@ -36,7 +36,11 @@ export class Faults {
   }
 
   #wrap(file: AuditFile): AuditFile {
-    return {
+    const wrapped: AuditFile = {
+      append: async (bytes, position) => {
+        await wrapped.write(bytes, position)
+        await wrapped.sync()
+      },
       write: async (bytes, position) => {
         // A full disk takes what still fits.
         if (this.write !== undefined) await file.write(bytes.subarray(0, bytes.length >> 1), position)
@@ -54,6 +58,7 @@ export class Faults {
       identity: () => file.identity(),
       close: () => file.close(),
     }
+    return wrapped
   }
 
   readonly files: AuditFiles = {

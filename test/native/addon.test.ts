@@ -1,7 +1,7 @@
 /** The add-on alone: what it signs, what it refuses, and what a preloaded library is bound to. */
 import { execFileSync } from 'node:child_process'
-import { generateKeyPairSync, type KeyObject, randomBytes, verify } from 'node:crypto'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { createHmac, generateKeyPairSync, type KeyObject, randomBytes, verify } from 'node:crypto'
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -45,9 +45,9 @@ function suite(t: Test, addon: NativeAddon): void {
   })
 
   t.test('seals only what has the lengths of a message', async (t) => {
-    const key = addon.importDeriving(randomBytes(32))
+    const key = addon.importSecret(randomBytes(32))
     const [derivation, iv, aad, text, out] = [Buffer.alloc(53), Buffer.alloc(12), Buffer.alloc(46), Buffer.alloc(8), 24]
-    for (const length of [0, 16, 31, 33]) t.throws(() => addon.importDeriving(Buffer.alloc(length)), /32 bytes/)
+    for (const length of [0, 16, 31, 33]) t.throws(() => addon.importSecret(Buffer.alloc(length)), /32 bytes/)
     for (const length of [0, 11, 13, 16]) {
       t.throws(() => addon.seal(key, derivation, Buffer.alloc(length), aad, text, Buffer.alloc(out)), /not the lengths/)
     }
@@ -66,6 +66,42 @@ function suite(t: Test, addon: NativeAddon): void {
     const refused = Buffer.alloc(8, 1)
     t.equal(addon.open(key, derivation, iv, aad, Buffer.alloc(24), refused), false)
     t.equal(Buffer.compare(refused, Buffer.alloc(8)), 0, 'nothing of what does not open is left')
+  })
+
+  t.test('makes the MACs that node:crypto makes', async (t) => {
+    const key = randomBytes(32)
+    const secret = addon.importSecret(key)
+    const texts = ['', 'a', 'é€😀', '\ud800', ...[4090, 4091, 4092, 4093, 4095, 4096, 70_000].map((n) => 'x'.repeat(n))]
+    for (const text of [...texts, `${'x'.repeat(4090)}😀`, '😀'.repeat(1023), '€'.repeat(1365)]) {
+      const expected = createHmac('sha256', key).update(text).digest('base64url')
+      t.equal(addon.mac(secret, text), expected, `${text.length} units`)
+    }
+    for (const text of [undefined, 1, Buffer.alloc(3)]) t.throws(() => addon.mac(secret, text as never), /not a string/)
+    t.throws(() => addon.mac(ec as never, ''), /not a handle/)
+  })
+
+  t.test('appends durably, or says why not', async (t) => {
+    const directory = t.testdir()
+    const fd = openSync(join(directory, 'log'), 'w+')
+    t.teardown(() => closeSync(fd))
+    const pieces = [randomBytes(10), Buffer.alloc(0), randomBytes(300_000)]
+    let end = 0
+    for (const piece of pieces) {
+      await addon.append(fd, piece, end)
+      end += piece.length
+    }
+    t.equal(Buffer.compare(readFileSync(join(directory, 'log')), Buffer.concat(pieces)), 0)
+    const readOnly = openSync(join(directory, 'log'), 'r')
+    t.teardown(() => closeSync(readOnly))
+    await t.rejects(addon.append(readOnly, Buffer.of(1), 0), /Bad file descriptor/)
+    for (const [place, position] of [
+      [-1, 0],
+      [fd, -1],
+      ['1', 0],
+    ]) {
+      t.throws(() => addon.append(place as number, Buffer.of(1), position as number), /not a place/)
+    }
+    t.throws(() => addon.append(fd, 'text' as never, 0), /not a Uint8Array/)
   })
 
   t.test('leaves no error behind for node:crypto to find', async (t) => {
