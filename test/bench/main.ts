@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: interleaved rounds in one run, so that the machine's moods fall on all alike. Prints requests per
  * second, latencies, server CPU per request and its ratio to a bare Fastify echo of the same payload. The audit log is
- * durable throughout. Then the parts of an AWS Encrypt alone: what is left of its cost beside them and the echo is the
+ * durable throughout. Then what has to hold (targets.ts), and the parts of an AWS Encrypt alone: what is left of its cost beside them and the echo is the
  * surface (routing, validation, rendering) and waiting. BENCH_ROUNDS and BENCH_SECONDS set the length.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -12,11 +12,13 @@ import { cpuSeconds } from './cpu.ts'
 import { http1, http2, type Sample } from './load.ts'
 import { ceilings } from './openssl.ts'
 import { encryptParts } from './parts.ts'
-import { echoRequest, makeScenarios, type Scenario } from './scenarios.ts'
+import { echoRequest, makeScenarios, type Scenario, SIGN_P256, SIGN_RSA } from './scenarios.ts'
+import { makeTargets, median } from './targets.ts'
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5)
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 2)
 const CONNECTIONS = 32
+const ECHO = 'bare echo'
 
 type Measured = Scenario & {
   readonly backend: string
@@ -42,13 +44,15 @@ async function measure(measured: Measured, seconds: number): Promise<Round> {
   return { ...sample, cpu: cpuSeconds(measured.pid) - before }
 }
 
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 const quantile = (values: readonly number[], q: number): number =>
   values[Math.min(values.length - 1, Math.floor(values.length * q))] ?? 0
 
+const cpuOf = (round: Round): number => (round.cpu / round.requests) * 1e6
+/** µs of CPU for one request, of each round. */
+const costsOf = (list: readonly Measured[], name: string): readonly number[] =>
+  list.find((one) => one.name === name && one.backend !== 'software')?.rounds.map(cpuOf) ?? []
+
 function summary({ name, backend, rounds }: Measured, echo: Measured) {
-  const cpuOf = (round: Round): number => (round.cpu / round.requests) * 1e6
   const latencies = rounds.flatMap((round) => round.latenciesMs).sort((a, b) => a - b)
   const ratios = rounds.map((round, index) => cpuOf(round) / cpuOf(echo.rounds[index] ?? round))
   return {
@@ -69,10 +73,11 @@ async function run(): Promise<void> {
     process.stderr.write(`bench: without SoftHSM (${String(error)})\n`)
   })
   const hsm = token && (await startTrefoil({ config: token.config, env: token.env }))
+  const targets = await makeTargets(token ?? undefined)
   try {
     const list: Measured[] = [
       {
-        name: 'bare echo',
+        name: ECHO,
         backend: '',
         protocol: 'http1',
         request: echoRequest,
@@ -93,15 +98,19 @@ async function run(): Promise<void> {
     for (const measured of list) await measure(measured, 0.5)
     for (let round = 0; round < ROUNDS; round++) {
       for (const measured of list) measured.rounds.push(await measure(measured, SECONDS))
+      await targets.round(SECONDS)
     }
     const [yardstick] = list
     if (yardstick !== undefined) console.table(list.map((measured) => summary(measured, yardstick)))
+    const costs = { echo: costsOf(list, ECHO), rsa: costsOf(list, SIGN_RSA), p256: costsOf(list, SIGN_P256) }
+    console.table(targets.results(costs))
     console.table(await encryptParts())
     console.table(
       ceilings().map(({ name, perSecond }) => ({ 'openssl speed': name, 'per CPU second': Math.round(perSecond) })),
     )
   } finally {
     echo.child.kill('SIGTERM')
+    await targets.close()
     await software.stop()
     await hsm?.stop()
     await token?.close()

@@ -47,12 +47,17 @@ export const echoRequest: Request = awsRequest('Encrypt', {
   Plaintext: PLAINTEXT.toString('base64'),
 })
 
+export const SIGN_P256 = 'AWS Sign P-256 DIGEST'
+export const SIGN_RSA = 'AWS Sign RSA-2048 RAW'
+
 async function awsScenarios(base: string): Promise<readonly Scenario[]> {
   const aes = await createAwsKey(base, {})
   const ec = await createAwsKey(base, { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' })
+  const rsa = await createAwsKey(base, { KeySpec: 'RSA_2048', KeyUsage: 'SIGN_VERIFY' })
   const signature = { KeyId: ec, SigningAlgorithm: 'ECDSA_SHA_256' }
   const raw = { ...signature, Message: MESSAGE.toString('base64'), MessageType: 'RAW' }
   const digest = { ...signature, Message: DIGEST.toString('base64'), MessageType: 'DIGEST' }
+  const pkcs1 = { KeyId: rsa, SigningAlgorithm: 'RSASSA_PKCS1_V1_5_SHA_256', Message: raw.Message }
   return [
     {
       name: 'AWS Encrypt',
@@ -60,7 +65,8 @@ async function awsScenarios(base: string): Promise<readonly Scenario[]> {
       request: awsRequest('Encrypt', { KeyId: aes, Plaintext: PLAINTEXT.toString('base64') }),
     },
     { name: 'AWS Sign P-256 RAW', protocol: 'http1', request: awsRequest('Sign', raw) },
-    { name: 'AWS Sign P-256 DIGEST', protocol: 'http1', request: awsRequest('Sign', digest) },
+    { name: SIGN_P256, protocol: 'http1', request: awsRequest('Sign', digest) },
+    { name: SIGN_RSA, protocol: 'http1', request: awsRequest('Sign', pkcs1) },
   ]
 }
 
@@ -100,6 +106,13 @@ async function azureScenarios(base: string, kty: string): Promise<readonly Scena
   const path = new URL(made.key.kid).pathname
   const body = { alg: 'ES256', value: DIGEST.toString('base64url') }
   return [{ name: 'Azure sign ES256', protocol: 'http1', request: jsonRequest(`${path}/sign${query}`, body) }]
+}
+
+/** One signature by a token, for a server whose other scenarios are of no interest. */
+export async function signP256(base: string): Promise<Request> {
+  const KeyId = await createAwsKey(base, { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' })
+  const signature = { KeyId, SigningAlgorithm: 'ECDSA_SHA_256', MessageType: 'DIGEST' }
+  return awsRequest('Sign', { ...signature, Message: DIGEST.toString('base64') })
 }
 
 /** @param base the plain URL of a server whose default backend is the one to measure */
