@@ -11,6 +11,8 @@ import {
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
+import { type Admin, createAdmin } from './api/admin/index.ts'
+import { openSocket } from './api/admin/socket.ts'
 import { createAwsSurface } from './api/aws/index.ts'
 import { azureSurface } from './api/azure/index.ts'
 import { gcpSurface } from './api/gcp/index.ts'
@@ -205,6 +207,10 @@ export type Trefoil = {
   readonly log: Logger
   /** Where the root key is, for the operator. @throws Problem where its escrow is not its own */
   rootKey(): Promise<string>
+  /** The administrator's commands, as the socket has them. */
+  readonly admin: Admin
+  /** Takes up what an earlier process left, without serving: commands need no more. */
+  recover(): Promise<void>
   /** Does what fell due since the last stop, then opens the listeners. Whoever only looks (doctor) does not start. */
   start(): Promise<readonly BoundListener[]>
   /** Finishes what is in flight, then closes everything. */
@@ -278,10 +284,15 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
     }),
   })
   closers.add(async () => void (await server.stop()))
+  const { account } = config.realm.aws
+  const admin = createAdmin({ kernel, directory, realmId: realm.id, account })
   const start = async (): Promise<readonly BoundListener[]> => {
     await kernel.start()
     await due.settle()
-    return server.start()
+    const bound = await server.start()
+    const closeSocket = await openSocket(config.dataDir, admin, log)
+    if (closeSocket !== undefined) closers.add(closeSocket)
+    return bound
   }
   return {
     server,
@@ -289,6 +300,8 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
     store,
     realm,
     log,
+    admin,
+    recover: () => kernel.start(),
     rootKey: () => describeRootKey(config.rootKey, sealer),
     start,
     stop: () => closers.run(),

@@ -1,5 +1,5 @@
 /** The command line, as a process: what it prints, where, and with which exit code. */
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import {
   existsSync,
   mkdirSync,
@@ -17,38 +17,12 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { startTrefoil } from '../support/process.ts'
 import { softHsmMissing, startSoftHsm } from '../support/softhsm.ts'
-
-const BIN = new URL('../../bin/trefoil.js', import.meta.url).pathname
-type Result = { readonly code: number | null; readonly out: string; readonly err: string }
+import { type Result, runBin as trefoil } from './run.ts'
 
 function makeDirectory(t: Test): string {
   const path = mkdtempSync(join(tmpdir(), 'trefoil-cli-'))
   t.teardown(() => rmSync(path, { recursive: true, force: true }))
   return path
-}
-
-/** Runs to its end, in `cwd`, with nothing of the caller's environment; `prefix` is a command that starts another. */
-function trefoil(
-  cwd: string,
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-  prefix: readonly string[] = [],
-): Promise<Result> {
-  const base = { PATH: process.env.PATH ?? '', HOME: cwd, TREFOIL_PORT: '0', TREFOIL_TLS_PORT: '0' }
-  const [command = process.execPath, ...rest] = [...prefix, process.execPath, BIN, ...args]
-  const child = spawn(command, rest, {
-    cwd,
-    env: { ...base, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let [out, err] = ['', '']
-  child.stdout.on('data', (chunk) => {
-    out += chunk
-  })
-  child.stderr.on('data', (chunk) => {
-    err += chunk
-  })
-  return new Promise((resolve) => child.once('close', (code) => resolve({ code, out, err })))
 }
 
 t.test('help and mistakes', async (t) => {

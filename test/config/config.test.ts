@@ -274,10 +274,17 @@ t.test('principals', (t) => {
   const load = (principals: unknown, env: Record<string, string> = {}) =>
     loadConfig({ env: { ...env, TREFOIL_AWS_PRINCIPALS: JSON.stringify(principals) } }).aws.principals
   const key = { id: 'AKIAIOSFODNN7EXAMPLE', secret: { env: 'TREFOIL_APP_SECRET' } }
-  const policies = [{ Statement: [] }]
+  const policies = [{ Statement: { Effect: 'Allow', Action: '*', Resource: '*' } }]
+  const trust = { Statement: { Effect: 'Allow', Principal: '*', Action: 'sts:AssumeRole' } }
   const [app] = load([{ name: 'app', accessKeys: [key], policies, tags: { env: 'prod' } }], { TREFOIL_APP_SECRET: 'x' })
   t.match(app, {
-    principal: { id: /^AIDA/, kind: 'user', account: '000000000000', name: 'app', policies: ['{"Statement":[]}'] },
+    principal: {
+      id: /^AIDA/,
+      kind: 'user',
+      account: '000000000000',
+      name: 'app',
+      policies: [JSON.stringify(policies[0])],
+    },
     accessKeys: [key],
   })
   t.match(load([{ kind: 'root', account: '111122223333' }])[0]?.principal, { id: '111122223333', name: 'root' })
@@ -300,7 +307,7 @@ t.test('principals', (t) => {
     /AKIAIOSFODNN7EXAMPLE twice/,
   )
   t.equal(problem([{ kind: 'role', name: 'r' }]), 'aws.principals[0].trust: a role needs a trust policy')
-  t.match(problem([{ kind: 'role', name: 'r', trust: {}, accessKeys: [key] }]), /is a role and has access keys/)
+  t.match(problem([{ kind: 'role', name: 'r', trust, accessKeys: [key] }]), /is a role and has access keys/)
   const shown = problem([{ name: 'a', accessKeys: [{ id: key.id, secret: 'hunter2hunter2' }] }])
   t.match(shown, /accessKeys\[0\]\.secret must be/)
   t.notMatch(shown, /hunter2/)

@@ -15,6 +15,7 @@ import { makeKernel } from '../support/kernel.ts'
 
 const ACCOUNT = '111122223333'
 const APP: PrincipalName = { kind: 'user', account: ACCOUNT, name: 'app' }
+const TRUST = JSON.stringify({ Statement: { Effect: 'Allow', Principal: '*', Action: 'sts:AssumeRole' } })
 const ALLOW = JSON.stringify({ Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] })
 
 async function make(fixed: FixedPrincipals = { principals: [], accessKeys: [] }) {
@@ -124,11 +125,14 @@ t.test('names and facts', async (t) => {
   t.equal(await attempt({ trust: ALLOW }), 'invalid_argument', 'users are not assumed')
   t.equal(await attempt({ kind: 'role' }), 'invalid_argument', 'a role without a trust policy')
   t.equal(await attempt({ maxSessionSeconds: 3600 }), 'invalid_argument')
-  t.equal(await attempt({ kind: 'role', trust: ALLOW, maxSessionSeconds: 60 }), 'invalid_argument')
+  t.equal(await attempt({ kind: 'role', trust: TRUST, maxSessionSeconds: 60 }), 'invalid_argument')
   t.equal(await attempt({ tags: { '': 'x' } }), 'invalid_argument')
+  t.equal(await attempt({ policies: [TRUST] }), 'invalid_argument', 'an identity policy names no principal')
+  t.equal(await attempt({ policies: ['{'] }), 'invalid_argument')
+  t.equal(await attempt({ kind: 'role', trust: ALLOW }), 'invalid_argument', 'a trust policy names some')
   t.equal(await attempt({}), 'ok')
   t.equal(await attempt({ name: 'APP' }), 'invalid_argument', 'names differ in more than case')
-  t.equal(await attempt({ kind: 'role', trust: ALLOW }), 'ok', 'a role may have a name of a user')
+  t.equal(await attempt({ kind: 'role', trust: TRUST }), 'ok', 'a role may have a name of a user')
   t.equal(await code(run('aws', createAccessKey, { ...APP, kind: 'role' })), 'invalid_argument')
   t.equal(await code(run('aws', updatePrincipal, { ...APP, kind: 'role', trust: null })), 'invalid_argument')
   t.match(await run('aws', listPrincipals, {}), [{ principal: { kind: 'role' } }, { principal: { kind: 'user' } }])

@@ -1,6 +1,7 @@
 /** Users, roles and account roots. Only the administrator's commands have these operations. */
 import { invalidArgument } from '../error.ts'
 import { type Env, realmOperation } from '../operation.ts'
+import { PolicyError, parsePolicy } from '../policy/aws/document.ts'
 import type { Stored, Write } from '../ports.ts'
 import {
   ACCOUNT,
@@ -12,6 +13,7 @@ import {
   principalArn,
   type StoredPrincipal,
 } from '../principals/principal.ts'
+import { parseTrust } from '../principals/trust.ts'
 import { foldName } from '../schema.ts'
 
 export type PrincipalName = { readonly kind: PrincipalKind; readonly account: string; readonly name: string }
@@ -35,6 +37,16 @@ function checkName({ kind, account, name }: PrincipalName): void {
   }
 }
 
+function checkPolicy(field: string, text: string, kind: 'identity' | 'trust'): void {
+  try {
+    if (kind === 'trust') parseTrust(text)
+    else parsePolicy(text, kind)
+  } catch (error) {
+    if (error instanceof PolicyError) throw invalidArgument(field, error.message)
+    throw error
+  }
+}
+
 /** @throws KmsError invalid_argument */
 export function checkFacts(kind: PrincipalKind, facts: PrincipalFacts): void {
   const { policies = [], trust, maxSessionSeconds, tags = {} } = facts
@@ -49,6 +61,9 @@ export function checkFacts(kind: PrincipalKind, facts: PrincipalFacts): void {
       throw invalidArgument('maxSessionSeconds', `not from ${least} to ${most}`)
     }
   }
+  for (const text of policies) checkPolicy('policies', text, 'identity')
+  if (facts.boundary !== undefined) checkPolicy('boundary', facts.boundary, 'identity')
+  if (trust !== undefined) checkPolicy('trust', trust, 'trust')
   const entries = Object.entries(tags)
   if (entries.length > MAX_TAGS) throw invalidArgument('tags', `more than ${MAX_TAGS}`)
   const bad = entries.find(([key, value]) => key === '' || key.length > 128 || value.length > 256)

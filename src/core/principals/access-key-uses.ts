@@ -26,8 +26,13 @@ export class AccessKeyUses {
     })
   }
 
+  /** One that is not written yet. */
+  recent(id: string): AccessKeyUse | undefined {
+    return this.#pending.get(id)
+  }
+
   async of(id: string): Promise<AccessKeyUse | undefined> {
-    return this.#pending.get(id) ?? (await this.#store.get('accessKeyUses', id))
+    return this.recent(id) ?? (await this.#store.get('accessKeyUses', id))
   }
 
   /** One at a time. */

@@ -1,0 +1,46 @@
+/**
+ * One command of the administrator and the core operation it is. Commands come by the Unix socket of a running server,
+ * or run in the process of the command line itself while none runs.
+ */
+import type { Static, TSchema } from '@sinclair/typebox'
+import { Value } from '@sinclair/typebox/value'
+import { invalidArgument } from '../../core/error.ts'
+import type { Kernel } from '../../core/kernel.ts'
+import type { Call, Operation } from '../../core/operation.ts'
+import type { Directory } from '../../core/principals/directory.ts'
+
+export type AdminContext = {
+  /** Of the installation, for what the caller leaves out. */
+  readonly account: string
+  readonly directory: Directory
+}
+
+type AdminBinding<S extends TSchema, I, O> = {
+  /** As it is typed: `principal create`. */
+  readonly wire: string
+  readonly operation: Operation<I, O>
+  readonly schema: S
+  toInput(body: Static<S>, ctx: AdminContext): I
+  toOutput(output: O, ctx: AdminContext): unknown
+}
+
+export type Command = {
+  readonly wire: string
+  /** @throws KmsError */
+  run(body: unknown, kernel: Kernel, call: Call, ctx: AdminContext): Promise<unknown>
+}
+
+export function command<S extends TSchema, I, O>(binding: AdminBinding<S, I, O>): Command {
+  const { wire, operation, schema, toInput, toOutput } = binding
+  return {
+    wire,
+    async run(body, kernel, call, ctx) {
+      const problem = Value.Errors(schema, body).First()
+      if (problem !== undefined) {
+        throw invalidArgument(problem.path.slice(1).replaceAll('/', '.') || 'body', problem.message.toLowerCase())
+      }
+      const output = await kernel.execute(operation, toInput(body as Static<S>, ctx), call)
+      return toOutput(output, ctx)
+    },
+  }
+}

@@ -1,0 +1,12 @@
+import { Type } from '@sinclair/typebox'
+import { deletePrincipal } from '../../../core/ops/principals.ts'
+import { command } from '../binding.ts'
+import { closed, NAME, nameOf, shown } from '../principals.ts'
+
+export const deletePrincipalCommand = command({
+  wire: 'principal delete',
+  operation: deletePrincipal,
+  schema: Type.Object(NAME, closed),
+  toInput: nameOf,
+  toOutput: shown,
+})
