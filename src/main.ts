@@ -241,7 +241,7 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
   const all = [software, ...vault.tokens, keyStores.external]
   const backends = new Backends(all, config.defaultBackend, ringBackends(config.rings))
   const plan = () => ({ ...config.realm, dialects: dev ? DIALECTS : (['aws'] as const), now: clock.now() })
-  const realm = await ensureRealm(store, sealer, plan())
+  let realm = await ensureRealm(store, sealer, plan())
   const { directory, sessions } = await openDirectory(config, vault, clock)
   const authorizer = new ModeAuthorizer({
     modes: config.auth,
@@ -269,14 +269,19 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
   closers.add(() => directory.stop())
   const due = new DueWork({ store, kernel, clock, failed: (err) => log.error({ err }, 'work that fell due failed') })
   closers.add(() => due.stop())
+  const homeRealm = (): string => realm.id
   const reset = async (): Promise<void> => {
     await emptyStore(store, (name) => backends.named(name), context())
     ringKeys.forget()
-    await ensureRealm(store, sealer, plan())
+    realm = await ensureRealm(store, sealer, plan())
   }
   const server = await createServer({
     config,
-    surfaces: [gcpSurface, createAwsSurface({ directory, sessions, skewMs: config.aws.clockSkewMs }), azureSurface],
+    surfaces: [
+      gcpSurface,
+      createAwsSurface({ directory, sessions, skewMs: config.aws.clockSkewMs, homeRealm }),
+      azureSurface,
+    ],
     services: { kernel, clock, log },
     readiness: readiness(store, audit, backends.all),
     ...(clock instanceof SettableClock && {
@@ -285,7 +290,7 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
   })
   closers.add(async () => void (await server.stop()))
   const { account } = config.realm.aws
-  const admin = createAdmin({ kernel, directory, realmId: realm.id, account })
+  const admin = createAdmin({ kernel, directory, homeRealm, account })
   const start = async (): Promise<readonly BoundListener[]> => {
     await kernel.start()
     await due.settle()

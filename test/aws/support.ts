@@ -57,7 +57,12 @@ export async function makeSurface(options: KernelOptions = {}) {
   const directory = new Directory({ store, sealer, clock, fixed })
   await directory.start()
   const sessions = new Sessions(createSecretKey(randomBytes(32)), directory, clock)
-  return { ...kernel, directory, sessions, awsSurface: createAwsSurface({ directory, sessions, skewMs: 300_000 }) }
+  return {
+    ...kernel,
+    directory,
+    sessions,
+    awsSurface: createAwsSurface({ directory, sessions, skewMs: 300_000, homeRealm: () => kernel.realm.id }),
+  }
 }
 
 /** `aws`: that group of the settings. */

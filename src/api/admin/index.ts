@@ -8,8 +8,8 @@ import { commands } from './bindings/index.ts'
 export type AdminDeps = {
   readonly kernel: Kernel
   readonly directory: Directory
-  /** Of the built-in realm. */
-  readonly realmId: string
+  /** The built-in realm, for records; a reset makes another one. */
+  homeRealm(): string
   readonly account: string
 }
 
@@ -23,7 +23,7 @@ const byWire = new Map(commands.map((one) => [one.wire, one]))
 /** Whoever may open the socket, or the data directory, is the administrator. */
 const PRINCIPAL = { id: 'socket:', method: 'socket' } as const
 
-export const createAdmin = ({ kernel, directory, realmId, account }: AdminDeps): Admin => ({
+export const createAdmin = ({ kernel, directory, homeRealm, account }: AdminDeps): Admin => ({
   async run(wire, body, signal = new AbortController().signal) {
     const command = byWire.get(wire)
     if (command === undefined) throw new KmsError('unknown_operation', { operation: wire })
@@ -31,7 +31,7 @@ export const createAdmin = ({ kernel, directory, realmId, account }: AdminDeps):
       dialect: 'system',
       wire,
       principal: PRINCIPAL,
-      realm: { dialect: 'system', realmId },
+      realm: { dialect: 'system', realmId: homeRealm() },
       signal,
       requestId: randomUUID(),
     } as const

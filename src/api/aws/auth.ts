@@ -22,7 +22,12 @@ const ANONYMOUS: Principal = { id: 'anonymous:', method: 'none' }
 /** Of no access key: stands in for the secret of an unknown one. */
 const UNKNOWN = { name: '', secret: secretKeyOf(randomBytes(40)) }
 
-export type Caller = { readonly principal: Principal; readonly address: AwsAddress }
+export type Caller = {
+  readonly principal: Principal
+  readonly address: AwsAddress
+  /** By a session's credentials. */
+  readonly temporary?: boolean
+}
 export type AwsService = 'kms' | 'sts'
 /** What the head of a request says: a claim to verify, or why there is none. */
 export type Pending = { readonly claim: Claim } | { readonly fault: SignatureFault }
@@ -41,7 +46,13 @@ export const addressOf = (head: Pick<RequestHead, 'headers'>, settings: SurfaceS
   claimed(head, settings).address
 
 /** What the dialect knows of those who may call. */
-export type Identities = { readonly directory: Directory; readonly sessions: Sessions; readonly skewMs: number }
+export type Identities = {
+  readonly directory: Directory
+  readonly sessions: Sessions
+  readonly skewMs: number
+  /** Where requests that are about no realm are recorded. */
+  homeRealm(): string
+}
 
 type Deps = Identities & { readonly clock: Clock; readonly log: Logger; readonly settings: SurfaceSettings }
 
@@ -117,7 +128,8 @@ export class Authenticator {
     const { region, service } = claim
     if (!('expiresAt' in credential)) directory.uses.note({ id: claim.accessKeyId, at: now, service, region })
     const { principal } = credential
-    return { principal, address: { account: principal.aws?.account ?? '', region } }
+    const address = { account: principal.aws?.account ?? '', region }
+    return { principal, address, ...('expiresAt' in credential && { temporary: true }) }
   }
 
   async #find({ accessKeyId, token }: Claim): Promise<Credential | SessionCredential | undefined> {

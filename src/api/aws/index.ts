@@ -16,6 +16,8 @@ import { CONTENT_TYPE, renderError } from './errors.ts'
 import { OPERATIONS } from './gen/operations.ts'
 import { isExpressible } from './names.ts'
 import type { Route } from './route.ts'
+import { renderStsError } from './sts/error.ts'
+import { isSts, registerSts, STS_PATH } from './sts/index.ts'
 
 const TARGET = 'TrentService.'
 const PATH = '/@aws/'
@@ -39,12 +41,14 @@ function owns(head: RequestHead): boolean {
   const type = head.headers['content-type']
   return (
     isRoot(head) ||
+    isSts(head) ||
     head.headers['x-amz-target'] !== undefined ||
     (typeof type === 'string' && type.startsWith('application/x-amz-json'))
   )
 }
 
 function rewrite(head: RequestHead): string | undefined {
+  if (isSts(head)) return STS_PATH
   const operation = isRoot(head) ? operationOf(head) : undefined
   return operation === undefined ? undefined : `${PATH}${operation}`
 }
@@ -113,8 +117,6 @@ declare module 'fastify' {
 
 /** Signatures are verified over the bytes of the body, before anything is made of them. */
 function registerAuthentication(app: FastifyInstance, authenticator: Authenticator): void {
-  app.decorateRequest('awsPending')
-  app.decorateRequest('awsCaller')
   app.addHook('onRequest', (request, _reply, done) => {
     try {
       request.awsPending = authenticator.begin(request, 'kms')
@@ -135,8 +137,15 @@ function registerAuthentication(app: FastifyInstance, authenticator: Authenticat
 }
 
 function register(app: FastifyInstance, services: SurfaceServices, identities: Identities): void {
-  const { settings, log } = services
   const authenticator = new Authenticator({ ...identities, ...services })
+  app.decorateRequest('awsPending')
+  app.decorateRequest('awsCaller')
+  app.register(async (scope) => registerSts(scope, services, identities, authenticator))
+  app.register(async (scope) => registerKms(scope, services, authenticator))
+}
+
+function registerKms(app: FastifyInstance, services: SurfaceServices, authenticator: Authenticator): void {
+  const { settings, log } = services
   registerAuthentication(app, authenticator)
   app.setErrorHandler((error, request, reply) => {
     const operation = operationOf(request) ?? ''
@@ -166,5 +175,7 @@ export const createAwsSurface = (identities: Identities): Surface => ({
   rewrite,
   register: (app, services) => register(app, services, identities),
   render: (error, head, requestId) =>
-    renderError(frontError(error), { address: undefined, wire: operationOf(head) ?? '', requestId }),
+    isSts(head)
+      ? renderStsError(error, requestId)
+      : renderError(frontError(error), { address: undefined, wire: operationOf(head) ?? '', requestId }),
 })
