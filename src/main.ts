@@ -14,6 +14,7 @@ import type { Logger } from 'pino'
 import { type Admin, createAdmin } from './api/admin/index.ts'
 import { openSocket } from './api/admin/socket.ts'
 import { createAwsSurface } from './api/aws/index.ts'
+import { quotasWith } from './api/aws/quotas.ts'
 import { azureSurface } from './api/azure/index.ts'
 import { gcpSurface } from './api/gcp/index.ts'
 import type { HealthCheck } from './api/http/health.ts'
@@ -279,7 +280,13 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
     config,
     surfaces: [
       gcpSurface,
-      createAwsSurface({ directory, sessions, skewMs: config.aws.clockSkewMs, homeRealm }),
+      createAwsSurface({
+        directory,
+        sessions,
+        skewMs: config.aws.clockSkewMs,
+        homeRealm,
+        quotas: config.aws.quotas && quotasWith(config.aws.quotas),
+      }),
       azureSurface,
     ],
     services: { kernel, clock, log },

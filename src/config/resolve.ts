@@ -72,6 +72,8 @@ export type Config = {
     /** PEM files. */
     readonly attestationRoots: readonly string[]
     readonly principals: readonly PrincipalConfig[]
+    /** What is over AWS's own request quotas; undefined: none at all. */
+    readonly quotas?: Readonly<Record<string, number>>
   }
   readonly log: { readonly level: string; readonly format: 'json' | 'pretty' }
   readonly audit: { readonly path: string; readonly checkpoints: string }
@@ -267,6 +269,7 @@ export function resolve(settings: Settings): Config {
       clockSkewMs: (settings.aws?.clockSkewSeconds ?? 300) * 1000,
       attestationRoots: (settings.aws?.attestationRoots ?? []).map((path) => absolute(path)),
       principals: resolvePrincipals(settings.aws?.principals ?? [], realm.aws.account, checkSource),
+      ...((settings.aws?.quotas ?? (dev ? 'off' : 'aws')) === 'aws' && { quotas: settings.aws?.quotaLimits ?? {} }),
     },
     log: { level: settings.log?.level ?? 'info', format: settings.log?.format ?? (dev ? 'pretty' : 'json') },
     audit: {

@@ -246,6 +246,12 @@ export const Settings = Type.Partial(
         /** Roots of the certificates that enclaves' attestation documents are signed with, PEM. */
         attestationRoots: Type.Array(Path, { maxItems: 16 }),
         principals: Type.Array(AwsPrincipal, { maxItems: 10_000 }),
+        /** Request quotas: none, or AWS's own numbers with those of `quotaLimits` over them. */
+        quotas: oneOf(['off', 'aws']),
+        /** By the quota's name: requests a second. */
+        quotaLimits: Type.Record(Type.String(), Type.Number({ exclusiveMinimum: 0, maximum: 1_000_000 }), {
+          description: 'names of quotas and requests a second',
+        }),
       }),
       closed,
     ),

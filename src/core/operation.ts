@@ -27,6 +27,8 @@ export type Call = CallContext & {
   readonly reaches?: (realm: Realm) => boolean
   /** What AWS's policies may ask of an AWS request. */
   readonly aws?: AwsFacts
+  /** Counts the request, which is about that key, against its caller's quotas. @throws KmsError throttled */
+  readonly admit?: (key: Key | undefined) => void
 }
 
 /** Other realms than the target's, for keys that have relatives there. */

@@ -215,6 +215,7 @@ export class Targets {
   #decide(action: string, call: Call, trace: Trace, missing?: KeyReference): Eventually<void> {
     const { realm, ring, key, secret } = trace
     const { principal, dialect, wire, aws } = call
+    call.admit?.(key)
     const request = { principal, dialect, wire, action, realm, ring, key, secret, missing, aws }
     return andThen(this.#authorizer.decide(request), (decision) => applyDecision(decision, action, trace))
   }

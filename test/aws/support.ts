@@ -2,6 +2,7 @@
 import { createSecretKey, randomBytes } from 'node:crypto'
 import pino from 'pino'
 import { createAwsSurface } from '../../src/api/aws/index.ts'
+import type { Quotas } from '../../src/api/aws/quotas.ts'
 import { createServer } from '../../src/api/server.ts'
 import { resolve } from '../../src/config/resolve.ts'
 import type { Settings } from '../../src/config/schema.ts'
@@ -48,8 +49,14 @@ const OWNER: StoredPrincipal = {
   createdAt: 0,
 }
 
+export type AwsTestOptions = KernelOptions & {
+  readonly quotas?: Quotas
+  /** That group of the settings. */
+  readonly aws?: NonNullable<Settings['aws']>
+}
+
 /** The dialect with its users, over a kernel with a memory store. */
-export async function makeSurface(options: KernelOptions = {}) {
+export async function makeSurface({ quotas, aws: _, ...options }: AwsTestOptions = {}) {
   const kernel = await makeKernel(options)
   const { store, sealer, clock } = kernel
   const secret = new Secret(Buffer.from(USER.secretAccessKey))
@@ -61,14 +68,11 @@ export async function makeSurface(options: KernelOptions = {}) {
     ...kernel,
     directory,
     sessions,
-    awsSurface: createAwsSurface({ directory, sessions, skewMs: 300_000, homeRealm: () => kernel.realm.id }),
+    awsSurface: createAwsSurface({ directory, sessions, skewMs: 300_000, homeRealm: () => kernel.realm.id, quotas }),
   }
 }
 
-/** `aws`: that group of the settings. */
-export type AwsOptions = KernelOptions & { readonly aws?: NonNullable<Settings['aws']> }
-
-export async function makeAws(auth: 'off' | 'permissive' | 'enforce' = 'off', options: AwsOptions = {}) {
+export async function makeAws(auth: 'off' | 'permissive' | 'enforce' = 'off', options: AwsTestOptions = {}) {
   const kernel = await makeSurface(options)
   const warnings: string[] = []
   const log = pino({ level: 'warn' }, { write: (line: string) => void warnings.push(line) })

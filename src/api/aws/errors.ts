@@ -209,7 +209,11 @@ const AWS_ERRORS = {
         ? `The on-demand rotations limit has been reached for the given keyId. No more on-demand rotations can be performed for this key: ${arn}`
         : `Limit exceeded: ${params.limit ?? ''}`,
   ],
-  throttled: [400, 'ThrottlingException', () => 'Rate exceeded'],
+  throttled: [
+    400,
+    'ThrottlingException',
+    () => 'You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.',
+  ],
   conflict: [400, 'ConflictException', silent],
   backend_unavailable: [500, 'KeyUnavailableException', () => 'The key store is not available. Retry the request.'],
   backend_timeout: timeout('The key store did not answer in time. Retry the request.'),

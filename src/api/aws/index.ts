@@ -15,6 +15,7 @@ import { coverage } from './coverage.ts'
 import { CONTENT_TYPE, renderError } from './errors.ts'
 import { OPERATIONS } from './gen/operations.ts'
 import { isExpressible } from './names.ts'
+import { type Quotas, RequestQuotas } from './quotas.ts'
 import type { Route } from './route.ts'
 import { renderStsError } from './sts/error.ts'
 import { isSts, registerSts, STS_PATH } from './sts/index.ts'
@@ -65,6 +66,7 @@ async function answer(
   request: FastifyRequest,
   caller: Caller,
   services: SurfaceServices,
+  quotas: RequestQuotas | undefined,
 ): Promise<string> {
   const { kernel, clock, settings } = services
   const realm = { dialect: 'aws', ...caller.address } as const
@@ -77,6 +79,9 @@ async function answer(
     signal: request.deadline,
     requestId: request.id,
     ...invocationId(request),
+    ...(quotas && {
+      admit: quotas.admitter(`${caller.address.account}/${caller.address.region}`, route.wire, request.body),
+    }),
   } as const
   return route.answer(request.body, kernel, call, { realm, settings, now: clock.now() })
 }
@@ -136,15 +141,21 @@ function registerAuthentication(app: FastifyInstance, authenticator: Authenticat
   app.addContentTypeParser<Buffer>(MEDIA_TYPES, { parseAs: 'buffer' }, json)
 }
 
-function register(app: FastifyInstance, services: SurfaceServices, identities: Identities): void {
-  const authenticator = new Authenticator({ ...identities, ...services })
+function register(app: FastifyInstance, services: SurfaceServices, options: AwsOptions): void {
+  const authenticator = new Authenticator({ ...options, ...services })
+  const quotas = options.quotas && new RequestQuotas(options.quotas, services.clock)
   app.decorateRequest('awsPending')
   app.decorateRequest('awsCaller')
-  app.register(async (scope) => registerSts(scope, services, identities, authenticator))
-  app.register(async (scope) => registerKms(scope, services, authenticator))
+  app.register(async (scope) => registerSts(scope, services, options, authenticator))
+  app.register(async (scope) => registerKms(scope, services, authenticator, quotas))
 }
 
-function registerKms(app: FastifyInstance, services: SurfaceServices, authenticator: Authenticator): void {
+function registerKms(
+  app: FastifyInstance,
+  services: SurfaceServices,
+  authenticator: Authenticator,
+  quotas: RequestQuotas | undefined,
+): void {
   const { settings, log } = services
   registerAuthentication(app, authenticator)
   app.setErrorHandler((error, request, reply) => {
@@ -161,19 +172,21 @@ function registerKms(app: FastifyInstance, services: SurfaceServices, authentica
       // A request without a body went past the parser.
       request.awsCaller ??= await authenticator.finish(request, request.awsPending, undefined)
       if (route === undefined) throw new KmsError('unimplemented', { operation })
-      const body = await answer(route, request, request.awsCaller, services)
+      const body = await answer(route, request, request.awsCaller, services, quotas)
       return answerText(reply, ['x-amzn-requestid', request.id, 'content-type', CONTENT_TYPE], body)
     })
   }
 }
 
-/** @param identities those who may call; read in `permissive` and `enforce` only */
-export const createAwsSurface = (identities: Identities): Surface => ({
+/** `quotas`: none where absent. */
+export type AwsOptions = Identities & { readonly quotas?: Quotas | undefined }
+
+export const createAwsSurface = (options: AwsOptions): Surface => ({
   dialect: 'aws',
   coverage,
   owns,
   rewrite,
-  register: (app, services) => register(app, services, identities),
+  register: (app, services) => register(app, services, options),
   render: (error, head, requestId) =>
     isSts(head)
       ? renderStsError(error, requestId)
