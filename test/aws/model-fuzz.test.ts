@@ -1,4 +1,4 @@
-/** Requests from the model, legal and then wrong in one place each: AWS's own client errors and nothing half-made. */
+/** Signed requests from the model, legal and then wrong in one place each: AWS's own client errors and nothing half-made. */
 import { randomBytes } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { routes } from '../../src/api/aws/bindings/index.ts'
@@ -97,7 +97,7 @@ async function countKeys(aws: TestAws): Promise<number> {
 
 t.test('legal and broken requests', async (t) => {
   t.comment(REPEAT)
-  const aws = await makeAws()
+  const aws = await makeAws('enforce')
   t.teardown(() => aws.close())
   const random = new Random()
   const known = await world(aws)
