@@ -8,15 +8,18 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BINDINGS } from '../src/api/azure/bindings/index.ts'
 import { AZURE_OPERATIONS } from '../src/api/azure/coverage.ts'
+import { MACS } from '../src/api/azure/macs.ts'
 import {
   AES_SIZES,
   AKP_ALGORITHMS,
   CURVES,
   ENCRYPTIONS,
+  MAC_SIZES,
   OCT_ALGORITHMS,
   RSA_SIZES,
   SIGNATURES,
 } from '../src/api/azure/names.ts'
+import { specHas } from '../src/core/algorithm.ts'
 
 const PAGE = join(import.meta.dirname, '..', 'docs', 'azure.md')
 
@@ -49,8 +52,12 @@ function algorithms(): string {
       Object.entries(OCT_ALGORITHMS).filter(([, row]) => row.wraps === wraps && (!('spec' in row) || row.spec === spec))
     return ['oct, oct-HSM', bits, '', ...[false, true].map((wraps) => code(names(wraps).map(([name]) => name)))]
   })
+  const macs = Object.entries(MAC_SIZES).map(([bits, spec]) => {
+    const names = Object.entries(MACS).filter(([, { algorithm }]) => specHas(spec, algorithm))
+    return ['oct, oct-HSM', bits, code(names.map(([name]) => name)), '', '']
+  })
   const head = ['kty', 'size, curve or alg', 'sign, verify', 'encrypt, decrypt', 'wrapKey, unwrapKey']
-  return table(head, [rsaRow, ...curves, ...akp, ...oct])
+  return table(head, [rsaRow, ...curves, ...akp, ...oct, ...macs])
 }
 
 function fill(page: string, name: string, content: string): string {

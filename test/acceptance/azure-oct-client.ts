@@ -1,5 +1,5 @@
 /** AES keys by the unmodified Azure SDK, checked with node:crypto where their bytes are known. Prints one JSON object. */
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
 import type {
   AesCbcEncryptionAlgorithm,
   AesGcmDecryptParameters,
@@ -10,6 +10,8 @@ import type {
 import { codeOf, cryptography as cryptographyOf, keyClient } from './azure-sdk.ts'
 
 const client = keyClient()
+/** Whether keys are to live in a token. */
+const hsm = process.env.HSM === '1'
 const cryptography = (key: KeyVaultKey) => cryptographyOf(key.id ?? '')
 
 const same = (one: Uint8Array | undefined, other: Uint8Array): boolean =>
@@ -70,7 +72,7 @@ async function withWrapping(key: KeyVaultKey, k: Uint8Array) {
 
 async function imported(bits: number) {
   const k = randomBytes(bits / 8)
-  const key = await client.importKey(`imported-${bits}`, { kty: 'oct', k })
+  const key = await client.importKey(`imported-${bits}`, { kty: 'oct', k }, { hardwareProtected: hsm })
   return {
     shown: [key.keyType, key.key?.k === undefined],
     gcm: await withGcm(key, k),
@@ -80,7 +82,7 @@ async function imported(bits: number) {
 }
 
 async function created() {
-  const key = await client.createOctKey('created', { keySize: 128 })
+  const key = await client.createOctKey('created', { keySize: 128, hsm })
   const [aes, larger] = [cryptography(key), 'A256GCM' as const]
   const { result: ciphertext, iv, authenticationTag } = await aes.encrypt({ algorithm: 'A128GCM', plaintext })
   if (iv === undefined || authenticationTag === undefined) throw new Error('the IV or the tag is missing')
@@ -96,11 +98,29 @@ async function created() {
     size: await codeOf(aes.encrypt({ algorithm: larger, plaintext })),
     noTag: await codeOf(aes.decrypt({ algorithm: 'A128GCM', ciphertext, iv } as AesGcmDecryptParameters)),
     hsm: await codeOf(client.createOctKey('hsm', { hsm: true })),
+    platform: key.properties.hsmPlatform,
     bits: await codeOf(client.createOctKey('odd', { keySize: 512 })),
   }
 }
 
+async function macs() {
+  const results: Record<string, unknown> = {}
+  for (const [algorithm, keySize, hash] of [
+    ['HS256', 256, 'sha256'],
+    ['HS384', 384, 'sha384'],
+    ['HS512', 512, 'sha512'],
+  ] as const) {
+    const key = await client.createOctKey(`mac-${keySize}`, { keySize, hsm, keyOps: ['sign', 'verify'] })
+    const digest = createHash(hash).update(plaintext).digest()
+    const { result } = await cryptography(key).sign(algorithm, digest)
+    const verified = async (mac: Uint8Array) => (await cryptography(key).verify(algorithm, digest, mac)).result
+    results[algorithm] = [result.length, await verified(result), await verified(tampered(result))]
+  }
+  return results
+}
+
 const report = {
+  macs: await macs(),
   created: await created(),
   128: await imported(128),
   192: await imported(192),

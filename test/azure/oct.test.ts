@@ -133,7 +133,8 @@ t.test('what does not fit is refused, and leaves nothing', async (t) => {
   for (const [field, body] of [
     ['key_size', { kty: 'oct', key_size: 512 }],
     ['key_size', { kty: 'oct', key_size: 129 }],
-    ['key_ops', { kty: 'oct', key_ops: ['sign'] }],
+    ['key_ops', { kty: 'oct', key_ops: ['sign', 'encrypt'] }],
+    ['key_size', { kty: 'oct', key_size: 128, key_ops: ['sign'] }],
   ] as const) {
     const { status, body: answer } = await create('k', body)
     t.match([status, answer.error.message], [400, new RegExp(`^Property ${field} `)])

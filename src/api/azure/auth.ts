@@ -30,6 +30,10 @@ function authorityOf(origin: Origin, settings: SurfaceSettings): string {
 export const challenge = (origin: Origin, settings: SurfaceSettings): string =>
   `Bearer authorization="${authorityOf(origin, settings)}", resource="${resourceOf(origin, settings)}"`
 
+/** Key Vault's own application, which tokens of Entra's second version are for. */
+const KEY_VAULT_APPLICATION = 'cfa8b339-82a2-471a-a3c9-0fc0be7a4093'
+const SHOWN_AUDIENCE = /^[0-9a-z:/._-]{1,128}$/i
+
 const refuse = (reason: string): KmsError => new KmsError('unauthenticated', { reason })
 
 /** @throws KmsError unauthenticated unless the token is genuine, for this service and in its time */
@@ -38,7 +42,10 @@ function checkClaims(claims: Claims | undefined, origin: Origin, settings: Surfa
     throw refuse(`AKV10032: Invalid issuer. Expected one of https://login.microsoftonline.com/${settings.tenant}/v2.0`)
   }
   const expected = resourceOf(origin, settings)
-  if (claims.aud !== expected) throw refuse(`AKV10022: Invalid audience. Expected ${expected}.`)
+  if (claims.aud !== expected && claims.aud !== KEY_VAULT_APPLICATION) {
+    const found = SHOWN_AUDIENCE.test(claims.aud) ? claims.aud : '?'
+    throw refuse(`AKV10022: Invalid audience. Expected ${expected}, found: ${found}.`)
+  }
   const now = nowMs / 1000
   if (now < claims.nbf || now >= claims.exp) throw refuse('The token is expired or not yet valid.')
   return claims

@@ -14,7 +14,7 @@ import {
   keyOpsOf,
   keyTypeOf,
   keyUrl,
-  knowsType,
+  knowsKey,
   recoveryId,
   sizeOf,
 } from './names.ts'
@@ -81,10 +81,7 @@ function tagsOf(key: Key, version: KeyVersion | undefined): Tags {
 }
 
 /** Whether the dialect can show the key at all. */
-export function isShown(key: Key, apiVersion: string): boolean {
-  const kty = keyTypeOf(key)
-  return kty !== undefined && knowsType(apiVersion, kty)
-}
+export const isShown = (key: Key, apiVersion: string): boolean => knowsKey(apiVersion, key)
 const WITHOUT_MATERIAL: ReadonlySet<KeyVersion['state']> = new Set<KeyVersion['state']>([
   'pending_generation',
   'generation_failed',

@@ -17,12 +17,13 @@ type Row = { readonly status: number; readonly code: string; readonly inner?: st
 /** Names and operations are echoed only as far as Azure's grammar allows them. */
 const ECHOED = /^[0-9a-zA-Z-]{1,127}$/
 
-const notFound: Row = {
+const keyNotFound = (named: Row['message']): Row => ({
   status: 404,
   code: 'KeyNotFound',
-  message: ({ name }) =>
-    `A key with (name/id) ${name} was not found in this key vault. If you recently deleted this key you may be able to recover it using the correct recovery command. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125182`,
-}
+  message: (facts) =>
+    `A key with (name/id) ${named(facts)} was not found in this key vault. If you recently deleted this key you may be able to recover it using the correct recovery command. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125182`,
+})
+const notFound = keyNotFound(({ name }) => name)
 const bad = (message: Row['message'], inner?: string): Row => ({
   status: 400,
   code: 'BadParameter',
@@ -91,7 +92,7 @@ const AZURE_ERRORS = {
   realm_not_found: noVault,
   ring_not_found: noVault,
   key_not_found: notFound,
-  version_not_found: notFound,
+  version_not_found: keyNotFound(({ name, params }) => `${name}/${params.reference ?? ''}`),
   material_not_found: notFound,
   replica_not_found: notFound,
   alias_not_found: notFound,
@@ -154,8 +155,10 @@ const AZURE_ERRORS = {
     ({ operation }) => `Operation ${operation} is not permitted on this key.`,
   ),
   unsupported_operation: bad(({ operation }) => `Operation ${operation} is not supported for this key.`),
-  algorithm_mismatch: bad(
-    ({ name }) => `Key and algorithm are incompatible. Key ${name} cannot be used with the algorithm of this request.`,
+  algorithm_mismatch: bad(({ name, params: { algorithm, curve, needed } }) =>
+    curve === undefined || needed === undefined
+      ? `Key and algorithm are incompatible. Key ${name} cannot be used with the algorithm of this request.`
+      : `Key and signing algorithm are incompatible. Key ${name} uses curve '${curve}', and algorithm '${algorithm}' can only be used with curve '${needed}'.`,
   ),
   unsupported_algorithm: bad(() => 'The algorithm is not supported for this key.'),
   unsupported_spec: bad(
@@ -232,11 +235,15 @@ const VERB_OPERATIONS: Readonly<Record<string, string>> = {
   PUT: 'import',
 }
 
+const POLICY_OPERATIONS: Readonly<Record<string, string>> = { GET: 'getrotationpolicy', PUT: 'setrotationpolicy' }
+
 function factsOf(error: KmsError, head: RequestHead): Facts {
   const segments = (head.url.split('?', 1)[0] ?? '').split('/').slice(1)
   const last = segments.at(-1) ?? ''
-  const name = segments[1] ?? ''
-  const verb = VERB_OPERATIONS[head.method] ?? head.method.toLowerCase()
+  // What is restored has its name in the backup.
+  const name = String(last === 'restore' ? (error.params.reference ?? '') : (segments[1] ?? ''))
+  const verbs = last === 'rotationpolicy' ? POLICY_OPERATIONS : VERB_OPERATIONS
+  const verb = verbs[head.method] ?? head.method.toLowerCase()
   return {
     params: error.params,
     subject: error.subject,

@@ -5,7 +5,19 @@ import { KEY_SPECS, type KeySpec } from '../../core/algorithm.ts'
 import { invalidArgument } from '../../core/error.ts'
 import { Secret } from '../../core/secret.ts'
 import { decodeBase64url } from '../codec/base64url.ts'
-import { AES_SIZES, CURVES, familyOf, isAesSize, isCurve, isRsaSize, type KeyType, RSA_SIZES } from './names.ts'
+import {
+  AES_SIZES,
+  CURVES,
+  familyOf,
+  isAesSize,
+  isCurve,
+  isForMacs,
+  isMacSize,
+  isRsaSize,
+  type KeyType,
+  MAC_SIZES,
+  RSA_SIZES,
+} from './names.ts'
 import type { JsonWebKeyBody } from './schemas.ts'
 
 type Jwk = Static<typeof JsonWebKeyBody>
@@ -99,8 +111,12 @@ function publicPoint(curve: string, scalar: Uint8Array): Buffer | undefined {
 function octMaterial(jwk: Jwk): ImportedMaterial {
   const material = new Secret(bytesOf(jwk, 'k'))
   const bits = material.length * 8
-  if (!isAesSize(bits)) throw wrong('k', 'must have 128, 192 or 256 bits')
-  return { spec: AES_SIZES[bits], material }
+  if (!isForMacs(jwk.kty as KeyType, jwk.key_ops)) {
+    if (!isAesSize(bits)) throw wrong('k', 'must have 128, 192 or 256 bits')
+    return { spec: AES_SIZES[bits], material }
+  }
+  if (!isMacSize(bits)) throw wrong('k', 'must have 256, 384 or 512 bits for sign and verify')
+  return { spec: MAC_SIZES[bits], material }
 }
 
 function akpMaterial(): never {

@@ -4,15 +4,17 @@ import type { KeyUse } from '../../core/algorithm.ts'
 import { invalidArgument, KmsError } from '../../core/error.ts'
 import type { Key } from '../../core/key.ts'
 import type { VersionOptions } from '../../core/ops/material.ts'
+import { knows } from './api-version.ts'
 import type { Shown } from './binding.ts'
 import {
-  defaultKeyOps,
+  isForMacs,
   isKeyOp,
   isKeyType,
   KEY_OP_NAMES,
   type KeyOp,
   type KeyType,
   knowsType,
+  possibleOps,
   useOf,
   useOfKey,
 } from './names.ts'
@@ -38,7 +40,7 @@ export function refuseRelease({ release_policy }: Pick<Body, 'release_policy'>):
 /** @throws KmsError invalid_argument for a name that is no operation, or twice there */
 function namedOps(ops: readonly string[] | undefined, possible?: KeyType): readonly KeyOp[] | undefined {
   if (ops === undefined || ops.length === 0) return undefined
-  const allowed = possible === undefined ? KEY_OP_NAMES : defaultKeyOps(possible)
+  const allowed = possible === undefined ? KEY_OP_NAMES : possibleOps(possible, ops)
   const named = ops.map((op) => {
     if (!isKeyOp(op) || !allowed.includes(op))
       throw invalidArgument('key_ops', `not an operation of ${possible ?? 'these'} keys`)
@@ -46,6 +48,12 @@ function namedOps(ops: readonly string[] | undefined, possible?: KeyType): reado
   })
   if (new Set(named).size !== named.length) throw invalidArgument('key_ops', 'an operation is named twice')
   return named
+}
+
+/** @throws KmsError invalid_argument where the version of the API has no MACs */
+export function checkMacs({ apiVersion }: Shown, kty: KeyType, ops: readonly string[] | undefined): void {
+  if (isForMacs(kty, ops) && !knows(apiVersion, 'hmac'))
+    throw invalidArgument('key_ops', `not an operation of ${kty} keys`)
 }
 
 export const namedUses = (ops: readonly string[] | undefined, kty: KeyType): readonly KeyUse[] | undefined =>

@@ -102,6 +102,11 @@ export function knowsType(apiVersion: string, kty: KeyType): boolean {
   if (familyOf(kty) === 'AKP') return knows(apiVersion, 'akp')
   return kty !== 'oct-HSM' || knows(apiVersion, 'aes')
 }
+/** Whether it has words for what the key does. */
+export function knowsKey(apiVersion: string, key: Pick<Key, 'spec' | 'protection' | 'purpose'>): boolean {
+  const kty = keyTypeOf(key)
+  return kty !== undefined && knowsType(apiVersion, kty) && (!isMacSpec(key.spec) || knows(apiVersion, 'hmac'))
+}
 
 export const CURVES = {
   'P-256': 'ec_p256',
@@ -121,12 +126,20 @@ export const RSA_SIZES = { 2048: 'rsa_2048', 3072: 'rsa_3072', 4096: 'rsa_4096' 
 >
 export const isRsaSize = (bits: number): bits is keyof typeof RSA_SIZES => Object.hasOwn(RSA_SIZES, bits)
 export const AES_SIZES = { 128: 'aes_128', 192: 'aes_192', 256: 'aes_256' } as const satisfies Record<number, KeySpec>
+/** An oct key for MACs: as long as the hash of its one algorithm, which RFC 7518 section 3.2 asks for at least. */
+export const MAC_SIZES = { 256: 'hmac_256', 384: 'hmac_384', 512: 'hmac_512' } as const satisfies Record<
+  number,
+  KeySpec
+>
+export const isMacSize = (bits: number): bits is keyof typeof MAC_SIZES => Object.hasOwn(MAC_SIZES, bits)
+const MAC_SPECS: ReadonlySet<KeySpec> = new Set<KeySpec>(Object.values(MAC_SIZES))
+const isMacSpec = (spec: KeySpec): boolean => MAC_SPECS.has(spec)
 export const isAesSize = (bits: number): bits is keyof typeof AES_SIZES => Object.hasOwn(AES_SIZES, bits)
 /** In bits; undefined for keys that have none (AKP). */
 export function sizeOf(spec: KeySpec): number | undefined {
   const row = KEY_SPECS[spec]
   if (row.type === 'rsa') return row.bits
-  if (row.type === 'aes') return row.bytes * 8
+  if (row.type === 'aes' || row.type === 'hmac') return row.bytes * 8
   // Azure's curves have their sizes in their names.
   const curve = curveOf(spec)
   return curve === undefined ? undefined : Number.parseInt(curve.slice(2), 10)
@@ -139,19 +152,20 @@ export function keyTypeOf(key: Pick<Key, 'spec' | 'protection' | 'purpose'>): Ke
   const { type } = KEY_SPECS[key.spec]
   const hsm = key.protection === 'hsm'
   if (type === 'rsa') return hsm ? 'RSA-HSM' : 'RSA'
-  if (type === 'ec') return hsm ? 'EC-HSM' : 'EC'
+  // A key for agreement alone has no operation of Azure's, and clients refuse a key without one.
+  if (type === 'ec' && key.purpose !== 'key_agreement') return hsm ? 'EC-HSM' : 'EC'
   if (type === 'ml-dsa') return hsm ? 'AKP-HSM' : 'AKP'
   // Envelopes are no algorithm of Azure's, and their keys serve nothing else.
-  if (type === 'aes' && key.purpose === 'raw_encrypt_decrypt') return hsm ? 'oct-HSM' : 'oct'
+  if ((type === 'aes' && key.purpose === 'raw_encrypt_decrypt') || isMacSpec(key.spec)) return hsm ? 'oct-HSM' : 'oct'
   return undefined
 }
 
-/** `oct` is the use of AES keys, whose raw encryption is not that of the others. */
+/** `oct` is the use of symmetric keys, whose raw encryption and MACs are not what the others do. */
 const KEY_OPS = {
   encrypt: { use: 'encrypt', oct: 'raw_encrypt' },
   decrypt: { use: 'decrypt', oct: 'raw_decrypt' },
-  sign: { use: 'sign', oct: 'sign' },
-  verify: { use: 'verify', oct: 'verify' },
+  sign: { use: 'sign', oct: 'mac_sign' },
+  verify: { use: 'verify', oct: 'mac_verify' },
   wrapKey: { use: 'wrap', oct: 'wrap' },
   unwrapKey: { use: 'unwrap', oct: 'unwrap' },
 } as const satisfies Record<string, { readonly use: KeyUse; readonly oct: KeyUse }>
@@ -175,9 +189,18 @@ const FAMILY_OPS: Readonly<Record<KeyFamily, readonly KeyOp[]>> = {
   AKP: ['sign', 'verify'],
   oct: ['encrypt', 'decrypt', 'wrapKey', 'unwrapKey'],
 }
-/** What a key of this type may do when the caller names nothing. Never empty: clients refuse a key without operations. */
-export const defaultKeyOps = (kty: KeyType): readonly KeyOp[] => FAMILY_OPS[familyOf(kty)]
-export const defaultUses = (kty: KeyType): readonly KeyUse[] => defaultKeyOps(kty).map((op) => useOf(op, kty))
+const MAC_OPS = ['sign', 'verify'] as const satisfies readonly KeyOp[]
+/** Whether an oct key is to make MACs: no key does that and encrypts. */
+export const isForMacs = (kty: KeyType, ops: readonly string[] = []): boolean =>
+  familyOf(kty) === 'oct' && ops.length > 0 && ops.every((op) => (MAC_OPS as readonly string[]).includes(op))
+/**
+ * What a key of this type may do, and does when the caller names nothing. Never empty: clients refuse a key without
+ * operations.
+ */
+export const possibleOps = (kty: KeyType, ops?: readonly string[]): readonly KeyOp[] =>
+  isForMacs(kty, ops) ? MAC_OPS : FAMILY_OPS[familyOf(kty)]
+export const defaultUses = (kty: KeyType, ops?: readonly string[]): readonly KeyUse[] =>
+  possibleOps(kty, ops).map((op) => useOf(op, kty))
 
 type SignatureRow = { readonly algorithm: Algorithm; readonly hash: Hash; readonly curve?: Curve }
 export const SIGNATURES = {
@@ -259,8 +282,11 @@ export function encryptionAlgorithm(alg: string): Algorithm {
 export function signatureAlgorithm(alg: string): (version: Pick<KeyVersion, 'spec'>) => Algorithm {
   const { algorithm, curve } = signatureRow(alg)
   return ({ spec }) => {
-    if (curve !== undefined && CURVES[curve] !== spec)
-      throw new KmsError('algorithm_mismatch', { algorithm: alg, spec })
+    if (curve !== undefined && CURVES[curve] !== spec) {
+      const own = curveOf(spec)
+      const curves = own === undefined ? {} : { curve: own, needed: curve }
+      throw new KmsError('algorithm_mismatch', { algorithm: alg, spec, ...curves })
+    }
     return algorithm
   }
 }

@@ -1,9 +1,11 @@
 import type { Algorithm } from '../algorithm.ts'
 import { KmsError } from '../error.ts'
-import { type AlgorithmChoice, useOperation, type VersionInput } from '../operation.ts'
+import { type AlgorithmChoice, chosenUse, type UseChoice, useOperation, type VersionInput } from '../operation.ts'
 import type { VersionView } from '../view.ts'
 
 export type GenerateMacInput = VersionInput & {
+  /** Default `mac_sign`. */
+  readonly use?: UseChoice | undefined
   readonly algorithm: AlgorithmChoice
   readonly message: Uint8Array
   readonly dryRun?: boolean | undefined
@@ -13,7 +15,7 @@ export type GenerateMacOutput = VersionView & { readonly algorithm: Algorithm; r
 export const generateMac = useOperation<GenerateMacInput, GenerateMacOutput>({
   name: 'GenerateMac',
   action: 'generate-mac',
-  use: 'mac_sign',
+  use: (input, key) => chosenUse(input.use ?? 'mac_sign', key),
   locate: (input) => input,
   algorithm: (input) => input.algorithm,
   async run({ call }, target, input) {

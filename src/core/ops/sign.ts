@@ -1,12 +1,14 @@
 import type { Algorithm } from '../algorithm.ts'
 import { KmsError } from '../error.ts'
 import { andThen } from '../eventually.ts'
-import { type AlgorithmChoice, useOperation, type VersionInput } from '../operation.ts'
+import { type AlgorithmChoice, chosenUse, type UseChoice, useOperation, type VersionInput } from '../operation.ts'
 import type { SignInput as Signed } from '../ports.ts'
 import { checkSignInput } from '../sign-input.ts'
 import type { VersionView } from '../view.ts'
 
 export type SignInput = VersionInput & {
+  /** Default `sign`. */
+  readonly use?: UseChoice | undefined
   readonly algorithm: AlgorithmChoice
   readonly input: Signed
   readonly dryRun?: boolean | undefined
@@ -17,7 +19,7 @@ export type SignOutput = VersionView & { readonly algorithm: Algorithm; readonly
 export const sign = useOperation<SignInput, SignOutput>({
   name: 'Sign',
   action: 'sign',
-  use: 'sign',
+  use: (input, key) => chosenUse(input.use ?? 'sign', key),
   locate: (input) => input,
   algorithm: (input) => input.algorithm,
   run({ call }, target, input) {

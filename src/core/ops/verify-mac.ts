@@ -1,12 +1,16 @@
 import { timingSafeEqual } from 'node:crypto'
 import { type Algorithm, algorithmRow, HASH_BYTES } from '../algorithm.ts'
 import { KmsError } from '../error.ts'
+
 import { handleOf, type KeyVersion } from '../key.ts'
-import { type AlgorithmChoice, useOperation, type VersionInput } from '../operation.ts'
+import { type AlgorithmChoice, chosenUse, type UseChoice, useOperation, type VersionInput } from '../operation.ts'
+
 import type { VersionView } from '../view.ts'
 import { otherVersions } from './other-versions.ts'
 
 export type VerifyMacInput = VersionInput & {
+  /** Default `mac_verify`. */
+  readonly use?: UseChoice | undefined
   readonly algorithm: AlgorithmChoice
   readonly message: Uint8Array
   readonly mac: Uint8Array
@@ -25,7 +29,7 @@ export function macBytes(algorithm: Algorithm): number {
 export const verifyMac = useOperation<VerifyMacInput, VerifyMacOutput>({
   name: 'VerifyMac',
   action: 'verify-mac',
-  use: 'mac_verify',
+  use: (input, key) => chosenUse(input.use ?? 'mac_verify', key),
   locate: (input) => input,
   algorithm: (input) => input.algorithm,
   async run(env, target, input) {

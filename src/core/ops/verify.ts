@@ -1,7 +1,7 @@
 import type { Algorithm } from '../algorithm.ts'
 import { KmsError } from '../error.ts'
 import type { KeyVersion } from '../key.ts'
-import { type AlgorithmChoice, useOperation, type VersionInput } from '../operation.ts'
+import { type AlgorithmChoice, chosenUse, type UseChoice, useOperation, type VersionInput } from '../operation.ts'
 import type { SignInput as Signed } from '../ports.ts'
 import { checkSignInput } from '../sign-input.ts'
 import { verify as verifySignature } from '../verify.ts'
@@ -9,6 +9,8 @@ import type { VersionView } from '../view.ts'
 import { otherVersions } from './other-versions.ts'
 
 export type VerifyInput = VersionInput & {
+  /** Default `verify`. */
+  readonly use?: UseChoice | undefined
   readonly algorithm: AlgorithmChoice
   readonly input: Signed
   /** Canonical: raw r‖s for ECDSA. */
@@ -21,7 +23,7 @@ export type VerifyOutput = VersionView & { readonly algorithm: Algorithm; readon
 export const verify = useOperation<VerifyInput, VerifyOutput>({
   name: 'Verify',
   action: 'verify',
-  use: 'verify',
+  use: (input, key) => chosenUse(input.use ?? 'verify', key),
   locate: (input) => input,
   algorithm: (input) => input.algorithm,
   async run(env, target, input) {

@@ -4,7 +4,7 @@ import { invalidArgument, KmsError } from '../../../core/error.ts'
 import { putKey } from '../../../core/ops/put-key.ts'
 import { bindBody } from '../binding.ts'
 import { keyBundle } from '../bundle.ts'
-import { checkTags, isHsmType, keyType, namedUses, refuseRelease, versionOptions } from '../key-input.ts'
+import { checkMacs, checkTags, isHsmType, keyType, namedUses, refuseRelease, versionOptions } from '../key-input.ts'
 import {
   AES_SIZES,
   AKP_ALGORITHMS,
@@ -14,8 +14,12 @@ import {
   isAesSize,
   isAkpAlgorithm,
   isCurve,
+  isForMacs,
+  isMacSize,
   isReservedName,
   isRsaSize,
+  type KeyType,
+  MAC_SIZES,
   parseKeyName,
   RSA_SIZES,
 } from '../names.ts'
@@ -24,7 +28,7 @@ import { CreateKeyBody } from '../schemas.ts'
 type Body = Static<typeof CreateKeyBody>
 
 const DEFAULT_RSA_SIZE = 2048
-const DEFAULT_AES_SIZE = 256
+const DEFAULT_OCT_SIZE = 256
 const PUBLIC_EXPONENT = 65_537
 
 function akpSpec({ alg }: Body): KeySpec {
@@ -37,9 +41,13 @@ function ecSpec({ crv = 'P-256' }: Body): KeySpec {
   return CURVES[crv]
 }
 
-function octSpec({ key_size: bits = DEFAULT_AES_SIZE }: Body): KeySpec {
-  if (!isAesSize(bits)) throw invalidArgument('key_size', 'must be 128, 192 or 256')
-  return AES_SIZES[bits]
+function octSpec({ kty, key_ops: ops, key_size: bits = DEFAULT_OCT_SIZE }: Body): KeySpec {
+  if (!isForMacs(kty as KeyType, ops)) {
+    if (!isAesSize(bits)) throw invalidArgument('key_size', 'must be 128, 192 or 256')
+    return AES_SIZES[bits]
+  }
+  if (!isMacSize(bits)) throw invalidArgument('key_size', 'must be 256, 384 or 512 for sign and verify')
+  return MAC_SIZES[bits]
 }
 
 function rsaSpec({ key_size: bits = DEFAULT_RSA_SIZE, public_exponent: exponent = PUBLIC_EXPONENT }: Body): KeySpec {
@@ -63,6 +71,7 @@ export const createKey = bindBody(
     // A Managed HSM has no keys outside its HSMs.
     if (managedHsm && !isHsmType(kty)) throw new KmsError('unsupported_spec', { kty })
     refuseRelease(body)
+    checkMacs(request, kty, body.key_ops)
     if (isReservedName(name)) throw new KmsError('name_reserved', { reference: name })
     return {
       ring: { by: 'default' },
@@ -70,7 +79,7 @@ export const createKey = bindBody(
       spec: SPECS[familyOf(kty)](body),
       protection: isHsmType(kty) ? 'hsm' : 'software',
       uses: namedUses(body.key_ops, kty),
-      defaultUses: defaultUses(kty),
+      defaultUses: defaultUses(kty, body.key_ops),
       tags: checkTags(body.tags),
       version: versionOptions(body.attributes),
     }

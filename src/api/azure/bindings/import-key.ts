@@ -3,7 +3,7 @@ import { importKey as operation } from '../../../core/ops/import-key.ts'
 import { bindBody } from '../binding.ts'
 import { keyBundle } from '../bundle.ts'
 import { importedMaterial } from '../jwk.ts'
-import { checkTags, isHsmType, keyType, namedUses, refuseRelease, versionOptions } from '../key-input.ts'
+import { checkMacs, checkTags, isHsmType, keyType, namedUses, refuseRelease, versionOptions } from '../key-input.ts'
 import { defaultUses, isReservedName, parseKeyName } from '../names.ts'
 import { ImportKeyBody } from '../schemas.ts'
 
@@ -18,6 +18,7 @@ export const importKey = bindBody(
     const { name, body, managedHsm } = request
     const kty = keyType(body.key.kty, request)
     refuseRelease(body)
+    checkMacs(request, kty, body.key.key_ops)
     if (isReservedName(name)) throw new KmsError('name_reserved', { reference: name })
     return {
       ring: { by: 'default' },
@@ -25,7 +26,7 @@ export const importKey = bindBody(
       ...importedMaterial(kty, body.key),
       protection: managedHsm || body.Hsm === true || isHsmType(kty) ? 'hsm' : 'software',
       uses: namedUses(body.key.key_ops, kty),
-      defaultUses: defaultUses(kty),
+      defaultUses: defaultUses(kty, body.key.key_ops),
       tags: checkTags(body.tags),
       version: versionOptions(body.attributes),
     }

@@ -1,10 +1,11 @@
 import { sign as operation } from '../../../core/ops/sign.ts'
 import { encodeBase64url } from '../../codec/base64url.ts'
-import { bindBody } from '../binding.ts'
-import { keyId, keyReference, versionReference } from '../names.ts'
+import { bindBody, bindEither } from '../binding.ts'
+import { isMac, macSign } from '../macs.ts'
+import { keyId, keyReference, useOfKey, versionReference } from '../names.ts'
 import { SignBody, signedInput } from '../schemas.ts'
 
-export const sign = bindBody(
+const signature = bindBody(
   operation,
   SignBody,
 )({
@@ -15,9 +16,12 @@ export const sign = bindBody(
     key: keyReference(name),
     version: versionReference(version),
     ...signedInput(body, 'value', body.value),
+    use: (key) => useOfKey('sign', key),
   }),
   toOutput: ({ key, version, signature }, { base }) => ({
     kid: keyId(base, key, version),
     value: encodeBase64url(signature),
   }),
 })
+
+export const sign = bindEither(signature, macSign, isMac)

@@ -1,9 +1,10 @@
 import { verify as operation } from '../../../core/ops/verify.ts'
-import { bindBody } from '../binding.ts'
-import { keyReference, versionReference } from '../names.ts'
+import { bindBody, bindEither } from '../binding.ts'
+import { isMac, macVerify } from '../macs.ts'
+import { keyReference, useOfKey, versionReference } from '../names.ts'
 import { bytesOf, signedInput, VerifyBody } from '../schemas.ts'
 
-export const verify = bindBody(
+const signature = bindBody(
   operation,
   VerifyBody,
 )({
@@ -14,7 +15,10 @@ export const verify = bindBody(
     key: keyReference(name),
     version: versionReference(version),
     ...signedInput(body, 'digest', body.digest),
+    use: (key) => useOfKey('verify', key),
     signature: bytesOf('value', body.value),
   }),
   toOutput: ({ valid }) => ({ value: valid }),
 })
+
+export const verify = bindEither(signature, macVerify, isMac)
