@@ -8,7 +8,7 @@ import type { AuditLog, AuditRecord } from '../core/ports.ts'
 import { CheckpointSink } from './checkpoints.ts'
 import { type AuditFiles, NODE_FILES } from './files.ts'
 import { encodeRecord, type Head, type Mac, macUnder, recordIds } from './format.ts'
-import { listSegments, readBackwards } from './lines.ts'
+import { listSegments, offsetBefore, readBackwards } from './lines.ts'
 import { type Opened, openChain } from './open.ts'
 import { SegmentWriter } from './segment-writer.ts'
 
@@ -235,20 +235,26 @@ export class ChainedAuditLog implements AuditLog {
     }
   }
 
-  async has(ids: readonly string[]): Promise<ReadonlySet<string>> {
+  get last(): number {
+    return this.#head.seq
+  }
+
+  async has(ids: readonly string[], after: number): Promise<ReadonlySet<string>> {
     const wanted = new Set(ids)
     const found = new Set<string>()
-    for (const { path } of listSegments(this.#files, this.#options.directory).toReversed()) {
+    for (const { path, first } of listSegments(this.#files, this.#options.directory).toReversed()) {
       if (found.size === wanted.size) break
       const file = this.#files.open(path)
       try {
-        for (const { bytes } of readBackwards(file, file.identity().size)) {
+        const start = first > after ? 0 : offsetBefore(file, after)
+        for (const { bytes, offset } of readBackwards(file, file.identity().size)) {
           for (const id of recordIds(bytes)) if (wanted.has(id)) found.add(id)
-          if (found.size === wanted.size) break
+          if (found.size === wanted.size || offset <= start) break
         }
       } finally {
         file.close()
       }
+      if (first <= after) break
     }
     return found
   }

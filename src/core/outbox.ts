@@ -27,7 +27,7 @@ export class Outbox {
     try {
       await this.#store.commit([
         ...writes,
-        { kind: 'insert', collection: 'outbox', row: { id: record.id, record } },
+        { kind: 'insert', collection: 'outbox', row: { id: record.id, record, after: this.#audit.last } },
         ...drained.map((id): Write => ({ kind: 'delete', collection: 'outbox', id, revision: 1 })),
       ])
     } catch (error) {
@@ -72,7 +72,10 @@ export class Outbox {
     for (;;) {
       const { rows } = await this.#store.page('outbox', 'all', [], undefined, PAGE)
       if (rows.length === 0) return
-      const known = await this.#audit.has(rows.map((row) => row.id))
+      const known = await this.#audit.has(
+        rows.map((row) => row.id),
+        Math.min(...rows.map((row) => row.after ?? 0)),
+      )
       const missing = rows.filter((row) => !known.has(row.id)).sort((a, b) => a.record.time - b.record.time)
       await Promise.all(missing.map((row) => this.#audit.append(row.record)))
       await this.#store.commit(

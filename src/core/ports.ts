@@ -234,8 +234,13 @@ export type AuditRecord = {
 export interface AuditLog {
   /** Resolves once the record is durable; rejects with `audit_unavailable`. */
   append(record: AuditRecord): Promise<void>
-  /** Of these record ids, the ones the log has already; asked at start, to drain an outbox without doubles. */
-  has(ids: readonly string[]): Promise<ReadonlySet<string>>
+  /** Number of the last durable record; one that is appended later has a higher one. */
+  readonly last: number
+  /**
+   * Of these record ids, the ones that the log has already; it need not look before its record number `after`. Asked at
+   * start, to drain an outbox without doubles.
+   */
+  has(ids: readonly string[], after: number): Promise<ReadonlySet<string>>
   /** False while appends would fail, so that requests can fail before they do any work. */
   readonly available: boolean
   /** Rejects with the reason while `available` is false. */

@@ -21,7 +21,12 @@ import type { AccessKey, AccessKeyUse, StoredPrincipal } from './principals/prin
 import type { SecretVersion, StoredSecret } from './stored-secret.ts'
 
 /** A mutation's audit record, committed with the mutation and drained into the chain (design section 3). */
-export type OutboxRow = { readonly id: string; readonly record: AuditRecord }
+export type OutboxRow = {
+  readonly id: string
+  readonly record: AuditRecord
+  /** Number of the chain's last record when this one was committed: it is not looked for before that. Absent: unknown. */
+  readonly after?: number
+}
 /** Facts about the installation itself: the sealed audit key, the schema's version and the like. */
 export type MetaRow = { readonly id: string; readonly value: string | Uint8Array }
 

@@ -90,7 +90,7 @@ for (const [name, strike] of [
 }
 
 t.test('a sync that hangs fails its batch, and what it does later does not harm the chain', async (t) => {
-  const world = await makeLog(t, { syncMs: 1000 })
+  const world = await makeLog(t, { syncMs: 3000 })
   const log = await world.open()
   await appendEach(log, 1, 2)
   const gate = Promise.withResolvers<void>()
@@ -190,7 +190,29 @@ t.test('which records it has', async (t) => {
   const log = await world.open()
   await appendEach(log, 1, 40)
   t.ok(world.segments().length > 2)
-  t.same(await log.has(['record-1', 'record-40', 'record-41', 'request-7']), new Set(['record-40', 'record-1']))
+  const asked = ['record-1', 'record-40', 'record-41', 'request-7']
+  t.same(await log.has(asked, 0), new Set(['record-40', 'record-1']))
+  for (let n = 1; n <= 40; n++) t.same(await log.has([`record-${n}`], n - 1), new Set([`record-${n}`]), `${n}`)
+  t.equal(log.last, 40)
+})
+
+t.test('an id that it does not have is looked for only behind the record that was last', async (t) => {
+  const world = await makeLog(t, { segmentBytes: 2_000_000 })
+  const log = await world.open()
+  const batch = 10_000
+  for (let n = 0; n < 30_000; n += batch) {
+    await Promise.all(Array.from({ length: batch }, (_, at) => log.append(recordOf(n + at + 1))))
+  }
+  t.ok(world.segments().length > 2)
+  const read = async (after: number): Promise<number> => {
+    const before = world.faults.bytesRead
+    const found = await log.has(['record-29990', 'nobody'], after)
+    if (after < 29_990) t.same(found, new Set(['record-29990']))
+    return world.faults.bytesRead - before
+  }
+  t.ok((await read(0)) > 8_000_000, 'the whole log')
+  t.ok((await read(29_980)) < 3_000_000, 'its end')
+  t.ok((await read(29_995)) < 3_000_000)
 })
 
 t.test('closing signs the last record, also while an earlier checkpoint is being written', async (t) => {

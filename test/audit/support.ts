@@ -30,6 +30,7 @@ export class Faults {
   sync: NodeJS.ErrnoException | undefined
   hang: Promise<void> | undefined
   syncs = 0
+  bytesRead = 0
 
   static error(code: string): NodeJS.ErrnoException {
     return Object.assign(new Error(`${code}: made by the test`), { code })
@@ -54,7 +55,11 @@ export class Faults {
         await file.sync()
       },
       truncate: (length) => file.truncate(length),
-      read: (position, length) => file.read(position, length),
+      read: (position, length) => {
+        const bytes = file.read(position, length)
+        this.bytesRead += bytes.length
+        return bytes
+      },
       identity: () => file.identity(),
       close: () => file.close(),
     }

@@ -53,8 +53,12 @@ export class MemoryAudit implements AuditLog {
     this.records.push(record)
   }
 
-  async has(ids: readonly string[]): Promise<ReadonlySet<string>> {
-    const known = new Set(this.records.map((record) => record.id))
+  get last(): number {
+    return this.records.length
+  }
+
+  async has(ids: readonly string[], after: number): Promise<ReadonlySet<string>> {
+    const known = new Set(this.records.slice(after).map((record) => record.id))
     return new Set(ids.filter((id) => known.has(id)))
   }
 
