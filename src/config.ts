@@ -7,6 +7,8 @@ import { resolve as absolute, dirname } from 'node:path'
 import { LineCounter, parseDocument } from 'yaml'
 import { checkSettings } from './config/check.ts'
 import { type Environment, fromEnvironment } from './config/environment.ts'
+import { checkMachine } from './config/production.ts'
+import { Refusals } from './config/refusals.ts'
 import { type Config, resolve, type SecretSource } from './config/resolve.ts'
 import type { Settings } from './config/schema.ts'
 import { Problem } from './core/problem.ts'
@@ -16,15 +18,17 @@ export type { Environment } from './config/environment.ts'
 export {
   type AuthMode,
   authority,
-  type Config,
-  type HsmConfig,
   isLoopback,
   type ListenerConfig,
   type Profile,
-  type RingConfig,
-  type RootKeyConfig,
-  type SecretSource,
   type TlsConfig,
+} from './config/listeners.ts'
+export type {
+  Config,
+  HsmConfig,
+  RingConfig,
+  RootKeyConfig,
+  SecretSource,
 } from './config/resolve.ts'
 export type { EscrowConfig } from './config/root-key.ts'
 export type { Settings } from './config/schema.ts'
@@ -133,7 +137,11 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const options = checkSettings(sources.overrides ?? {}, 'the command line')
   const chosen = [surrounding, options].reduce<Settings>((under, over) => merge(under, over), written)
   const tools = (chosen.profile ?? 'dev') === 'dev' ? fromCloudTools(env) : {}
-  return deepFreeze(resolve(merge(tools, chosen)))
+  const refusals = new Refusals()
+  const config = resolve(merge(tools, chosen), refusals)
+  checkMachine(config, refusals)
+  refusals.throwIfAny()
+  return deepFreeze(config)
 }
 
 /** For `--print-config`. Secrets are not in the configuration, only where they come from; user parts of URLs are refused. */

@@ -109,8 +109,16 @@ async function openTokens(config: Config, log: Logger, closers: Closers): Promis
 }
 
 /** Said once at the start: without the add-on everything works, some of it slowly. */
+/** Keys are in this process's memory: production keeps that memory out of files. */
+function forbidCoreDumps(config: Config, log: Logger, addon: NativeAddon | undefined): void {
+  if (config.profile !== 'production') return
+  if (addon !== undefined) addon.forbidCoreDumps()
+  else log.warn('core dumps are not turned off, for want of the native add-on: set LimitCORE=0, or ulimit -c 0')
+}
+
 function openAddon(config: Config, log: Logger): NativeAddon | undefined {
   const { addon, missing } = config.native === 'off' ? { missing: 'native is off' } : loadAddon()
+  forbidCoreDumps(config, log, addon)
   if (addon === undefined) log.warn({ reason: missing }, 'no native add-on: envelopes and some signatures are slower')
   return addon
 }

@@ -1,36 +1,25 @@
 /** Fills the defaults in and refuses what contradicts itself. */
-import { isIPv6 } from 'node:net'
 import { resolve as absolute, join } from 'node:path'
-import { DIALECTS, type Dialect } from '../core/key.ts'
 import { Problem } from '../core/problem.ts'
 import { type KeyStoresConfig, resolveKeyStores } from './key-stores.ts'
+import {
+  type AuthModes,
+  checkAuth,
+  checkExposure,
+  checkPorts,
+  type ListenerConfig,
+  type Profile,
+  resolveListeners,
+} from './listeners.ts'
 import { nearest } from './nearest.ts'
 import { type PrincipalConfig, resolvePrincipals } from './principals.ts'
+import { Refusals } from './refusals.ts'
 import { type RingConfig, resolveRings } from './rings.ts'
 import { type RootKeyConfig, refuseFile, resolveRootKey } from './root-key.ts'
-import type { HsmSettings, SecretSource, Settings, TlsSettings } from './schema.ts'
+import type { HsmSettings, SecretSource, Settings } from './schema.ts'
 import { checkSource } from './source.ts'
 
-export type Profile = 'dev' | 'production'
-export type AuthMode = 'off' | 'permissive' | 'enforce'
 export type { RingConfig, RootKeyConfig, SecretSource }
-
-/** `certificate: 'local'`: issued by the local authority in the data directory. */
-export type TlsConfig = {
-  readonly certificate: 'local' | { readonly cert: string; readonly key: string }
-  readonly clientCa?: string
-  readonly minVersion: 'TLSv1.2' | 'TLSv1.3'
-}
-
-export type ListenerConfig = {
-  readonly address: string
-  /** 0: any free port. */
-  readonly port: number
-  readonly tls?: TlsConfig
-  readonly dialects: readonly Dialect[]
-  /** Only this machine can reach it. */
-  readonly loopback: boolean
-}
 
 export type HsmConfig = {
   readonly name: string
@@ -51,7 +40,7 @@ export type Config = {
   readonly listeners: readonly ListenerConfig[]
   readonly publicUrl?: string
   readonly vaultDomain: string
-  readonly auth: Readonly<Record<Dialect, AuthMode>>
+  readonly auth: AuthModes
   readonly rootKey: RootKeyConfig
   readonly previousRootKey?: RootKeyConfig
   /** `software` or `pkcs11:<hsm name>`. */
@@ -84,104 +73,6 @@ export type Config = {
     readonly jsonDepth: number
     /** Open at a time, of each listener. */
     readonly maxConnections: number
-  }
-}
-
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/
-export const isLoopback = (address: string): boolean => LOOPBACK.test(address)
-/** `host:port` as a URL writes it. */
-export const authority = (host: string, port: number): string => `${isIPv6(host) ? `[${host}]` : host}:${port}`
-
-function resolveTls(tls: TlsSettings, profile: Profile, where: string): TlsConfig {
-  const common = {
-    minVersion: tls.minVersion ?? ('TLSv1.2' as const),
-    ...(tls.clientCa === undefined ? {} : { clientCa: absolute(tls.clientCa) }),
-  }
-  if (tls.cert !== undefined && tls.key !== undefined) {
-    return { ...common, certificate: { cert: absolute(tls.cert), key: absolute(tls.key) } }
-  }
-  if (tls.cert !== undefined || tls.key !== undefined) {
-    const missing = tls.cert === undefined ? 'cert' : 'key'
-    throw new Problem(`${where} names only one of cert and key`, `set ${where}.${missing} too`)
-  }
-  if (profile === 'production') {
-    throw new Problem(
-      `${where} has no certificate, and production does not make its own`,
-      `set ${where}.cert and ${where}.key`,
-    )
-  }
-  return { ...common, certificate: 'local' }
-}
-
-function defaultListeners(settings: Settings, profile: Profile): readonly ListenerConfig[] {
-  const address = settings.host ?? (profile === 'dev' ? '127.0.0.1' : '0.0.0.0')
-  const shared = { address, loopback: isLoopback(address), dialects: DIALECTS }
-  const tls = { ...shared, port: settings.tlsPort ?? 7443, tls: resolveTls(settings.tls ?? {}, profile, 'tls') }
-  if (profile === 'dev') return [{ ...shared, port: settings.port ?? 7400 }, tls]
-  if (settings.port !== undefined) {
-    throw new Problem(
-      'production has no plain port unless a proxy in front of it ends TLS',
-      'remove port, or list the listener under listeners with behindProxy: true',
-    )
-  }
-  return [tls]
-}
-
-function declaredListener(
-  declared: NonNullable<Settings['listeners']>[number],
-  index: number,
-  settings: Settings,
-  profile: Profile,
-): ListenerConfig {
-  const where = `listeners[${index}]`
-  const address = declared.address ?? settings.host ?? '127.0.0.1'
-  const common = {
-    address,
-    port: declared.port,
-    // Whoever reaches the proxy reaches a listener behind it.
-    loopback: isLoopback(address) && declared.behindProxy !== true,
-    dialects: declared.dialects ?? DIALECTS,
-  }
-  if (declared.tls !== undefined) {
-    return { ...common, tls: resolveTls({ ...settings.tls, ...declared.tls }, profile, `${where}.tls`) }
-  }
-  if (profile === 'production' && declared.behindProxy !== true) {
-    throw new Problem(
-      `${where} has no tls, and production serves plain HTTP only behind a proxy`,
-      `set ${where}.tls, or ${where}.behindProxy: true if something in front of it ends TLS`,
-    )
-  }
-  return common
-}
-
-function resolveListeners(settings: Settings, profile: Profile): readonly ListenerConfig[] {
-  if (settings.listeners === undefined) return defaultListeners(settings, profile)
-  for (const name of ['port', 'tlsPort'] as const) {
-    if (settings[name] !== undefined) {
-      throw new Problem(`${name} and listeners are both set`, `remove ${name}: listeners says all there is to say`)
-    }
-  }
-  return settings.listeners.map((declared, index) => declaredListener(declared, index, settings, profile))
-}
-
-function checkPorts(listeners: readonly ListenerConfig[]): void {
-  const taken = new Set<string>()
-  for (const { address, port } of listeners) {
-    const name = authority(address, port)
-    if (port !== 0 && taken.has(name)) throw new Problem(`two listeners want ${name}`, 'give one of them another port')
-    taken.add(name)
-  }
-}
-
-function checkExposure(listeners: readonly ListenerConfig[], auth: Config['auth']): void {
-  for (const listener of listeners) {
-    if (listener.loopback) continue
-    const open = listener.dialects.find((dialect) => auth[dialect] !== 'enforce')
-    if (open === undefined) continue
-    throw new Problem(
-      `auth.${open} is ${auth[open]}, but other machines can reach the listener ${authority(listener.address, listener.port)}`,
-      `bind it to 127.0.0.1 without behindProxy, leave ${open} out of its dialects, or set auth.${open} to enforce`,
-    )
   }
 }
 
@@ -231,9 +122,11 @@ const LIMITS = {
   maxConnections: 4096,
 }
 
-/** @throws Problem */
-export function resolve(settings: Settings): Config {
+/** @throws Problem; what `refusals` was given is the caller's to throw */
+export function resolve(settings: Settings, given?: Refusals): Config {
   const profile = settings.profile ?? 'dev'
+  const refusals = given ?? new Refusals()
+  const rules = { profile, refusals }
   const dev = profile === 'dev'
   const dataDir = absolute(settings.dataDir ?? '.trefoil')
   const hsm = (settings.hsm ?? []).map(resolveHsm)
@@ -243,11 +136,13 @@ export function resolve(settings: Settings): Config {
   const rootKey = resolveRootKey(settings.rootKey ?? {}, 'rootKey', dataDir, names)
   const mode = dev ? 'off' : 'enforce'
   const auth = { aws: mode, azure: mode, gcp: mode, ...settings.auth } as const
-  const listeners = resolveListeners(settings, profile)
+  const listeners = resolveListeners(settings, rules)
   checkPorts(listeners)
-  checkExposure(listeners, auth)
-  if (!dev) refuseFile(rootKey)
+  checkExposure(listeners, auth, refusals)
+  if (!dev) checkAuth(settings, listeners, auth, refusals)
+  if (!dev) refuseFile(rootKey, refusals)
   const realm = resolveRealm(settings)
+  if (given === undefined) refusals.throwIfAny()
   return {
     profile,
     dataDir,

@@ -1,6 +1,7 @@
 /** Where the root key is, and where it was. */
 import { resolve as absolute, join } from 'node:path'
 import { Problem } from '../core/problem.ts'
+import type { Refusals } from './refusals.ts'
 import type { RootKeySettings, SecretSource } from './schema.ts'
 import { checkSource } from './source.ts'
 
@@ -62,9 +63,9 @@ function resolveEscrow(
 }
 
 /** Its file may be moved away from, in production too. */
-export function refuseFile({ type }: RootKeyConfig): void {
+export function refuseFile({ type }: RootKeyConfig, refusals: Refusals): void {
   if (type !== 'file') return
-  throw new Problem(
+  refusals.add(
     'production does not keep its root key in a file',
     'set rootKey.type to passphrase (with rootKey.passphrase) or to pkcs11 (with rootKey.hsm)',
   )

@@ -227,6 +227,14 @@ export const Settings = Type.Partial(
     }),
     vaultDomain: DnsName,
     auth: Type.Partial(Type.Object({ aws: Mode, azure: Mode, gcp: Mode }), closed),
+    /** What production refuses and the operator takes upon himself, with the reason. */
+    accepted: Type.Partial(
+      Type.Object({
+        /** Why credentials need not be checked. */
+        auth: Type.String({ minLength: 8, maxLength: 500, description: 'a reason of at least 8 characters' }),
+      }),
+      closed,
+    ),
     rootKey: Type.Partial(Type.Object({ ...RootKeySource, escrow: Escrow }), closed),
     /** What `trefoil rotate-root` moves from. */
     previousRootKey: Type.Partial(Type.Object(RootKeySource), closed),

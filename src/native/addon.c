@@ -38,6 +38,7 @@ static const struct {
     {"open", open_derived},
     {"append", append_durably},
     {"preload", preload},
+    {"forbidCoreDumps", forbid_core_dumps},
 };
 
 NAPI_MODULE_INIT() {

@@ -25,5 +25,6 @@ napi_value seal_derived(napi_env env, napi_callback_info info);
 napi_value open_derived(napi_env env, napi_callback_info info);
 napi_value append_durably(napi_env env, napi_callback_info info);
 napi_value preload(napi_env env, napi_callback_info info);
+napi_value forbid_core_dumps(napi_env env, napi_callback_info info);
 
 #endif

@@ -47,6 +47,8 @@ export interface NativeAddon {
   append(fd: number, bytes: Uint8Array, position: number): Promise<void>
   /** Loads a shared library so that it is bound to its own dependencies, not to what the node executable exports. */
   preload(path: string): void
+  /** Keeps keys out of core files, and other processes of the same user out of the memory. @throws Error where the kernel refuses */
+  forbidCoreDumps(): void
 }
 
 export type LoadedAddon =
