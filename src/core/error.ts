@@ -23,6 +23,7 @@ export const ERROR_CODES = [
   'material_not_found', // params: material — none of the key's has the id
   'alias_not_found', // params: reference
   'deletion_not_found', // params: reference
+  'grant_not_found', // params: reference
   'ring_exists', // params: reference
   'key_exists', // params: reference
   'key_deleted', // params: reference — the name belongs to a key that waits for its deletion

@@ -52,6 +52,7 @@ export async function emptyStore(
 ): Promise<void> {
   await destroyAllMaterial(store, backendOf, ctx)
   await empty(store, 'aliases', 'name')
+  await empty(store, 'grants', 'key')
   await empty(store, 'versions', 'number')
   await empty(store, 'keys', 'name')
   await empty(store, 'keyStores', 'name')

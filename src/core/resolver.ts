@@ -80,7 +80,7 @@ export class Resolver {
       // A version's id comes from a ciphertext; nobody asked for a key by it.
       if (reference.by === 'version') throw new KmsError('invalid_ciphertext')
       const code = reference.by === 'alias' && key === undefined ? 'alias_not_found' : 'key_not_found'
-      throw new KmsError(code, { reference: describeKeyReference(reference) })
+      throw new KmsError(code, { reference: describeKeyReference(reference), ...elsewhere(reference) })
     }
     const current =
       key.current === 0 ? undefined : await this.#version(key, { by: 'number', number: key.current }, reads)
@@ -253,6 +253,9 @@ export class Resolver {
     }
   }
 }
+
+/** For messages: the account where it was looked for, if not the caller's own. */
+const elsewhere = ({ realm }: KeyReference) => (realm?.dialect === 'aws' ? { account: realm.account } : {})
 
 const visible = (key: Key, ring: KeyRing, call: Call): boolean => exposed(ring, call) && call.expresses?.(key) !== false
 const exposed = (ring: KeyRing, call: Call): boolean =>

@@ -16,6 +16,7 @@ import {
 import type { KeyStore } from './key-store.ts'
 import type { LastUse } from './last-use.ts'
 import type { MessageCount } from './message-counter.ts'
+import type { Grant } from './policy/aws/grant.ts'
 import type { AuditRecord } from './ports.ts'
 import type { AccessKey, AccessKeyUse, StoredPrincipal } from './principals/principal.ts'
 import type { SecretVersion, StoredSecret } from './stored-secret.ts'
@@ -45,6 +46,7 @@ export type Rows = {
   principals: StoredPrincipal
   accessKeys: AccessKey
   accessKeyUses: AccessKeyUse
+  grants: Grant
   outbox: OutboxRow
   meta: MetaRow
 }
@@ -158,6 +160,16 @@ export const SCHEMA = {
   },
   accessKeyUses: {
     all: { unique: false, key: () => [] },
+  },
+  grants: {
+    key: { unique: false, key: (row) => [row.keyId] },
+    grantee: { unique: false, key: (row) => [row.keyId, row.grantee] },
+    /** What was asked for under a name, and so is not made twice. */
+    asked: {
+      unique: true,
+      key: (row) => (row.fingerprint === undefined ? undefined : [row.keyId, row.fingerprint]),
+    },
+    retiring: { unique: false, key: (row) => (row.retiring === undefined ? undefined : [row.region, row.retiring]) },
   },
   outbox: {
     all: { unique: false, key: () => [] },

@@ -33,6 +33,7 @@ export const MIGRATIONS: readonly Migration[] = [
     for (const collection of ['principals', 'accessKeys', 'accessKeyUses']) database.exec(rowsTable(collection))
   },
   (database) => database.exec(rowsTable('keyStores')),
+  (database) => database.exec(rowsTable('grants')),
 ]
 
 const numberPragma = (database: Database.Database, name: string): number =>

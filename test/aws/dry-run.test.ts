@@ -9,7 +9,7 @@ import { arnOf, makeAws, type TestAws } from './support.ts'
 const DRY = 'DryRunOperationException: The request would have succeeded, but the DryRun option is set.'
 const MESSAGE = 'aGk='
 
-type Body = Readonly<Record<string, string>>
+type Body = Readonly<Record<string, string | readonly string[]>> & { readonly KeyId?: string }
 type Run = readonly [wire: string, body: Body]
 
 async function runsOf(aws: TestAws) {
@@ -26,7 +26,10 @@ async function runsOf(aws: TestAws) {
   const signed = { KeyId: signing, Message: MESSAGE, SigningAlgorithm: 'ECDSA_SHA_256' }
   const maced = { KeyId: mac, Message: MESSAGE, MacAlgorithm: 'HMAC_SHA_256' }
   const pair = { KeyId: encrypting, KeyPairSpec: 'ECC_NIST_P256' }
+  const grant = { KeyId: encrypting, GranteePrincipal: 'arn:aws:iam::000000000000:root', Operations: ['Decrypt'] }
+  const grantId = async (): Promise<string> => (await aws.ask('CreateGrant', grant)).body.GrantId
   const runs: readonly Run[] = [
+    ['CreateGrant', grant],
     ['Decapsulate', { ...encapsulated, SharedSecretCiphertextBlob }],
     ['Decrypt', { KeyId: encrypting, CiphertextBlob }],
     ['DeriveSharedSecret', { KeyId: agreeing, KeyAgreementAlgorithm: 'ECDH', PublicKey }],
@@ -38,6 +41,8 @@ async function runsOf(aws: TestAws) {
     ['GenerateDataKeyWithoutPlaintext', { KeyId: encrypting, KeySpec: 'AES_256' }],
     ['GenerateMac', maced],
     ['ReEncrypt', { CiphertextBlob, SourceKeyId: encrypting, DestinationKeyId: encrypting }],
+    ['RetireGrant', { KeyId: encrypting, GrantId: await grantId() }],
+    ['RevokeGrant', { KeyId: encrypting, GrantId: await grantId() }],
     ['Sign', signed],
     ['Verify', { ...signed, Signature: MESSAGE }],
     ['VerifyMac', { ...maced, Mac: MESSAGE }],
@@ -64,12 +69,14 @@ t.test('dry runs', async (t) => {
     t.not(await aws.refusal(wire, { ...body, DryRun: false }), DRY, wire)
   }
   for (const KeyId of keys) await aws.ask('DisableKey', { KeyId })
-  for (const [wire, body] of runs) {
+  // Grants are ended whatever the state of their key.
+  const stateful = runs.filter(([wire]) => wire !== 'RetireGrant' && wire !== 'RevokeGrant')
+  for (const [wire, body] of stateful) {
     const key = body.KeyId ?? keys[0] ?? ''
     t.equal(await aws.refusal(wire, { ...body, DryRun: true }), `DisabledException: ${arnOf(key)} is disabled.`, wire)
   }
   for (const KeyId of keys) await aws.ask('ScheduleKeyDeletion', { KeyId })
-  for (const [wire, body] of runs) {
+  for (const [wire, body] of stateful) {
     const text = `KMSInvalidStateException: ${arnOf(body.KeyId ?? keys[0] ?? '')} is pending deletion.`
     t.equal(await aws.refusal(wire, body), text, wire)
     t.equal(await aws.refusal(wire, { ...body, DryRun: true }), text, wire)

@@ -34,6 +34,9 @@ async function world(aws: TestAws): Promise<Known> {
   const { PublicKey } = (await aws.ask('GetPublicKey', { KeyId: agreement })).body
   const encapsulated = { KeyId: kem, EncapsulationAlgorithm: 'ML_KEM' }
   const { SharedSecretCiphertextBlob } = (await aws.ask('Encapsulate', encapsulated)).body
+  const principals = ['arn:aws:iam::000000000000:user/one', 'arn:aws:iam::000000000000:root']
+  const grant = { KeyId: symmetric, GranteePrincipal: principals[0], Operations: ['Decrypt'] }
+  const { GrantId, GrantToken } = (await aws.ask('CreateGrant', grant)).body
   const KeyId = [
     symmetric,
     signing,
@@ -55,6 +58,9 @@ async function world(aws: TestAws): Promise<Known> {
     SourceKeyId: KeyId,
     DestinationKeyId: KeyId,
     AliasName: ['alias/one', 'alias/two', 'alias/x/y'],
+    PrincipalIdType: principals,
+    GrantIdType: [GrantId],
+    GrantTokenType: [GrantToken],
     CiphertextBlob: [CiphertextBlob],
     PublicKey: [PublicKey],
     ImportToken: [ImportToken],

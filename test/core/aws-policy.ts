@@ -81,8 +81,10 @@ export type Asked = {
 
 const GRANT: Grant = {
   id: 'g',
-  realmId: 'r',
   keyId: 'k',
+  arn: KEY,
+  region: 'us-east-1',
+  account: HERE,
   grantee: ALICE,
   issuer: HERE,
   operations: ['Decrypt'],

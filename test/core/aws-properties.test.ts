@@ -144,7 +144,7 @@ t.test('nobody of another account is allowed without both sides', (t) => {
 t.test('no grant exceeds its grantor', (t) => {
   const exceptions: string[] = []
   const identity = WHO.alice
-  const base = { id: 'g', realmId: 'r', keyId: 'k', grantee: ALICE, issuer: HERE, createdAt: 0 }
+  const base = { id: 'g', keyId: 'k', arn: KEY, region: 'r', account: HERE, grantee: ALICE, issuer: HERE, createdAt: 0 }
   const make = (): Grant => ({ ...base, operations: some(OPERATIONS), constraints: constraints() })
   for (let run = 0; run < RUNS; run++) {
     const [parent, child] = [make(), make()]

@@ -31,6 +31,7 @@ t.test('databases of every earlier version open, with their rows and all collect
     t.match(await store.get('meta', 'm'), { value: 'kept' }, `from version ${steps}`)
     t.equal(await store.count('secrets', 'name', []), 0)
     t.equal(await store.count('secretVersions', 'number', []), 0)
+    t.equal(await store.count('grants', 'key', []), 0)
     await store.close()
   }
 })

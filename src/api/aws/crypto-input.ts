@@ -3,7 +3,7 @@ import type { Algorithm } from '../../core/algorithm.ts'
 import type { EncryptionContext } from '../../core/envelope.ts'
 import { NO_CONTEXT } from '../../core/envelope.ts'
 import type { AlgorithmChoice } from '../../core/operation.ts'
-import { AwsError, unsupported, validationError } from './aws-error.ts'
+import { unsupported, validationError } from './aws-error.ts'
 import type {
   EncapsulationAlgorithmSpec,
   EncryptionAlgorithmSpec,
@@ -11,13 +11,6 @@ import type {
   MacAlgorithmSpec,
 } from './gen/types.ts'
 import { coreAlgorithm } from './names.ts'
-
-const GRANT_TOKEN = /^[A-Za-z0-9+/=_-]+$/
-
-/** There are no grants that a token could stand for; a token that none could be is refused. @throws AwsError */
-export function checkGrantTokens(tokens: readonly string[] | undefined): void {
-  if (tokens?.every((token) => GRANT_TOKEN.test(token)) === false) throw new AwsError('InvalidGrantTokenException')
-}
 
 /** @throws AwsError for an algorithm of AWS's that is not there */
 export function encryptionAlgorithm(wire: EncryptionAlgorithmSpec | undefined): AlgorithmChoice {

@@ -1,7 +1,7 @@
 /** What GenerateDataKeyPair and its twin without plaintext share. */
 import type { GenerateDataKeyPairInput, GenerateDataKeyPairOutput } from '../../core/ops/generate-data-key-pair.ts'
 import { unsupported } from './aws-error.ts'
-import { checkGrantTokens, encryptionContext } from './crypto-input.ts'
+import { encryptionContext } from './crypto-input.ts'
 import type {
   GenerateDataKeyPairWithoutPlaintextRequest,
   GenerateDataKeyPairWithoutPlaintextResponse,
@@ -13,7 +13,6 @@ type PairRequest = GenerateDataKeyPairWithoutPlaintextRequest
 
 /** @throws AwsError for a spec of AWS's that is not there */
 export function dataKeyPairInput(wire: PairRequest, ctx: AwsContext): GenerateDataKeyPairInput {
-  checkGrantTokens(wire.GrantTokens)
   const spec = coreSpec(wire.KeyPairSpec)
   if (spec === undefined) throw unsupported(`KeyPairSpec ${wire.KeyPairSpec} is not supported.`)
   return {

@@ -1,7 +1,7 @@
 /** What GenerateDataKey and its twin without plaintext share. */
 import type { GenerateDataKeyInput } from '../../core/ops/generate-data-key.ts'
 import { validationError } from './aws-error.ts'
-import { checkGrantTokens, encryptionContext } from './crypto-input.ts'
+import { encryptionContext } from './crypto-input.ts'
 import type { DataKeySpec, GenerateDataKeyWithoutPlaintextRequest } from './gen/types.ts'
 import { parseKeyReference } from './names.ts'
 import type { AwsContext } from './route.ts'
@@ -21,7 +21,6 @@ function bytesOf({ KeySpec: spec, NumberOfBytes: bytes }: DataKeyRequest): numbe
 }
 
 export function dataKeyInput(wire: DataKeyRequest, ctx: AwsContext): GenerateDataKeyInput {
-  checkGrantTokens(wire.GrantTokens)
   return {
     key: parseKeyReference(wire.KeyId, ctx.realm),
     bytes: bytesOf(wire),

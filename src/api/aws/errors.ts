@@ -86,6 +86,7 @@ const AWS_ERRORS = {
     'NotFoundException',
     (context) => `Alias ${context.prefix}${referenceOf(context)} is not found.`,
   ],
+  grant_not_found: [400, 'NotFoundException', (context) => `Grant ID ${referenceOf(context)} not found`],
   ring_exists: [400, 'AlreadyExistsException', silent],
   key_exists: [400, 'AlreadyExistsException', silent],
   key_deleted: [400, 'AlreadyExistsException', silent],
@@ -253,6 +254,7 @@ export function renderError(error: unknown, { address, wire, requestId }: ErrorS
   const home = subject?.realm.aws ?? address
   const keyId = subject?.multiRegionId ?? subject?.keyId ?? ''
   const arn = subject === undefined || home === undefined ? '' : keyArn(home, keyId)
-  const context = { params, arn, keyId, prefix: address === undefined ? '' : arnPrefix(address), wire }
+  const place = address && { ...address, ...(params.account !== undefined && { account: String(params.account) }) }
+  const context = { params, arn, keyId, prefix: place === undefined ? '' : arnPrefix(place), wire }
   return render(status, typeof type === 'function' ? type(context) : type, message(context), requestId)
 }

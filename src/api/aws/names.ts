@@ -223,10 +223,18 @@ function parseArn(text: string, address: AwsAddress): KeyReference {
   const [, partition, region, account, kind, id] = ARN.exec(text) ?? []
   if (region === undefined || id === undefined) throw notFound(`Invalid arn ${text}`)
   if (region !== address.region || partition !== partitionOf(region)) throw notFound(`Invalid arn ${region}`)
-  const absent = kind === 'key' ? `Key '${text}' does not exist` : `Alias ${text} is not found.`
-  if (account !== address.account) throw notFound(absent)
-  return kind === 'key' ? (readKeyId(id) ?? refuseKeyId(absent)) : { by: 'alias', name: `alias/${id}` }
+  const reference =
+    kind === 'key'
+      ? (readKeyId(id) ?? refuseKeyId(`Key '${text}' does not exist`))
+      : ({ by: 'alias', name: `alias/${id}` } as const)
+  return account === undefined || account === address.account ? reference : inAccount(reference, account, region)
 }
+
+/** A key of another account, in the same region. */
+export const inAccount = <R extends KeyReference>(reference: R, account: string, region: string) => ({
+  ...reference,
+  realm: { dialect: 'aws', account, region } as const,
+})
 
 /** What AWS calls custom key stores by. */
 const STORE_PREFIX = 'cks-'
@@ -246,6 +254,7 @@ export function parseKeyIdOrArn(text: string, address: AwsAddress): KeyIdReferen
 export function parseTargetKey(text: string, address: AwsAddress): KeyReference {
   const reference = parseKeyReference(text, address)
   if (reference.by === 'alias') throw validationError('Aliases must refer to keys. Not aliases')
+  if (reference.realm !== undefined) throw notFound(`Key '${text}' does not exist`)
   return reference
 }
 

@@ -1,11 +1,13 @@
 /** From a binding to a route: check the request, hand it to the kernel, render the answer. */
 import type { Kernel } from '../../core/kernel.ts'
+import type { Realm } from '../../core/key.ts'
 import type { Call } from '../../core/operation.ts'
 import { encodeBase64 } from '../codec/base64.ts'
 import type { Binding, WireContext } from '../surface.ts'
 import { AwsError } from './aws-error.ts'
 import { OPERATIONS } from './gen/operations.ts'
 import type { Inputs, Outputs } from './gen/types.ts'
+import { checkGrantTokens } from './grant-token.ts'
 import type { AwsAddress } from './names.ts'
 import { type InputName, type Validator, validatorOf } from './validate.ts'
 
@@ -38,13 +40,26 @@ export type Bound<N extends InputName> = {
   readonly handle: Handle<N>
 }
 
+/** Where what was found is: a key's own account, which need not be the caller's. */
+function homeOf(output: unknown): AwsAddress | undefined {
+  const realm = typeof output === 'object' && output !== null && 'realm' in output ? output.realm : undefined
+  return (realm as Realm | undefined)?.aws
+}
+
+const at = (home: AwsAddress | undefined, ctx: AwsContext): AwsContext =>
+  home === undefined || home.account === ctx.realm.account ? ctx : { ...ctx, realm: { dialect: 'aws', ...home } }
+
 export function bind<N extends InputName, I, O>(binding: AwsBinding<N, I, O>): Bound<N> {
+  const errors: readonly string[] = OPERATIONS[binding.wire].errors
+  // DescribeKey has tokens, and no error for them.
+  const mindsTokens = errors.includes('InvalidGrantTokenException')
   return {
     wire: binding.wire,
     operation: binding.operation.name,
     async handle(wire, kernel, call, ctx) {
+      if (mindsTokens) checkGrantTokens((wire as { readonly GrantTokens?: readonly string[] }).GrantTokens)
       const output = await kernel.execute(binding.operation, binding.toInput(wire, ctx), call)
-      return binding.toOutput(output, wire, ctx)
+      return binding.toOutput(output, wire, at(homeOf(output), ctx))
     },
   }
 }

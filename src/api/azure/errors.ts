@@ -96,6 +96,7 @@ const AZURE_ERRORS = {
   material_not_found: notFound,
   replica_not_found: notFound,
   alias_not_found: notFound,
+  grant_not_found: notFound,
   ring_exists: conflict(undefined, () => 'The vault exists already.'),
   key_exists: conflict(undefined, ({ name }) => `Key ${name} exists already.`),
   key_deleted: nameTaken,

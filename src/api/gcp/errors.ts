@@ -111,6 +111,7 @@ const ERRORS = {
   material_not_found: notFound('CryptoKeyVersion', 'version'),
   replica_not_found: notFound('CryptoKey', 'key'),
   alias_not_found: notFound('CryptoKey', 'key'),
+  grant_not_found: notFound('CryptoKey', 'key'),
   deletion_not_found: [
     'NOT_FOUND',
     'RESOURCE_NOT_FOUND',

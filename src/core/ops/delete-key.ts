@@ -3,7 +3,7 @@ import type { Tombstone } from '../key.ts'
 import { relativesOf, replicaGone } from '../multi-region.ts'
 import { type KeyInput, keyOperation } from '../operation.ts'
 import { checkKeyStays } from './destroy-version.ts'
-import { removeAliases, removeLastUse } from './purge-key.ts'
+import { removeAliases, removeGrants, removeLastUse } from './purge-key.ts'
 
 /**
  * GCP's deletion of a key whose versions are deleted already. Its name is retired: no dialect can use it again.
@@ -26,6 +26,7 @@ export const deleteKey = keyOperation<KeyInput, { readonly tombstone: Tombstone 
         { kind: 'delete', collection: 'keys', id, revision },
         { kind: 'insert', collection: 'tombstones', row: tombstone },
         ...(await removeAliases(env, id)),
+        ...(await removeGrants(env, id)),
         ...(await removeLastUse(env, id)),
         ...(await replicaGone(env.store, target.key, env.now)),
       ],

@@ -42,6 +42,19 @@ export async function removeAliases(env: Env, keyId: string): Promise<readonly W
   return writes
 }
 
+export async function removeGrants(env: Env, keyId: string): Promise<readonly Write[]> {
+  const writes: Write[] = []
+  let after: string | undefined
+  do {
+    const page = await env.store.page('grants', 'key', [keyId], after, 500)
+    writes.push(
+      ...page.rows.map((row): Write => ({ kind: 'delete', collection: 'grants', id: row.id, revision: row.revision })),
+    )
+    after = page.next
+  } while (after !== undefined)
+  return writes
+}
+
 export async function removeLastUse(env: Env, keyId: string): Promise<readonly Write[]> {
   const row = await env.store.get('lastUses', keyId)
   return row === undefined ? [] : [{ kind: 'delete', collection: 'lastUses', id: keyId, revision: row.revision }]
@@ -90,6 +103,7 @@ async function purge(env: Env, target: KeyTarget): Promise<Outcome<PurgeOutput>>
       ...released,
       ...(await replicaGone(env.store, key, env.now)),
       ...(await removeAliases(env, key.id)),
+      ...(await removeGrants(env, key.id)),
       ...lastUse,
       ...(await removeCounts(env, versions)),
       ...tombstoneOf(env, key),

@@ -1,5 +1,5 @@
 import { decapsulate } from '../../../core/ops/decapsulate.ts'
-import { checkGrantTokens, encapsulationAlgorithm } from '../crypto-input.ts'
+import { encapsulationAlgorithm } from '../crypto-input.ts'
 import { arnOfKey, parseKeyReference } from '../names.ts'
 import { bind, checkDryRun } from '../route.ts'
 
@@ -7,7 +7,6 @@ export const decapsulateBinding = bind({
   wire: 'Decapsulate',
   operation: decapsulate,
   toInput(wire, ctx) {
-    checkGrantTokens(wire.GrantTokens)
     const algorithm = encapsulationAlgorithm(wire.EncapsulationAlgorithm)
     const key = parseKeyReference(wire.KeyId, ctx.realm)
     return { key, algorithm, ciphertext: wire.SharedSecretCiphertextBlob, dryRun: wire.DryRun }

@@ -1,6 +1,6 @@
 import { decrypt } from '../../../core/ops/decrypt.ts'
 import { materialIdFor, readCiphertext, refuseDryRunModifiers, sourceKey } from '../ciphertext.ts'
-import { checkGrantTokens, encryptionAlgorithm, encryptionContext } from '../crypto-input.ts'
+import { encryptionAlgorithm, encryptionContext } from '../crypto-input.ts'
 import { arnOfKey } from '../names.ts'
 import { attest, secretMember } from '../recipient/index.ts'
 import { bind, checkDryRun } from '../route.ts'
@@ -9,7 +9,6 @@ export const decryptBinding = bind({
   wire: 'Decrypt',
   operation: decrypt,
   toInput(wire, ctx) {
-    checkGrantTokens(wire.GrantTokens)
     attest(wire.Recipient, ctx)
     refuseDryRunModifiers(wire.DryRunModifiers)
     const algorithm = encryptionAlgorithm(wire.EncryptionAlgorithm)

@@ -1,5 +1,5 @@
 import { deriveSharedSecret } from '../../../core/ops/derive-shared-secret.ts'
-import { checkGrantTokens, keyAgreementAlgorithm } from '../crypto-input.ts'
+import { keyAgreementAlgorithm } from '../crypto-input.ts'
 import { arnOfKey, parseKeyReference, wireOrigin } from '../names.ts'
 import { attest, secretMember } from '../recipient/index.ts'
 import { bind, checkDryRun } from '../route.ts'
@@ -8,7 +8,6 @@ export const deriveSharedSecretBinding = bind({
   wire: 'DeriveSharedSecret',
   operation: deriveSharedSecret,
   toInput(wire, ctx) {
-    checkGrantTokens(wire.GrantTokens)
     attest(wire.Recipient, ctx)
     const algorithm = keyAgreementAlgorithm(wire.KeyAgreementAlgorithm)
     const key = parseKeyReference(wire.KeyId, ctx.realm)

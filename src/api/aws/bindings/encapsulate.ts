@@ -1,5 +1,5 @@
 import { encapsulate } from '../../../core/ops/encapsulate.ts'
-import { checkGrantTokens, encapsulationAlgorithm } from '../crypto-input.ts'
+import { encapsulationAlgorithm } from '../crypto-input.ts'
 import { arnOfKey, parseKeyReference } from '../names.ts'
 import { bind, checkDryRun } from '../route.ts'
 
@@ -7,7 +7,6 @@ export const encapsulateBinding = bind({
   wire: 'Encapsulate',
   operation: encapsulate,
   toInput(wire, ctx) {
-    checkGrantTokens(wire.GrantTokens)
     const algorithm = encapsulationAlgorithm(wire.EncapsulationAlgorithm)
     return { key: parseKeyReference(wire.KeyId, ctx.realm), algorithm, dryRun: wire.DryRun }
   },

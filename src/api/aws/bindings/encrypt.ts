@@ -1,5 +1,5 @@
 import { encrypt } from '../../../core/ops/encrypt.ts'
-import { checkGrantTokens, encryptionAlgorithm, encryptionContext } from '../crypto-input.ts'
+import { encryptionAlgorithm, encryptionContext } from '../crypto-input.ts'
 import { arnOfKey, parseKeyReference } from '../names.ts'
 import { bind, checkDryRun } from '../route.ts'
 
@@ -7,7 +7,6 @@ export const encryptBinding = bind({
   wire: 'Encrypt',
   operation: encrypt,
   toInput(wire, ctx) {
-    checkGrantTokens(wire.GrantTokens)
     const algorithm = encryptionAlgorithm(wire.EncryptionAlgorithm)
     return {
       key: parseKeyReference(wire.KeyId, ctx.realm),

@@ -1,5 +1,5 @@
 import { generateMac } from '../../../core/ops/generate-mac.ts'
-import { checkGrantTokens, macAlgorithm } from '../crypto-input.ts'
+import { macAlgorithm } from '../crypto-input.ts'
 import { arnOfKey, parseKeyReference } from '../names.ts'
 import { bind, checkDryRun } from '../route.ts'
 
@@ -7,7 +7,6 @@ export const generateMacBinding = bind({
   wire: 'GenerateMac',
   operation: generateMac,
   toInput(wire, ctx) {
-    checkGrantTokens(wire.GrantTokens)
     return {
       key: parseKeyReference(wire.KeyId, ctx.realm),
       algorithm: macAlgorithm(wire.MacAlgorithm),

@@ -1,5 +1,4 @@
 import { getPublicKey } from '../../../core/ops/get-public-key.ts'
-import { checkGrantTokens } from '../crypto-input.ts'
 import { arnOfKey, parseKeyReference, wireUsage } from '../names.ts'
 import { renderAlgorithms, renderSpec } from '../render-key-metadata.ts'
 import { bind } from '../route.ts'
@@ -8,7 +7,6 @@ export const getPublicKeyBinding = bind({
   wire: 'GetPublicKey',
   operation: getPublicKey,
   toInput(wire, ctx) {
-    checkGrantTokens(wire.GrantTokens)
     return { key: parseKeyReference(wire.KeyId, ctx.realm) }
   },
   toOutput: ({ key, version, spki }, _wire, ctx) => ({

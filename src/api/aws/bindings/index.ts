@@ -4,6 +4,7 @@ import { cancelKeyDeletionBinding } from './cancel-key-deletion.ts'
 import { connectCustomKeyStoreBinding } from './connect-custom-key-store.ts'
 import { createAliasBinding } from './create-alias.ts'
 import { createCustomKeyStoreBinding } from './create-custom-key-store.ts'
+import { createGrantBinding } from './create-grant.ts'
 import { createKeyBinding } from './create-key.ts'
 import { decapsulateBinding } from './decapsulate.ts'
 import { decryptBinding } from './decrypt.ts'
@@ -33,13 +34,17 @@ import { getParametersForImportBinding } from './get-parameters-for-import.ts'
 import { getPublicKeyBinding } from './get-public-key.ts'
 import { importKeyMaterialBinding } from './import-key-material.ts'
 import { listAliasesRoute } from './list-aliases.ts'
+import { listGrantsBinding } from './list-grants.ts'
 import { listKeyPoliciesBinding } from './list-key-policies.ts'
 import { listKeyRotationsBinding } from './list-key-rotations.ts'
 import { listKeysBinding } from './list-keys.ts'
 import { listResourceTagsBinding } from './list-resource-tags.ts'
+import { listRetirableGrantsBinding } from './list-retirable-grants.ts'
 import { putKeyPolicyBinding } from './put-key-policy.ts'
 import { reEncryptBinding } from './re-encrypt.ts'
 import { replicateKeyBinding } from './replicate-key.ts'
+import { retireGrantBinding } from './retire-grant.ts'
+import { revokeGrantBinding } from './revoke-grant.ts'
 import { rotateKeyOnDemandBinding } from './rotate-key-on-demand.ts'
 import { scheduleKeyDeletionBinding } from './schedule-key-deletion.ts'
 import { signBinding } from './sign.ts'
@@ -55,6 +60,7 @@ import { verifyMacBinding } from './verify-mac.ts'
 export const routes: readonly Route[] = [
   route(cancelKeyDeletionBinding),
   route(createAliasBinding),
+  route(createGrantBinding),
   route(createKeyBinding),
   route(decapsulateBinding),
   route(decryptBinding),
@@ -81,13 +87,17 @@ export const routes: readonly Route[] = [
   route(getPublicKeyBinding),
   route(importKeyMaterialBinding),
   listAliasesRoute,
+  route(listGrantsBinding),
   route(listKeyPoliciesBinding),
   route(listKeyRotationsBinding),
   route(listKeysBinding),
   route(listResourceTagsBinding),
+  route(listRetirableGrantsBinding),
   route(putKeyPolicyBinding),
   route(reEncryptBinding),
   route(replicateKeyBinding),
+  route(retireGrantBinding),
+  route(revokeGrantBinding),
   route(rotateKeyOnDemandBinding),
   route(scheduleKeyDeletionBinding),
   route(signBinding),

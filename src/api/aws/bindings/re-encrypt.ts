@@ -1,6 +1,6 @@
 import { reEncrypt } from '../../../core/ops/re-encrypt.ts'
 import { materialIdFor, readCiphertext, refuseDryRunModifiers, sourceKey } from '../ciphertext.ts'
-import { checkGrantTokens, encryptionAlgorithm, encryptionContext } from '../crypto-input.ts'
+import { encryptionAlgorithm, encryptionContext } from '../crypto-input.ts'
 import type { ReEncryptRequest } from '../gen/types.ts'
 import { arnOfKey, parseKeyReference } from '../names.ts'
 import { type AwsContext, bind, checkDryRun } from '../route.ts'
@@ -28,7 +28,6 @@ export const reEncryptBinding = bind({
   wire: 'ReEncrypt',
   operation: reEncrypt,
   toInput(wire, ctx) {
-    checkGrantTokens(wire.GrantTokens)
     refuseDryRunModifiers(wire.DryRunModifiers)
     return { source: readSource(wire, ctx), destination: readDestination(wire, ctx), dryRun: wire.DryRun }
   },
@@ -38,8 +37,8 @@ export const reEncryptBinding = bind({
     const to = wire.DestinationEncryptionAlgorithm ?? 'SYMMETRIC_DEFAULT'
     return {
       CiphertextBlob: ciphertext,
-      SourceKeyId: arnOfKey(ctx.realm, source.key),
-      KeyId: arnOfKey(ctx.realm, destination.key),
+      SourceKeyId: arnOfKey(source.realm.aws ?? ctx.realm, source.key),
+      KeyId: arnOfKey(destination.realm.aws ?? ctx.realm, destination.key),
       SourceEncryptionAlgorithm: from,
       DestinationEncryptionAlgorithm: to,
       SourceKeyMaterialId: materialIdFor(from, source.version),

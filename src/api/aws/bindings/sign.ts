@@ -1,5 +1,4 @@
 import { sign } from '../../../core/ops/sign.ts'
-import { checkGrantTokens } from '../crypto-input.ts'
 import { arnOfKey, parseKeyReference } from '../names.ts'
 import { bind, checkDryRun } from '../route.ts'
 import { encodeSignature, signInput, signingAlgorithm } from '../signing.ts'
@@ -8,7 +7,6 @@ export const signBinding = bind({
   wire: 'Sign',
   operation: sign,
   toInput(wire, ctx) {
-    checkGrantTokens(wire.GrantTokens)
     const algorithm = signingAlgorithm(wire.SigningAlgorithm, wire.MessageType)
     const key = parseKeyReference(wire.KeyId, ctx.realm)
     return { key, algorithm, input: signInput(wire, algorithm), dryRun: wire.DryRun }

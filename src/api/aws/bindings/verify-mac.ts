@@ -1,6 +1,6 @@
 import { verifyMac } from '../../../core/ops/verify-mac.ts'
 import { AwsError } from '../aws-error.ts'
-import { checkGrantTokens, macAlgorithm } from '../crypto-input.ts'
+import { macAlgorithm } from '../crypto-input.ts'
 import { arnOfKey, parseKeyReference } from '../names.ts'
 import { bind, checkDryRun } from '../route.ts'
 
@@ -8,7 +8,6 @@ export const verifyMacBinding = bind({
   wire: 'VerifyMac',
   operation: verifyMac,
   toInput(wire, ctx) {
-    checkGrantTokens(wire.GrantTokens)
     return {
       key: parseKeyReference(wire.KeyId, ctx.realm),
       algorithm: macAlgorithm(wire.MacAlgorithm),

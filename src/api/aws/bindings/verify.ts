@@ -1,6 +1,5 @@
 import { verify } from '../../../core/ops/verify.ts'
 import { AwsError } from '../aws-error.ts'
-import { checkGrantTokens } from '../crypto-input.ts'
 import { arnOfKey, parseKeyReference } from '../names.ts'
 import { bind, checkDryRun } from '../route.ts'
 import { decodeSignature, signInput, signingAlgorithm } from '../signing.ts'
@@ -9,7 +8,6 @@ export const verifyBinding = bind({
   wire: 'Verify',
   operation: verify,
   toInput(wire, ctx) {
-    checkGrantTokens(wire.GrantTokens)
     const algorithm = signingAlgorithm(wire.SigningAlgorithm, wire.MessageType)
     return {
       key: parseKeyReference(wire.KeyId, ctx.realm),

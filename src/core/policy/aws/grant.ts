@@ -14,9 +14,14 @@ export type GrantConstraints = {
 export type Grant = {
   /** 64 hex digits. */
   readonly id: string
-  readonly realmId: string
   readonly keyId: string
+  /** The key's ARN, and where that is. */
+  readonly arn: string
+  readonly region: string
+  readonly account: string
   readonly name?: string
+  /** Of everything that was asked for, where it has a name: the same request makes no second grant. */
+  readonly fingerprint?: string
   /** ARNs, or an account. */
   readonly grantee: string
   readonly retiring?: string
@@ -27,11 +32,16 @@ export type Grant = {
   readonly createdAt: number
 }
 
-const has = (context: ContextMap, name: string, value: string): boolean =>
-  Object.hasOwn(context, name) && context[name] === value
-const holds = (context: ContextMap, wanted: ContextMap): boolean =>
-  Object.entries(wanted).every(([name, value]) => has(context, name, value))
-const equal = (a: ContextMap, b: ContextMap): boolean => Object.keys(a).length === Object.keys(b).length && holds(a, b)
+/** In a constraint the names of a context have no case, its values have (as AWS documents). */
+const pairsOf = (context: ContextMap): readonly string[] =>
+  Object.entries(context).map(([name, value]) => JSON.stringify([name.toLowerCase(), value]))
+
+function holds(context: ContextMap, wanted: ContextMap): boolean {
+  const pairs = new Set(pairsOf(context))
+  return pairsOf(wanted).every((pair) => pairs.has(pair))
+}
+const equal = (a: ContextMap, b: ContextMap): boolean =>
+  Object.keys(a).length === Object.keys(b).length && holds(a, b) && holds(b, a)
 
 /** Constraints are about encryption contexts: an action that has no place for one is not bound by them. */
 function satisfies(constraints: GrantConstraints, context: ContextMap | undefined): boolean {
