@@ -32,6 +32,7 @@ import { DueWork } from './core/due.ts'
 import { emptyStore, ensureRealm, ensureSecret } from './core/installation.ts'
 import { Kernel } from './core/kernel.ts'
 import { DIALECTS, type Realm } from './core/key.ts'
+import { awsEvaluator } from './core/policy/aws/evaluator.ts'
 import { ModeAuthorizer } from './core/policy/modes.ts'
 import type { CallContext, Clock, CryptoBackend, Sealer, Store } from './core/ports.ts'
 import { Directory } from './core/principals/directory.ts'
@@ -254,7 +255,7 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
   const { directory, sessions } = await openDirectory(config, vault, clock)
   const authorizer = new ModeAuthorizer({
     modes: config.auth,
-    evaluators: {},
+    evaluators: { aws: awsEvaluator(store) },
     wouldDeny: ({ dialect, action }, reason) => log.warn({ dialect, action, reason }, 'would be denied'),
   })
   const kernel: Kernel = new Kernel({

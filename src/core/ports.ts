@@ -266,6 +266,8 @@ export type AccessRequest = {
   readonly ring: KeyRing | undefined
   readonly key: Key | undefined
   readonly secret: StoredSecret | undefined
+  /** Of an operation that takes from one key to another, when it is asked about the other: the one it takes from. */
+  readonly source: Key | undefined
   /** How the caller named a key that is not there. */
   readonly missing: KeyReference | undefined
   /** What AWS's policies may ask of an AWS request. */

@@ -216,7 +216,8 @@ export class Targets {
     const { realm, ring, key, secret } = trace
     const { principal, dialect, wire, aws } = call
     call.admit?.(key)
-    const request = { principal, dialect, wire, action, realm, ring, key, secret, missing, aws }
+    const source = trace.source?.key
+    const request = { principal, dialect, wire, action, realm, ring, key, secret, source, missing, aws }
     return andThen(this.#authorizer.decide(request), (decision) => applyDecision(decision, action, trace))
   }
 

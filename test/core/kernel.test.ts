@@ -221,6 +221,7 @@ t.test('modes: off allows, permissive reports, enforce denies without an evaluat
     ring: undefined,
     key: undefined,
     secret: undefined,
+    source: undefined,
     missing: undefined,
     aws: undefined,
   }

@@ -81,6 +81,8 @@ export type KernelOptions = {
   /** The same one for every kernel over the same store. */
   readonly sealer?: Sealer
   readonly decide?: (request: AccessRequest) => Decision
+  /** In its place. */
+  readonly authorizer?: (store: Store) => Authorizer
   readonly provision?: boolean
   readonly wrapBackend?: (backend: CryptoBackend) => CryptoBackend
   /** Adds a backend that says it is an HSM. */
@@ -117,7 +119,9 @@ export async function makeKernel(options: KernelOptions = {}) {
   const keyStores = openKeyStores({ clusters, proxies, store, ringKeys, inner: software })
   const all = [options.wrapBackend?.(software) ?? software, ...token, keyStores.external]
   const backends = new Backends(all, 'software')
-  const authorizer: Authorizer = { decide: async (request) => options.decide?.(request) ?? { allow: true } }
+  const authorizer: Authorizer = options.authorizer?.(store) ?? {
+    decide: async (request) => options.decide?.(request) ?? { allow: true },
+  }
   const realm = await ensureRealm(store, sealer, {
     aws: { account: '000000000000', region: 'us-east-1' },
     gcp: { project: 'local', location: 'global' },

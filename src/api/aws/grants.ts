@@ -7,9 +7,10 @@ import { rootArn } from '../../core/policy/aws/arn.ts'
 import type { GrantConstraints as Constraints, ContextMap, Grant } from '../../core/policy/aws/grant.ts'
 import { isPrincipalArn } from '../../core/policy/aws/principal.ts'
 import { AwsError, validationError } from './aws-error.ts'
-import type { GrantConstraints, GrantListEntry, GrantOperation, KeyUsageType } from './gen/types.ts'
+import type { GrantConstraints, GrantListEntry, GrantOperation, KeyUsageType, RetireGrantRequest } from './gen/types.ts'
+import { readGrantToken } from './grant-token.ts'
 import { pageEnd } from './marker.ts'
-import { wireUsage } from './names.ts'
+import { type AwsAddress, inAccount, parseKeyIdOrArn, wireUsage } from './names.ts'
 import { seconds } from './render-key-metadata.ts'
 
 const ALWAYS = ['CreateGrant', 'DescribeKey', 'RetireGrant'] as const
@@ -75,6 +76,23 @@ export function checkPrincipal(arn: string | undefined): void {
   if (arn !== undefined && !isPrincipalArn(arn)) {
     throw new AwsError('InvalidArnException', `ARN does not refer to a valid principal: ${arn}`)
   }
+}
+
+/** @throws AwsError where the request names no grant, or names it twice */
+export function grantToRetire(
+  { GrantToken: token, KeyId: keyId, GrantId: id }: RetireGrantRequest,
+  address: AwsAddress,
+) {
+  if (token === undefined && keyId !== undefined && id !== undefined) {
+    return { key: parseKeyIdOrArn(keyId, address), id }
+  }
+  if (token === undefined || keyId !== undefined || id !== undefined) {
+    throw validationError('Grant token OR (grant ID, key ID) must be specified')
+  }
+  const named = readGrantToken(token)
+  const key = { by: 'id', id: named.keyId } as const
+  const { account, region } = address
+  return { key: named.account === account ? key : inAccount(key, named.account, region), id: named.id }
 }
 
 function renderGrant(grant: Grant): GrantListEntry {

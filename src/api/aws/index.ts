@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { KmsError } from '../../core/error.ts'
 import { andThen } from '../../core/eventually.ts'
+import type { Realm } from '../../core/key.ts'
 import { answerText } from '../http/answer.ts'
 import { bodyParser } from '../http/body.ts'
 import { toKmsError } from '../http/errors.ts'
@@ -76,6 +77,7 @@ async function answer(
     principal: caller.principal,
     realm,
     expresses: isExpressible,
+    reaches: (other: Realm) => other.aws?.region === realm.region,
     signal: request.deadline,
     requestId: request.id,
     ...invocationId(request),
@@ -83,7 +85,10 @@ async function answer(
       admit: quotas.admitter(`${caller.address.account}/${caller.address.region}`, route.wire, request.body),
     }),
   } as const
-  return route.answer(request.body, kernel, call, { realm, settings, now: clock.now() })
+  const { ip: address, protocol, headers } = request
+  const transport = { address, secure: protocol === 'https', userAgent: headers['user-agent'] }
+  const identity = caller.principal.aws
+  return route.answer(request.body, kernel, call, { realm, settings, now: clock.now(), identity, transport })
 }
 
 /** What the service's front answers: to a media type that it does not read, and to a request that it can't. */

@@ -1,7 +1,9 @@
 /** Key policies as documents: whether one can be stored, and the one that a key has when its maker gave none. */
 import { defaultPolicy as defaultDocument } from '../../core/policy/aws/default-policy.ts'
 import { type Policy, PolicyError, parsePolicy } from '../../core/policy/aws/document.ts'
-import { PUT_POLICY, someoneKeepsPolicy } from '../../core/policy/aws/lockout.ts'
+import type { AwsFacts } from '../../core/policy/aws/facts.ts'
+import { callerKeepsPolicy, someoneKeepsPolicy } from '../../core/policy/aws/lockout.ts'
+import type { AwsIdentity } from '../../core/ports.ts'
 import { AwsError } from './aws-error.ts'
 import { type AwsAddress, keyArn, rootArn } from './names.ts'
 
@@ -32,14 +34,20 @@ export type PolicyHolder = AwsAddress & {
   readonly keyId?: string
   /** Whether the caller wants to lock himself out. */
   readonly bypass: boolean | undefined
+  /** Absent while nobody is verified. */
+  readonly asker?: { readonly identity: AwsIdentity; readonly facts: AwsFacts } | undefined
 }
 
 /** @throws AwsError MalformedPolicyDocumentException, LimitExceededException */
-export function checkNewPolicy(text: string, { keyId, bypass, ...address }: PolicyHolder): void {
+export function checkNewPolicy(text: string, { keyId, bypass, asker, ...address }: PolicyHolder): void {
   const policy = compile(text)
   if (bypass === true) return
   const resource = keyId === undefined ? '' : keyArn(address, keyId)
-  const question = { action: PUT_POLICY, resource, context: () => undefined, variables: () => undefined }
-  if (someoneKeepsPolicy(policy, question, { account: address.account, root: rootArn(address) })) return
+  const { account } = address
+  const kept =
+    asker === undefined
+      ? someoneKeepsPolicy(policy, resource, { account, root: rootArn(address) })
+      : callerKeepsPolicy(policy, resource, { ...asker, account })
+  if (kept) return
   throw malformed('The new key policy will not allow you to update the key policy in the future.')
 }

@@ -2,9 +2,11 @@
 import type { Kernel } from '../../core/kernel.ts'
 import type { Realm } from '../../core/key.ts'
 import type { Call } from '../../core/operation.ts'
+import type { AwsIdentity } from '../../core/ports.ts'
 import { encodeBase64 } from '../codec/base64.ts'
 import type { Binding, WireContext } from '../surface.ts'
 import { AwsError } from './aws-error.ts'
+import { type Body, factsOf } from './facts.ts'
 import { OPERATIONS } from './gen/operations.ts'
 import type { Inputs, Outputs } from './gen/types.ts'
 import { checkGrantTokens } from './grant-token.ts'
@@ -12,7 +14,15 @@ import type { AwsAddress } from './names.ts'
 import { type InputName, type Validator, validatorOf } from './validate.ts'
 
 /** What bindings get to see of their request. */
-export type AwsContext = Omit<WireContext, 'realm'> & { readonly realm: AwsAddress & { readonly dialect: 'aws' } }
+export type AwsContext = Omit<WireContext, 'realm'> & {
+  readonly realm: AwsAddress & { readonly dialect: 'aws' }
+  /** The verified caller. */
+  readonly identity: AwsIdentity | undefined
+  /** How the request came; undefined where it came by no connection. */
+  readonly transport:
+    | { readonly address: string; readonly secure: boolean; readonly userAgent: string | undefined }
+    | undefined
+}
 
 type AwsBinding<N extends InputName, I, O> = Omit<
   Binding<Inputs[N], I, O, Outputs[N]>,
@@ -58,7 +68,8 @@ export function bind<N extends InputName, I, O>(binding: AwsBinding<N, I, O>): B
     operation: binding.operation.name,
     async handle(wire, kernel, call, ctx) {
       if (mindsTokens) checkGrantTokens((wire as { readonly GrantTokens?: readonly string[] }).GrantTokens)
-      const output = await kernel.execute(binding.operation, binding.toInput(wire, ctx), call)
+      const asked = ctx.settings.auth === 'off' ? call : { ...call, aws: factsOf(binding.wire, wire as Body, ctx) }
+      const output = await kernel.execute(binding.operation, binding.toInput(wire, ctx), asked)
       return binding.toOutput(output, wire, at(homeOf(output), ctx))
     },
   }

@@ -4,6 +4,7 @@
  */
 import { andThen, type Eventually } from '../eventually.ts'
 import type { Dialect } from '../key.ts'
+import { Lru } from '../lru.ts'
 import type { AccessRequest, Authorizer, Decision } from '../ports.ts'
 
 export type AuthMode = 'off' | 'permissive' | 'enforce'
@@ -12,15 +13,18 @@ export type Evaluator = (request: AccessRequest) => Eventually<Decision>
 export type ModeOptions = {
   readonly modes: Readonly<Record<Dialect, AuthMode>>
   readonly evaluators: Readonly<Partial<Record<Dialect, Evaluator>>>
-  /** Told of what `permissive` let pass. */
+  /** Told of what `permissive` let pass, once of each thing that would have been denied. */
   readonly wouldDeny: (request: AccessRequest, reason: string) => void
 }
 
 const ALLOW: Decision = { allow: true }
+/** Reports that are remembered, so as not to be repeated. */
+const MAX_REPORTED = 4096
 const NO_EVALUATOR: Decision = { allow: false, reason: 'this dialect has no policy evaluator' }
 
 export class ModeAuthorizer implements Authorizer {
   readonly #options: ModeOptions
+  readonly #reported = new Lru<true>(MAX_REPORTED)
 
   constructor(options: ModeOptions) {
     this.#options = options
@@ -33,8 +37,16 @@ export class ModeAuthorizer implements Authorizer {
     if (mode === 'off') return ALLOW
     return andThen(this.#options.evaluators[dialect]?.(request) ?? NO_EVALUATOR, (decision) => {
       if (decision.allow || mode === 'enforce') return decision
-      this.#options.wouldDeny(request, decision.reason)
+      this.#report(request, decision.reason)
       return ALLOW
     })
+  }
+
+  #report(request: AccessRequest, reason: string): void {
+    const { dialect, principal, action } = request
+    const shape = `${dialect} ${principal.id} ${action} ${reason}`
+    if (this.#reported.get(shape) === true) return
+    this.#reported.set(shape, true)
+    this.#options.wouldDeny(request, reason)
   }
 }

@@ -1,6 +1,7 @@
 import { type KeySpec, type Purpose, purposesOf } from '../../../core/algorithm.ts'
 import { type CreateKeyInput, createKey } from '../../../core/ops/create-key.ts'
 import { unsupported, validationError } from '../aws-error.ts'
+import { askerOf } from '../facts.ts'
 import type { CreateKeyRequest, KeyUsageType, KeySpec as WireSpec } from '../gen/types.ts'
 import { corePurpose, coreSpec, parseKeyStore } from '../names.ts'
 import { checkNewPolicy } from '../policy-document.ts'
@@ -70,7 +71,8 @@ export const createKeyBinding = bind({
     if (spec === undefined) throw unsupported(`KeySpec ${wireSpec} is not supported.`)
     const purpose = readPurpose(wireSpec, spec, wire.KeyUsage)
     if (wire.Policy !== undefined) {
-      checkNewPolicy(wire.Policy, { ...ctx.realm, bypass: wire.BypassPolicyLockoutSafetyCheck })
+      const asker = askerOf('CreateKey', wire, ctx)
+      checkNewPolicy(wire.Policy, { ...ctx.realm, bypass: wire.BypassPolicyLockoutSafetyCheck, asker })
     }
     return {
       ring: { by: 'default' },

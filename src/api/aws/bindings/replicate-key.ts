@@ -1,4 +1,5 @@
 import { type ReplicateKeyInput, replicateKey } from '../../../core/ops/replicate-key.ts'
+import { askerOf } from '../facts.ts'
 import { parseKeyIdOrArn, regionAddress } from '../names.ts'
 import { checkNewPolicy, defaultPolicy } from '../policy-document.ts'
 import { renderKeyMetadata } from '../render-key-metadata.ts'
@@ -11,7 +12,11 @@ export const replicateKeyBinding = bind({
   toInput(wire, ctx): ReplicateKeyInput {
     const realm = regionAddress(wire.ReplicaRegion, ctx.realm)
     if (wire.Policy !== undefined) {
-      checkNewPolicy(wire.Policy, { ...realm, bypass: wire.BypassPolicyLockoutSafetyCheck })
+      checkNewPolicy(wire.Policy, {
+        ...realm,
+        bypass: wire.BypassPolicyLockoutSafetyCheck,
+        asker: askerOf('ReplicateKey', wire, ctx),
+      })
     }
     return {
       key: parseKeyIdOrArn(wire.KeyId, ctx.realm),

@@ -4,16 +4,28 @@
  * request, are taken to hold where they allow and not to hold where they deny.
  */
 import type { AwsIdentity } from '../../ports.ts'
-import { decideByPolicies, type Query } from './decide.ts'
-import type { Policy, Question, Statement } from './document.ts'
+import { callerOf } from './compiled.ts'
+import { contextOf, variablesOf } from './context.ts'
+import { decideByPolicies } from './decide.ts'
+import type { Policy, Statement } from './document.ts'
+import type { AwsFacts } from './facts.ts'
 import { accountOf } from './principal.ts'
 
-export const PUT_POLICY = 'kms:putkeypolicy'
+const PUT_POLICY = 'kms:putkeypolicy'
 
-export const callerKeepsPolicy = (query: Query): boolean => decideByPolicies(query).allow
+type Asker = { readonly identity: AwsIdentity; readonly facts: AwsFacts; readonly account: string }
 
-const about = (statement: Statement, { action, resource, variables }: Question): boolean =>
-  statement.action(action, variables) && statement.resource(resource, variables)
+/** Whether the caller could put the next one, by all that decides on him and as he asks now. */
+export function callerKeepsPolicy(policy: Policy, resource: string, { identity, facts, account }: Asker): boolean {
+  const context = contextOf({ identity, account, key: undefined, action: 'put-key-policy', facts })
+  const variables = variablesOf(context)
+  const question = { action: PUT_POLICY, resource, context, variables }
+  return decideByPolicies({ caller: callerOf(identity), account, keyPolicy: policy, question }).allow
+}
+
+const nothing = (): undefined => undefined
+const about = (statement: Statement, resource: string): boolean =>
+  statement.action(PUT_POLICY, nothing) && statement.resource(resource, nothing)
 
 /** As good a stand-in for the one who is called so as the check needs. */
 const standIn = (name: string, account: string, root: string): AwsIdentity => ({
@@ -27,10 +39,10 @@ const standIn = (name: string, account: string, root: string): AwsIdentity => ({
 /** `root`: ARN of the account's. */
 export function someoneKeepsPolicy(
   { statements }: Policy,
-  question: Question,
+  resource: string,
   { account, root }: { readonly account: string; readonly root: string },
 ): boolean {
-  const relevant = statements.filter((statement) => about(statement, question))
+  const relevant = statements.filter((statement) => about(statement, resource))
   const names = relevant.flatMap(({ principals }) => principals?.names ?? [])
   const candidates = [root, ...names].filter((name) => name === '*' || accountIn(name) === account)
   return candidates.some((name) => {
