@@ -103,7 +103,7 @@ export class SoftwareBackend implements CryptoBackend {
       if (spec.type !== 'ec') throw new KmsError('internal')
       const hashed = hashedInput(input)
       return 'message' in hashed
-        ? ecdsa.signMessage(spec, row.hash, key, hashed.message)
+        ? ecdsa.signMessage(spec, row.hash, key, hashed.message, this.#signers.native)
         : ecdsa.signDigest(spec, row.hash, key, hashed.digest, this.#signers.native)
     }
     if (row.scheme === 'rsa-pss' || row.scheme === 'rsa-pkcs1' || row.scheme === 'rsa-pkcs1-raw') {

@@ -24,6 +24,7 @@ import { ringSettingsOf } from '../../src/core/ring-settings.ts'
 import { AesSealer } from '../../src/core/seal.ts'
 import { type KeyStoreOptions, openKeyStores } from '../../src/crypto/external/open.ts'
 import { SoftwareBackend } from '../../src/crypto/software.ts'
+import type { NativeAddon } from '../../src/native/addon.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 
 export class ManualClock implements Clock {
@@ -76,6 +77,8 @@ export const ADDRESSES = {
 } as const satisfies Record<Dialect, RealmAddress>
 
 export type KernelOptions = {
+  /** For the software backend; without one by default. */
+  readonly addon?: NativeAddon | undefined
   readonly store?: Store
   readonly audit?: MemoryAudit
   /** The same one for every kernel over the same store. */
@@ -112,7 +115,7 @@ export async function makeKernel(options: KernelOptions = {}) {
   const audit = options.audit ?? new MemoryAudit()
   const sealer = options.sealer ?? new AesSealer(createSecretKey(randomBytes(32)))
   const ringKeys = new RingKeys(store, sealer)
-  const software = new SoftwareBackend(ringKeys)
+  const software = new SoftwareBackend(ringKeys, options.addon)
   const token = options.token === true ? [posingAsToken(new SoftwareBackend(new RingKeys(store, sealer)))] : []
   const clusters = token.flatMap((backend) => (options.keyStores?.clusters ?? []).map((one) => ({ ...one, backend })))
   const proxies = options.keyStores?.proxies ?? []
