@@ -49,7 +49,26 @@ const LIMITS: AuditLimits = {
   retryMs: 250,
 }
 
+/** A batch that still grows is written all the same. */
+const GATHER_MS = 2
+
 type Batch = { readonly records: AuditRecord[]; readonly done: PromiseWithResolvers<void> }
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/**
+ * Waits for as long as every turn of the event loop brings more records, but not for long. The sync is the dearest part of
+ * a record: without the wait the requests in flight settle into two halves that sync by turns, twice as often (measured
+ * with 32 in flight).
+ */
+async function gather({ records }: Batch): Promise<void> {
+  const until = performance.now() + GATHER_MS
+  let known: number
+  do {
+    known = records.length
+    await turn()
+  } while (records.length > known && performance.now() < until)
+}
 
 /** @throws StartError: damaged, cut short, another installation's, or not writable */
 export async function openAuditLog(options: AuditLogOptions): Promise<ChainedAuditLog> {
@@ -104,8 +123,7 @@ export class ChainedAuditLog implements AuditLog {
     this.#batch ??= { records: [], done: Promise.withResolvers() }
     const { records, done } = this.#batch
     records.push(record)
-    // One turn of the event loop later, what came in by the same turn is in the batch.
-    this.#running ??= new Promise((resolve) => setImmediate(resolve)).then(() => this.#writeBatches())
+    this.#running ??= this.#writeBatches()
     try {
       await done.promise
     } catch (cause) {
@@ -121,6 +139,7 @@ export class ChainedAuditLog implements AuditLog {
   async #writeBatches(): Promise<void> {
     while (this.#batch !== undefined && this.#failure === undefined) {
       const batch: Batch = this.#batch
+      await gather(batch)
       this.#batch = undefined
       try {
         await this.#writeBatch(batch)
