@@ -35,7 +35,7 @@ const PROTECTS: ReadonlySet<KeyUse> = new Set<KeyUse>([
  * Azure answers encrypt, wrap and verify on a disabled key (seen on the live service, azure-sdk-for-python#45342); here
  * only on keys disabled through Azure.
  */
-const AZURE_LENIENT: ReadonlySet<KeyUse> = new Set<KeyUse>(['encrypt', 'raw_encrypt', 'wrap', 'verify'])
+const AZURE_LENIENT: ReadonlySet<KeyUse> = new Set<KeyUse>(['encrypt', 'raw_encrypt', 'wrap', 'verify', 'mac_verify'])
 
 const lenient = (version: KeyVersion, use: KeyUse, call: Call): boolean =>
   call.dialect === 'azure' && version.disabledBy === 'azure' && AZURE_LENIENT.has(use)

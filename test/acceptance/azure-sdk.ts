@@ -12,7 +12,7 @@ export const options = {
 /** How long pollers wait between two looks. */
 export const fast = { intervalInMs: 20 }
 
-const credential = () =>
+export const credential = (): ClientSecretCredential =>
   new ClientSecretCredential(TENANT, 'an-application', 'its-secret', {
     authorityHost: AUTHORITY,
     disableInstanceDiscovery: true,

@@ -161,6 +161,7 @@ t.test('every answer carries the service’s headers', async (t) => {
       'x-ms-client-request-id': id,
       'x-ms-request-id': /^[0-9a-f-]{36}$/,
       'x-ms-keyvault-region': 'local',
+      'x-ms-keyvault-network-info': 'conn_type=Ipv4;addr=127.0.0.1;act_addr_fam=InterNetwork;',
       'x-ms-keyvault-service-version': /^[0-9.]+$/,
       'cache-control': 'no-cache',
       'content-type': /^application\/json/,

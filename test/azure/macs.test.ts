@@ -78,6 +78,20 @@ t.test('its size is its one algorithm’s, and it does nothing else', async (t) 
   t.equal((await ask('POST', '/keys/k/rotate')).status, 200)
 })
 
+t.test('a disabled key verifies, and signs no more', async (t) => {
+  const { ask, create } = await makeAzure()
+  await create('k', { kty: 'oct', ...SIGN_ONLY })
+  const value = b64(Buffer.alloc(32, 7))
+  const mac = (await ask('POST', '/keys/k//sign', { alg: 'HS256', value })).body.value
+  await ask('PATCH', '/keys/k', { attributes: { enabled: false } })
+  t.match((await ask('POST', '/keys/k//sign', { alg: 'HS256', value })).body.error.innererror, { code: 'KeyDisabled' })
+  t.equal((await ask('POST', '/keys/k//verify', { alg: 'HS256', digest: value, value: mac })).body.value, true)
+  const dates = { nbf: 1000, exp: 2000, enabled: true }
+  await ask('PATCH', '/keys/k', { attributes: dates })
+  t.match((await ask('POST', '/keys/k//sign', { alg: 'HS256', value })).body.error.innererror, { code: 'KeyExpired' })
+  t.equal((await ask('POST', '/keys/k//verify', { alg: 'HS256', digest: value, value: mac })).body.value, true)
+})
+
 t.test('MAC keys of other clouds are here, and make the same MACs', async (t) => {
   const { ask, run } = await makeAzure()
   const { key } = await run('aws', createKey, { ring: { by: 'default' }, spec: 'hmac_256' })

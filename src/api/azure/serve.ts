@@ -1,4 +1,5 @@
 /** From bindings to routes: challenge, api-version, body, kernel, answer. */
+import { isIPv6 } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { invalidArgument, KmsError } from '../../core/error.ts'
 import type { Call } from '../../core/operation.ts'
@@ -104,6 +105,12 @@ function addUnsupported(app: FastifyInstance): void {
   }
 }
 
+/** The caller's address as the service saw it. */
+function networkInfo(address: string): string {
+  const [type, family] = isIPv6(address) ? ['Ipv6', 'InterNetworkV6'] : ['Ipv4', 'InterNetwork']
+  return `conn_type=${type};addr=${address};act_addr_fam=${family};`
+}
+
 const JSON_DEPTH = 16
 
 /** Clients name JSON on requests that have no body, and leave the type away on others. */
@@ -126,6 +133,7 @@ export function serveBindings(
   addParsers(app)
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(commonHeaders(request.headers, request.id))
+    reply.header('x-ms-keyvault-network-info', networkInfo(request.ip))
     const origin = originOf(request, settings)
     try {
       const about = { origin, settings, standIn, now: clock.now() }
