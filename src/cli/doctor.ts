@@ -64,6 +64,7 @@ const GAPS = {
   call: 'no call of PKCS#11 v2.40 does it',
   mechanism: 'a mechanism is not listed',
   refused: 'tried and refused',
+  wrap: 'such keys are not wrapped',
 } as const
 
 /** Key specs, algorithms and mechanisms; what is lacking, with the reason. */

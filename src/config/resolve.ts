@@ -31,6 +31,7 @@ export type HsmConfig = {
   readonly libraryParameters?: string
   readonly mlDsa: 'hedged' | 'deterministic'
   readonly sessions: number
+  readonly keyStorage: NonNullable<HsmSettings['keyStorage']>
   readonly deadlineMs: number
 }
 
@@ -87,6 +88,7 @@ function resolveHsm(hsm: HsmSettings, index: number): HsmConfig {
     pin: checkSource(pin, `hsm[${index}].pin`),
     mlDsa: hsm.mlDsa ?? 'hedged',
     sessions: hsm.sessions ?? 8,
+    keyStorage: hsm.keyStorage ?? 'token',
     deadlineMs: hsm.deadlineMs ?? 10_000,
     ...(libraryParameters === undefined ? {} : { libraryParameters }),
     ...(tokenLabel === undefined ? {} : { tokenLabel }),

@@ -96,6 +96,8 @@ const Hsm = Type.Object(
     /** Whether ML-DSA signatures are hedged (FIPS 204 section 3.4). */
     mlDsa: Type.Optional(oneOf(['hedged', 'deterministic'])),
     sessions: Type.Optional(Type.Integer({ minimum: 1, maximum: 1024 })),
+    /** Where keys are kept: objects of the token, or in Trefoil's store, wrapped under a key of the token. */
+    keyStorage: Type.Optional(oneOf(['token', 'wrapped'])),
     deadlineMs: Type.Optional(Type.Integer({ minimum: 100, maximum: 600_000 })),
   },
   closed,

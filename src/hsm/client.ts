@@ -216,7 +216,8 @@ export class TokenClient {
   #undo({ message }: Pending, value: unknown): void {
     if (message.kind !== 'call') return
     if (message.name !== 'generateKey' && message.name !== 'importKey') return
-    const { id, objectClass } = value as Calls['generateKey']['result']
+    const { id, objectClass, wrapped } = value as Calls['generateKey']['result']
+    if (wrapped !== undefined) return
     this.#enqueue('destroyKey', { key: { id, objectClass, label: message.args.label } }).catch((error: unknown) =>
       this.#event({ kind: 'failed', code: 'orphan', reason: `abandoned key not destroyed: ${String(error)}` }),
     )
@@ -249,7 +250,8 @@ export class TokenClient {
 
   #spawn(): void {
     this.#state = { kind: 'starting' }
-    const { library, libraryParameters, native, mlDsa, tokenLabel, serial, slot, pin, sessions, env } = this.#config
+    const { library, libraryParameters, native, mlDsa, tokenLabel, serial, slot, pin, sessions, keyStorage, env } =
+      this.#config
     const child = fork(WORKER, [], {
       execPath: process.execPath,
       execArgv: [],
@@ -273,6 +275,7 @@ export class TokenClient {
       library,
       pin,
       sessions,
+      ...(keyStorage === undefined ? {} : { keyStorage }),
       ...(libraryParameters === undefined ? {} : { libraryParameters }),
       ...(native === undefined ? {} : { native }),
       ...(mlDsa === undefined ? {} : { mlDsa }),

@@ -36,6 +36,9 @@ export const CKM = {
   AES_CTR: 0x1086,
   AES_GCM: 0x1087,
   AES_CBC_ENCRYPT_DATA: 0x1105,
+  AES_KEY_WRAP: 0x2109,
+  AES_KEY_WRAP_PAD: 0x210a,
+  AES_KEY_WRAP_KWP: 0x210b,
 } as const
 
 export const CKA = {

@@ -78,8 +78,16 @@ function requireGenerator(spec: KeySpec, row: TokenRow, mechanisms: Mechanisms):
   return generator
 }
 
-/** `token: false` makes a session object, for probing. `mechanisms`: what the token has. */
-export type Placement = { readonly label: string; readonly token: boolean; readonly mechanisms: Mechanisms }
+/**
+ * `token: false` makes a session object, for wrapping and probing; `extractable` one that can be wrapped, though not read.
+ * `mechanisms`: what the token has.
+ */
+export type Placement = {
+  readonly label: string
+  readonly token: boolean
+  readonly extractable: boolean
+  readonly mechanisms: Mechanisms
+}
 
 const isSecret = (row: TokenRow): row is Extract<TokenRow, { type: 'aes' | 'hmac' }> =>
   row.type === 'aes' || row.type === 'hmac'
@@ -88,7 +96,14 @@ const classOf = (row: TokenRow): ObjectRef['objectClass'] => (isSecret(row) ? CK
 
 function privateTemplate(row: TokenRow, keyType: number, id: Buffer, place: Placement): ITemplate {
   const common = { class: classOf(row), keyType, token: place.token, label: place.label, id }
-  return { ...common, ...LOCKED, ...USES[row.type] }
+  return { ...common, ...LOCKED, extractable: place.extractable, ...USES[row.type] }
+}
+
+/** What a wrapped key becomes when it is unwrapped: a session object that can't leave the token. */
+export function unwrapTemplate(spec: KeySpec, { id, label }: ObjectRef, mechanisms: Mechanisms): ITemplate {
+  const row = requireRow(spec)
+  const { keyType } = requireGenerator(spec, row, mechanisms)
+  return privateTemplate(row, keyType, Buffer.from(id), { label, token: false, extractable: false, mechanisms })
 }
 
 /** RFC 8410 section 3. */
@@ -140,10 +155,15 @@ export const readRsaSpki = (session: Session, handle: Handle): Uint8Array =>
   rsaSpki(attribute(session, handle, CKA.MODULUS), attribute(session, handle, CKA.PUBLIC_EXPONENT))
 
 /** Some modules ignore the template (openCryptoki on unwrap): a key that could leave the token is destroyed at once. */
-export function assertLocked(session: Session, handle: Handle, spec: KeySpec | 'root', token: boolean): void {
+export function assertLocked(
+  session: Session,
+  handle: Handle,
+  spec: string,
+  place: Pick<Placement, 'token' | 'extractable'>,
+): void {
   const object = new graphene.SessionObject(handle, session, session.lib)
-  const found = object.getAttribute({ ...LOCKED, token: null } satisfies ITemplate)
-  const wanted: ITemplate = { ...LOCKED, token }
+  const wanted: ITemplate = { ...LOCKED, token: place.token, extractable: place.extractable }
+  const found = object.getAttribute({ ...wanted })
   const wrong = Object.keys(wanted).filter((name) => found[name] !== wanted[name])
   if (wrong.length === 0) return
   object.destroy()
@@ -185,7 +205,7 @@ export async function generateKey(
   const id = randomBytes(ID_BYTES)
   const template = privateTemplate(row, generator.keyType, id, place)
   const { key, publicKey } = await generateRaw(session, row, generator, template)
-  assertLocked(session, key, spec, place.token)
+  assertLocked(session, key, spec, place)
   const made = { handle: key, id, objectClass: classOf(row) }
   if (publicKey === undefined) return made
   const spki = spkiOf(session, row, publicKey)
@@ -215,7 +235,7 @@ export function importKey(
     if (row.type === 'ec' || row.type === 'ed25519' || row.type === 'x25519') template.paramsEC = curveOf(row)
   }
   const handle = session.lib.C_CreateObject(session.handle, graphene.Template.toPkcs11(template))
-  assertLocked(session, handle, spec, place.token)
+  assertLocked(session, handle, spec, place)
   const made = { handle, id, objectClass: classOf(row) }
   return spki === undefined ? made : { ...made, spki }
 }

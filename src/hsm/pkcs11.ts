@@ -15,7 +15,7 @@ import type { CallContext, CryptoBackend, EncryptParams, KeyHandle, KeyHome, Key
 import type { Secret } from '../core/secret.ts'
 import { checkSignInput } from '../core/sign-input.ts'
 import { type HsmConfig, TokenClient } from './client.ts'
-import { decodeRef, encodeRef, labelOf, type TokenObject } from './key-ref.ts'
+import { decodeRef, encodeRef, isWrapped, labelOf, type TokenObject } from './key-ref.ts'
 import { peerPoint } from './material.ts'
 import { needs } from './needs.ts'
 import type { MadeKey } from './protocol.ts'
@@ -23,6 +23,7 @@ import type { MadeKey } from './protocol.ts'
 export type { HsmConfig, HsmEvent } from './client.ts'
 
 const CACHED_PUBLIC_KEYS = 4096
+const REMEMBERED_DESTROYED = 4096
 const refName = (ref: KeyRef): string => Buffer.from(ref.buffer, ref.byteOffset, ref.length).toString('latin1')
 
 export class Pkcs11Backend implements CryptoBackend {
@@ -31,6 +32,8 @@ export class Pkcs11Backend implements CryptoBackend {
   readonly portable = undefined
   readonly client: TokenClient
   readonly #publicKeys = new Lru<KeyObject>(CACHED_PUBLIC_KEYS)
+  /** Wrapped keys: a request that read the row before its destruction must not use the key afterwards. */
+  readonly #destroyed = new Lru<true>(REMEMBERED_DESTROYED)
 
   constructor(client: TokenClient) {
     this.name = `pkcs11:${client.name}`
@@ -129,10 +132,15 @@ export class Pkcs11Backend implements CryptoBackend {
   }
 
   async destroyKey(handle: KeyHandle, ctx: CallContext): Promise<void> {
-    const key = this.#object(handle)
-    this.#publicKeys.delete(refName(handle.ref))
-    await this.client.call('destroyKey', { key }, ctx)
-    this.#publicKeys.delete(refName(handle.ref))
+    const key = this.#address(handle)
+    const name = refName(handle.ref)
+    this.#publicKeys.delete(name)
+    if (isWrapped(key)) this.#destroyed.set(name, true)
+    await this.client.call('destroyKey', { key }, ctx).catch((error: unknown) => {
+      // What the store kept is destroyed with its row; a token out of reach has nothing of it.
+      if (!isWrapped(key) || !(error instanceof KmsError) || error.code !== 'backend_unavailable') throw error
+    })
+    this.#publicKeys.delete(name)
   }
 
   async random(bytes: number, ctx: CallContext): Promise<Uint8Array> {
@@ -161,15 +169,20 @@ export class Pkcs11Backend implements CryptoBackend {
     return row
   }
 
-  #made({ id, objectClass, spki }: MadeKey, home: KeyHome, spec: KeySpec): { ref: KeyRef; spki?: Uint8Array } {
+  #made({ spki, ...key }: MadeKey, home: KeyHome, spec: KeySpec): { ref: KeyRef; spki?: Uint8Array } {
     const serial = this.client.token?.serial
     if (serial === undefined) throw new KmsError('internal')
-    const ref = encodeRef({ serial, objectClass, id }, home, spec)
+    const ref = encodeRef({ serial, ...key }, home, spec)
     return spki === undefined ? { ref } : { ref, spki }
   }
 
-  /** Where another token than the key's answers, the key is out of reach, not gone. */
   #object(handle: KeyHandle): TokenObject {
+    if (this.#destroyed.get(refName(handle.ref)) === undefined) return this.#address(handle)
+    throw new KmsError('internal', {}, { cause: new Error('a destroyed key') })
+  }
+
+  /** Where another token than the key's answers, the key is out of reach, not gone. */
+  #address(handle: KeyHandle): TokenObject {
     const object = decodeRef(handle.ref, handle, handle.spec)
     const { token } = this.client
     if (token === undefined || token.serial === object.serial) return object

@@ -18,9 +18,10 @@ import { CKM, CKZ_DATA_SPECIFIED, HASH_PARAMS, PARAMS } from './mechanisms.ts'
 import { needs } from './needs.ts'
 import { destroyQuietly, generateKey, generatorOf, type Handle, tokenRow } from './objects.ts'
 import type { Operations } from './operations.ts'
-import type { Gap, MechanismFacts, Profile } from './protocol.ts'
+import type { Gap, KeyStorage, MadeKey, MechanismFacts, Profile } from './protocol.ts'
 import { CKR, returnCode } from './return-codes.ts'
 import { ckrOf, type Session, type SessionPool } from './token.ts'
+import { rewrapped } from './wrapped-keys.ts'
 
 type Mechanisms = ReadonlyMap<number, MechanismFacts>
 
@@ -62,22 +63,34 @@ export function agreesRightly(session: Session, key: Handle, spec: KeySpec, spki
   return Buffer.compare(agree(session, key, spec, point), diffieHellman({ privateKey, publicKey: theirs })) === 0
 }
 
-type Tried = { readonly handle: Handle; readonly spki?: Uint8Array }
+const LABEL = 'trefoil probe'
+type Tried = MadeKey & { readonly handle: Handle }
 
 /** Finds a profile out. */
 class Probe {
   readonly #pool: SessionPool
   readonly #operations: Operations
   readonly #mechanisms: Mechanisms
+  readonly #keyStorage: KeyStorage
+  /** Whether keys survive being wrapped, by spec; RSA keys of all sizes by their smallest. */
+  readonly #wrappable = new Map<KeySpec, boolean>()
 
-  constructor(pool: SessionPool, operations: Operations, mechanisms: Mechanisms) {
+  constructor(pool: SessionPool, operations: Operations, mechanisms: Mechanisms, keyStorage: KeyStorage) {
     this.#pool = pool
     this.#operations = operations
     this.#mechanisms = mechanisms
+    this.#keyStorage = keyStorage
   }
 
   /** Undefined: it works. */
   async gap(spec: KeySpec, algorithm: Algorithm): Promise<Gap['reason'] | undefined> {
+    const gap = await this.#useGap(spec, algorithm)
+    if (gap !== undefined || this.#keyStorage === 'token') return gap
+    return (await this.#wraps(specRow(spec).type === 'rsa' ? 'rsa_2048' : spec, algorithm)) ? undefined : 'wrap'
+  }
+
+  /** The same whatever the storage. */
+  async #useGap(spec: KeySpec, algorithm: Algorithm): Promise<Gap['reason'] | undefined> {
     const needed = needs(algorithm)
     const row = tokenRow(spec)
     if (row === undefined || needed === undefined) return 'call'
@@ -116,10 +129,44 @@ class Probe {
     return right ? undefined : 'refused'
   }
 
+  async #wraps(spec: KeySpec, algorithm: Algorithm): Promise<boolean> {
+    const known = this.#wrappable.get(spec)
+    if (known !== undefined) return known
+    const wrappable = await works(() =>
+      this.#withKey(spec, (session, key) => this.#survives(session, key, spec, algorithm), true),
+    )
+    this.#wrappable.set(spec, wrappable)
+    return wrappable
+  }
+
+  /** Whether a wrapped and unwrapped key is the same still: SoftHSM 2.6 pads some with zeros. */
+  async #survives(session: Session, key: Tried, spec: KeySpec, algorithm: Algorithm): Promise<boolean> {
+    const copy = rewrapped(session, this.#mechanisms, { ...key, label: LABEL }, spec)
+    const row = algorithmRow(algorithm)
+    const operations = this.#operations
+    if (specRow(spec).type === 'rsa')
+      return this.#doesRight(session, { ...key, handle: copy }, spec, 'rsa_pkcs1_sha256')
+    if (row.op === 'mac') {
+      const [one, other] = [
+        await operations.mac(session, key.handle, spec, algorithm, BLOCK),
+        await operations.mac(session, copy, spec, algorithm, BLOCK),
+      ]
+      return Buffer.compare(one, other) === 0
+    }
+    if (row.op !== 'encrypt') return this.#doesRight(session, { ...key, handle: copy }, spec, algorithm)
+    const params = paramsFor(algorithm)
+    const sealed = await operations.encrypt(session, key.handle, spec, algorithm, BLOCK, params)
+    return Buffer.compare(await operations.decrypt(session, copy, spec, algorithm, sealed, params), BLOCK) === 0
+  }
+
   /** Each try in a session of its own: a refused call may leave one unusable. */
-  #withKey(spec: KeySpec, attempt: (session: Session, tried: Tried) => Promise<boolean>): Promise<boolean> {
+  #withKey(
+    spec: KeySpec,
+    attempt: (session: Session, tried: Tried) => Promise<boolean>,
+    extractable = false,
+  ): Promise<boolean> {
     return this.#pool.use(async (session) => {
-      const place = { label: 'trefoil probe', token: false, mechanisms: this.#mechanisms }
+      const place = { label: LABEL, token: false, extractable, mechanisms: this.#mechanisms }
       const tried = await generateKey(session, spec, place)
       const right = await attempt(session, tried)
       destroyQuietly(session, tried.handle)
@@ -161,8 +208,9 @@ export async function probeProfile(
   pool: SessionPool,
   operations: Operations,
   list: readonly MechanismFacts[],
+  keyStorage: KeyStorage,
 ): Promise<Profile> {
-  const probe = new Probe(pool, operations, new Map(list.map((facts) => [facts.type, facts])))
+  const probe = new Probe(pool, operations, new Map(list.map((facts) => [facts.type, facts])), keyStorage)
   const algorithms: Partial<Record<KeySpec, readonly Algorithm[]>> = {}
   const gaps: Gap[] = []
   for (const spec of KEY_SPEC_NAMES) {

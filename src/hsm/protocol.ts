@@ -2,7 +2,7 @@
 import type { Algorithm, KeySpec } from '../core/algorithm.ts'
 import type { ErrorCode, ErrorParams } from '../core/error.ts'
 import type { EncryptParams, SignInput } from '../core/ports.ts'
-import type { ObjectRef } from './key-ref.ts'
+import type { KeyAddress, ObjectRef, WrappedKey } from './key-ref.ts'
 
 /** One of label, serial and slot chooses the token; with none of them it must be the only one. */
 export type TokenChoice = {
@@ -11,6 +11,8 @@ export type TokenChoice = {
   /** Slot number as the module counts them: its slot ID. */
   readonly slot?: number
 }
+
+export type KeyStorage = 'token' | 'wrapped'
 
 export type WorkerConfig = TokenChoice & {
   /** Path of the vendor's PKCS#11 library. */
@@ -24,6 +26,8 @@ export type WorkerConfig = TokenChoice & {
   readonly pin: string
   /** Sessions open at once, besides the one that holds the login. */
   readonly sessions: number
+  /** `token`, the default: keys are objects of the token. `wrapped`: the caller keeps them, wrapped under a key of it. */
+  readonly keyStorage?: KeyStorage
 }
 
 export type TokenIdentity = {
@@ -52,12 +56,12 @@ export type Profile = {
 
 /**
  * What a token can't do. `call`: PKCS#11 v2.40 has none for it; `mechanism`: the token does not list one that it takes;
- * `refused`: it lists them, and refused a try or did it wrong.
+ * `refused`: it lists them, and refused a try or did it wrong; `wrap`: such keys can't be wrapped, and wrapped they were to be.
  */
 export type Gap = {
   readonly spec: KeySpec
   readonly algorithm: Algorithm
-  readonly reason: 'call' | 'mechanism' | 'refused'
+  readonly reason: 'call' | 'mechanism' | 'refused' | 'wrap'
 }
 
 /** Why a token can't be opened. `device`: anything that may pass by itself. */
@@ -72,9 +76,11 @@ export type MadeKey = {
   readonly id: Uint8Array
   readonly objectClass: ObjectRef['objectClass']
   readonly spki?: Uint8Array
+  /** It is not in the token but here. */
+  readonly wrapped?: WrappedKey
 }
 export type RootKeyFacts = { readonly madeInside: boolean }
-type KeyArgs = { readonly key: ObjectRef; readonly spec: KeySpec; readonly algorithm: Algorithm }
+type KeyArgs = { readonly key: KeyAddress; readonly spec: KeySpec; readonly algorithm: Algorithm }
 
 /** Calls by name: arguments and result. */
 export type Calls = {
@@ -82,14 +88,14 @@ export type Calls = {
   /** `material` as in CryptoBackend.importKey; the child wipes its copy. */
   importKey: { args: { spec: KeySpec; label: string; material: Uint8Array }; result: MadeKey }
   /** DER SubjectPublicKeyInfo of an RSA key, read from the token. */
-  publicKey: { args: { key: ObjectRef; spec: KeySpec }; result: Uint8Array }
+  publicKey: { args: { key: KeyAddress; spec: KeySpec }; result: Uint8Array }
   sign: { args: KeyArgs & { input: SignInput }; result: Uint8Array }
   encrypt: { args: KeyArgs & { plaintext: Uint8Array; params: EncryptParams }; result: Uint8Array }
   decrypt: { args: KeyArgs & { ciphertext: Uint8Array; params: EncryptParams }; result: Uint8Array }
   /** `point`: the peer's, uncompressed. */
   agree: { args: KeyArgs & { point: Uint8Array }; result: Uint8Array }
   mac: { args: KeyArgs & { message: Uint8Array }; result: Uint8Array }
-  destroyKey: { args: { key: ObjectRef }; result: undefined }
+  destroyKey: { args: { key: KeyAddress }; result: undefined }
   random: { args: { bytes: number }; result: Uint8Array }
   health: { args: Record<string, never>; result: undefined }
   findRoot: { args: { label: string }; result: RootKeyFacts | undefined }

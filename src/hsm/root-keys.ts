@@ -51,7 +51,7 @@ export class RootKeys {
               session.handle,
               template(label, { value: Buffer.from(key.buffer, key.byteOffset, key.length) }),
             )
-      assertLocked(session, handle, 'root', true)
+      assertLocked(session, handle, 'root', { token: true, extractable: false })
       this.#handles.set(label, handle)
       return factsOf(session, handle)
     })

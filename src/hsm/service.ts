@@ -5,15 +5,16 @@ import { invalidArgument, KmsError } from '../core/error.ts'
 import { Lru } from '../core/lru.ts'
 import { verify } from '../core/verify.ts'
 import { agree } from './agree.ts'
-import type { ObjectRef } from './key-ref.ts'
+import { isWrapped, type KeyAddress, type ObjectRef } from './key-ref.ts'
 import { CKS_RW_USER_FUNCTIONS } from './mechanisms.ts'
 import { destroyQuietly, findKey, generateKey, type Handle, importKey, type Placement, readRsaSpki } from './objects.ts'
 import { Operations } from './operations.ts'
 import { agreesRightly, probeProfile } from './profile.ts'
-import type { CallName, Calls, MadeKey, Profile, TokenIdentity, WorkerConfig } from './protocol.ts'
+import type { CallName, Calls, KeyStorage, MadeKey, Profile, TokenIdentity, WorkerConfig } from './protocol.ts'
 import { HANDLE_GONE } from './return-codes.ts'
 import { RootKeys } from './root-keys.ts'
 import { chooseToken, ckrOf, loadModule, logIn, mechanismsOf, type Session, SessionPool } from './token.ts'
+import { WrappedKeys } from './wrapped-keys.ts'
 
 export type Handlers = { readonly [N in CallName]: (args: Calls[N]['args']) => Promise<Calls[N]['result']> }
 
@@ -26,7 +27,7 @@ const handleName = ({ id, objectClass, label }: ObjectRef): string =>
 export class TokenService {
   readonly identity: TokenIdentity
   readonly #module: ReturnType<typeof loadModule>
-  /** Holds the login; does nothing else. */
+  /** Holds the login, and the session objects of wrapped keys. */
   readonly #anchor: Session
   readonly #pool: SessionPool
   readonly #onLost: (reason: string) => void
@@ -34,25 +35,27 @@ export class TokenService {
   readonly #roots: RootKeys
   readonly #handles = new Lru<Handle>(CACHED_HANDLES)
   readonly #mechanisms: ReadonlySet<number>
+  readonly #keyStorage: KeyStorage
+  readonly #wrapped: WrappedKeys
   #profile: Profile = { mechanisms: [], algorithms: {}, gaps: [] }
 
   readonly handlers: Handlers = {
     generateKey: ({ spec, label }) => this.#generateKey(spec, label),
     importKey: ({ spec, label, material }) => this.#importKey(spec, label, material),
-    publicKey: ({ key }) => this.#withKey(key, readRsaSpki),
+    publicKey: ({ key, spec }) => this.#withKey(key, spec, readRsaSpki),
     sign: ({ key, spec, algorithm, input }) =>
-      this.#withKey(key, (session, handle) => this.#operations.sign(session, handle, spec, algorithm, input)),
+      this.#withKey(key, spec, (session, handle) => this.#operations.sign(session, handle, spec, algorithm, input)),
     mac: ({ key, spec, algorithm, message }) =>
-      this.#withKey(key, (session, handle) => this.#operations.mac(session, handle, spec, algorithm, message)),
+      this.#withKey(key, spec, (session, handle) => this.#operations.mac(session, handle, spec, algorithm, message)),
     encrypt: ({ key, spec, algorithm, plaintext, params }) =>
-      this.#withKey(key, (session, handle) =>
+      this.#withKey(key, spec, (session, handle) =>
         this.#operations.encrypt(session, handle, spec, algorithm, plaintext, params),
       ),
     decrypt: ({ key, spec, algorithm, ciphertext, params }) =>
-      this.#withKey(key, (session, handle) =>
+      this.#withKey(key, spec, (session, handle) =>
         this.#operations.decrypt(session, handle, spec, algorithm, ciphertext, params),
       ),
-    agree: ({ key, spec, point }) => this.#withKey(key, (session, handle) => agree(session, handle, spec, point)),
+    agree: ({ key, spec, point }) => this.#withKey(key, spec, (session, handle) => agree(session, handle, spec, point)),
     destroyKey: ({ key }) => this.#destroyKey(key),
     random: ({ bytes }) => this.#pool.use((session) => randomFrom(session, bytes)),
     health: () => this.#pool.use((session) => this.#assertPresent(session)),
@@ -69,6 +72,8 @@ export class TokenService {
     this.identity = identity
     this.#anchor = logIn(slot, config.pin)
     this.#mechanisms = new Set(mechanismsOf(slot).map(({ type }) => type))
+    this.#keyStorage = config.keyStorage ?? 'token'
+    this.#wrapped = new WrappedKeys(this.#anchor, this.#mechanisms, onLost)
     this.#onLost = onLost
     this.#operations = new Operations(config)
     this.#pool = new SessionPool({ slot, capacity: config.sessions, onLost })
@@ -76,7 +81,8 @@ export class TokenService {
   }
 
   async probe(): Promise<Profile> {
-    this.#profile = await probeProfile(this.#pool, this.#operations, mechanismsOf(this.#anchor.slot))
+    const mechanisms = mechanismsOf(this.#anchor.slot)
+    this.#profile = await probeProfile(this.#pool, this.#operations, mechanisms, this.#keyStorage)
     return this.#profile
   }
 
@@ -87,14 +93,28 @@ export class TokenService {
     this.#module.finalize()
   }
 
-  async #generateKey(spec: KeySpec, label: string): Promise<MadeKey> {
+  #generateKey(spec: KeySpec, label: string): Promise<MadeKey> {
     return this.#pool.use(async (session) =>
-      this.#remember(await generateKey(session, spec, this.#place(label)), label),
+      this.#keep(session, await generateKey(session, spec, this.#place(label)), spec, label),
     )
   }
 
   #place(label: string): Placement {
-    return { label, token: true, mechanisms: this.#mechanisms }
+    const wrapped = this.#keyStorage === 'wrapped'
+    return { label, token: !wrapped, extractable: wrapped, mechanisms: this.#mechanisms }
+  }
+
+  /** What was made stays in the token, or leaves it wrapped. */
+  #keep(session: Session, { handle, ...made }: MadeKey & { handle: Handle }, spec: KeySpec, label: string): MadeKey {
+    if (this.#keyStorage === 'wrapped') {
+      try {
+        return { ...made, wrapped: this.#wrapped.wrap(session, { ...made, handle, label }, spec) }
+      } finally {
+        destroyQuietly(session, handle)
+      }
+    }
+    this.#handles.set(handleName({ ...made, label }), handle)
+    return made
   }
 
   async #importKey(spec: KeySpec, label: string, material: Uint8Array): Promise<MadeKey> {
@@ -105,7 +125,7 @@ export class TokenService {
           destroyQuietly(session, made.handle)
           throw invalidArgument('material', 'the private key does not match its public half')
         }
-        return this.#remember(made, label)
+        return this.#keep(session, made, spec, label)
       })
     } finally {
       material.fill(0)
@@ -122,13 +142,11 @@ export class TokenService {
     return verify(spki, spec, algorithm, input, await this.#operations.sign(session, handle, spec, algorithm, input))
   }
 
-  #remember({ handle, ...made }: MadeKey & { handle: Handle }, label: string): MadeKey {
-    this.#handles.set(handleName({ ...made, label }), handle)
-    return made
-  }
-
   /** Handles are found once; one that the token no longer knows is found again, once, by the pool's second try. */
-  #withKey<T>(key: ObjectRef, work: (session: Session, handle: Handle) => T | Promise<T>): Promise<T> {
+  #withKey<T>(key: KeyAddress, spec: KeySpec, work: (session: Session, handle: Handle) => T | Promise<T>): Promise<T> {
+    if (isWrapped(key)) {
+      return this.#pool.use((session) => this.#wrapped.use(session, key, spec, (handle) => work(session, handle)))
+    }
     const name = handleName(key)
     return this.#pool.use(async (session) => {
       const handle = this.#handles.get(name) ?? this.#find(session, key)
@@ -168,7 +186,11 @@ export class TokenService {
     throw new KmsError('backend_unavailable')
   }
 
-  #destroyKey(key: ObjectRef): Promise<undefined> {
+  async #destroyKey(key: KeyAddress): Promise<undefined> {
+    if (isWrapped(key)) {
+      this.#wrapped.forget(key)
+      return undefined
+    }
     this.#handles.delete(handleName(key))
     return this.#pool.use((session) => {
       const handle = this.#find(session, key)

@@ -3,7 +3,7 @@ import { openPkcs11Backend } from '../../src/hsm/pkcs11.ts'
 import { backendSuite } from '../conformance/backend.ts'
 import { makeSoftHsm, softHsmMissing } from '../support/softhsm.ts'
 
-t.test('SoftHSM', softHsmMissing === undefined ? {} : { skip: softHsmMissing }, async (t) => {
+t.test('SoftHSM, keys in the token', softHsmMissing === undefined ? {} : { skip: softHsmMissing }, async (t) => {
   const hsm = await makeSoftHsm()
   t.teardown(() => hsm.close())
   const { library, tokenLabel, pin, env } = hsm
