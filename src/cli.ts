@@ -13,6 +13,7 @@ const HELP = `usage: trefoil <command> [options]
   doctor         say what stands in the server's way, and how to clear it
   rotate-root    move everything from previousRootKey to rootKey (while no server runs on the data directory)
   audit verify   check the audit log record by record (while no server runs on the data directory)
+  hsm sweep      compare tokens and store (while no server runs on the data directory); a dry run
 
   principal create NAME        make a user (or a role) of AWS, and an access key for it
   principal update NAME        change its policies, boundary, trust policy, longest session or tags
@@ -24,6 +25,7 @@ const HELP = `usage: trefoil <command> [options]
 options
   --config FILE    settings; default: TREFOIL_CONFIG, then ./trefoil.yaml
   --print-config   serve: print the settings in force and stop
+  --delete         hsm sweep: destroy this installation's objects that its store does not know
   --json           principal: print JSON
   --kind KIND      principal: user (default), role, or root, which has no NAME
   --account ID     principal: default realm.aws.account
@@ -45,6 +47,7 @@ const OPTIONS = {
   config: text,
   'print-config': flag,
   help: flag,
+  delete: flag,
   json: flag,
   kind: text,
   account: text,
@@ -92,6 +95,8 @@ const doctor = async ({ config: file }: Options): Promise<number> =>
   (await import('./cli/doctor.ts')).runDoctor(() => loadConfig({ file }))
 const rotateRoot = async ({ config: file }: Options): Promise<number> =>
   (await import('./cli/rotate-root.ts')).runRotateRoot(loadConfig({ file }))
+const hsmSweep = async ({ config: file, delete: remove }: Options): Promise<number> =>
+  (await import('./cli/hsm-sweep.ts')).runHsmSweep(loadConfig({ file }), remove === true)
 
 function principalCommand(name: (typeof PRINCIPAL_COMMANDS)[number]): Command {
   const facts = name === 'create' || name === 'update' ? FACTS : []
@@ -109,6 +114,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   ['doctor', { operands: 0, options: [], run: doctor }],
   ['rotate-root', { operands: 0, options: [], run: rotateRoot }],
   ['audit verify', { operands: 0, options: [], run: ({ config: file }) => verifyAuditLog(file) }],
+  ['hsm sweep', { operands: 0, options: ['delete'], run: hsmSweep }],
   ...PRINCIPAL_COMMANDS.map((name) => [`principal ${name}`, principalCommand(name)] as const),
 ])
 

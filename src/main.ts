@@ -29,12 +29,19 @@ import { type Config, type HsmConfig, hsmEnvironment, readSecret } from './confi
 import { Backends } from './core/backends.ts'
 import { SettableClock, SystemClock } from './core/clock.ts'
 import { DueWork } from './core/due.ts'
-import { emptyStore, ensureRealm, ensureSecret } from './core/installation.ts'
+import {
+  emptyStore,
+  ensureRealm,
+  ensureSecret,
+  installationId,
+  keepInstallationId,
+  versionsWithMaterial,
+} from './core/installation.ts'
 import { Kernel } from './core/kernel.ts'
 import { DIALECTS, type Realm } from './core/key.ts'
 import { awsEvaluator } from './core/policy/aws/evaluator.ts'
 import { ModeAuthorizer } from './core/policy/modes.ts'
-import type { CallContext, Clock, CryptoBackend, Sealer, Store } from './core/ports.ts'
+import type { AuditRecord, CallContext, Clock, CryptoBackend, Sealer, Store } from './core/ports.ts'
 import { Directory } from './core/principals/directory.ts'
 import { Sessions } from './core/principals/sessions.ts'
 import { Problem } from './core/problem.ts'
@@ -48,6 +55,7 @@ import { nativeMac } from './crypto/native.ts'
 import { SoftwareBackend } from './crypto/software.ts'
 import { openPkcs11Backend, type Pkcs11Backend } from './hsm/pkcs11.ts'
 import { probeToken, type TokenReport } from './hsm/probe.ts'
+import { type SweepReport, sweepToken } from './hsm/sweep.ts'
 import { loadAddon, type NativeAddon } from './native/addon.ts'
 import { describeRootKey, findRootKey, openRootKey, ROOT_KEY_FIX } from './root-key.ts'
 import { openSqliteStore } from './store/sqlite.ts'
@@ -98,11 +106,16 @@ class Closers {
   }
 }
 
-async function openTokens(config: Config, log: Logger, closers: Closers): Promise<readonly Pkcs11Backend[]> {
+async function openTokens(
+  config: Config,
+  log: Logger,
+  closers: Closers,
+  installation: string,
+): Promise<readonly Pkcs11Backend[]> {
   return Promise.all(
     config.hsm.map(async (hsm) => {
       const onEvent = (event: unknown): void => log.warn({ hsm: hsm.name, event }, 'token')
-      const backend = await openPkcs11Backend({ ...hsmOptions(config, hsm), onEvent })
+      const backend = await openPkcs11Backend({ ...hsmOptions(config, hsm), onEvent }, installation)
       closers.add(() => backend.close())
       return backend
     }),
@@ -124,25 +137,32 @@ function openAddon(config: Config, log: Logger): NativeAddon | undefined {
   return addon
 }
 
-type Opened = { readonly store: Store; readonly tokens: readonly Pkcs11Backend[] }
+type Opened = {
+  readonly store: Store
+  readonly tokens: readonly Pkcs11Backend[]
+  readonly installation: string
+}
 type Vault = Opened & { readonly sealer: Sealer }
 
 async function openStore(config: Config, log: Logger, closers: Closers): Promise<Opened & { readonly fresh: boolean }> {
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 })
   const store = openSqliteStore(join(config.dataDir, DATABASE), { warn: (message) => log.warn(message) })
   closers.add(() => store.close())
-  const tokens = await openTokens(config, log, closers)
-  return { store, tokens, fresh: (await store.count('meta', 'all', [])) === 0 }
+  const installation = (await installationId(store)) ?? randomUUID()
+  const tokens = await openTokens(config, log, closers, installation)
+  return { store, tokens, installation, fresh: (await store.count('meta', 'all', [])) === 0 }
 }
 
 /** Store, tokens and root key, checked to belong together. @throws Problem, StartError */
 async function openVault(config: Config, log: Logger, closers: Closers): Promise<Vault> {
-  const { store, tokens, fresh } = await openStore(config, log, closers)
+  const { store, tokens, installation, fresh } = await openStore(config, log, closers)
   const { rootKey, previousRootKey } = config
   const sealer = await openRootKey(rootKey, tokens, fresh)
   const fix = previousRootKey === undefined ? ROOT_KEY_FIX[rootKey.type] : 'run trefoil rotate-root'
   await checkRootKey(store, sealer, fix)
-  return { store, sealer, tokens }
+  // Last: a store with rows in it has a root key.
+  await keepInstallationId(store, installation)
+  return { store, sealer, tokens, installation }
 }
 
 /**
@@ -184,6 +204,18 @@ async function auditKeys({ store, sealer }: Vault): Promise<{ key: KeyObject; si
   return { key, signer: createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }) }
 }
 
+async function openAudit(config: Config, vault: Vault, log: Logger, addon?: NativeAddon) {
+  const chain = await auditKeys(vault)
+  return openAuditLog({
+    directory: config.audit.path,
+    checkpoints: config.audit.checkpoints,
+    ...chain,
+    mac: addon && nativeMac(addon, chain.key),
+    files: nodeFiles(addon?.append),
+    warn: (message, err) => log.warn(err === undefined ? {} : { err }, message),
+  })
+}
+
 /** What callers keep must open after the root key was moved, so it is sealed under a key of its own. */
 const backupSealer = async ({ store, sealer }: Vault): Promise<Sealer> =>
   new AesSealer(createSecretKey(await ensureSecret(store, sealer, BACKUP_KEY, () => randomBytes(32))))
@@ -208,6 +240,49 @@ async function openDirectory(config: Config, { store, sealer }: Vault, clock: Cl
   const key = createSecretKey(await ensureSecret(store, sealer, SESSION_KEY, () => randomBytes(32)))
   return { directory, sessions: new Sessions(key, directory, clock) }
 }
+
+/**
+ * Compares the tokens with the store; `remove` destroys what the installation made and the store does not know. Needs the
+ * data directory to itself: what a server is making is not in the store yet. @throws Problem
+ */
+export async function sweepTokens(config: Config, remove: boolean): Promise<readonly SweepReport[]> {
+  requireInstallation(config, 'and so nothing to compare tokens with')
+  const closers = new Closers()
+  try {
+    const log = createLogger(config.log)
+    const vault = await openVault(config, log, closers)
+    const audit = remove ? await openAudit(config, vault, log) : undefined
+    if (audit !== undefined) closers.add(() => audit.close())
+    const reports: SweepReport[] = []
+    for (const token of vault.tokens) {
+      const report = await sweepToken(token, vault.installation, versionsWithMaterial(vault.store), context())
+      reports.push(report)
+      for (const orphan of audit === undefined ? [] : report.orphans) {
+        await audit?.append(sweepRecord(token.name))
+        await token.client.call('destroyKey', { key: orphan }, context())
+      }
+    }
+    return reports
+  } finally {
+    await closers.run()
+  }
+}
+
+/** One for each object, before it is destroyed. */
+const sweepRecord = (backend: string): AuditRecord => ({
+  id: randomUUID(),
+  time: Date.now(),
+  requestId: randomUUID(),
+  dialect: 'system',
+  wire: 'hsm sweep',
+  operation: 'SweepToken',
+  action: 'sweep-token',
+  principal: `system:${backend}`,
+  method: 'system',
+  decision: 'allow',
+  outcome: 'ok',
+  durationMs: 0,
+})
 
 export type Trefoil = {
   readonly server: Server
@@ -234,15 +309,7 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
   const vault = await openVault(config, log, closers)
   const { store, sealer } = vault
   const addon = openAddon(config, log)
-  const chain = await auditKeys(vault)
-  const audit = await openAuditLog({
-    directory: config.audit.path,
-    checkpoints: config.audit.checkpoints,
-    ...chain,
-    mac: addon && nativeMac(addon, chain.key),
-    files: nodeFiles(addon?.append),
-    warn: (message, err) => log.warn(err === undefined ? {} : { err }, message),
-  })
+  const audit = await openAudit(config, vault, log, addon)
   closers.add(() => audit.close())
   const ringKeys = new RingKeys(store, sealer)
   const software = new SoftwareBackend(ringKeys, addon)

@@ -1,6 +1,6 @@
 /** What an installation has once: its built-in realm and the secrets it keeps sealed in its own store. */
 import { KmsError } from './error.ts'
-import { handleOf, type Realm } from './key.ts'
+import { handleOf, type KeyVersion, type Realm } from './key.ts'
 import type { CallContext, CryptoBackend, Sealer, Store, Stored, Write } from './ports.ts'
 import { newRealm, type RealmPlan } from './provision.ts'
 import { BUILT_IN_REALM } from './resolver.ts'
@@ -21,6 +21,19 @@ export async function ensureRealm(store: Store, sealer: Sealer, plan: RealmPlan)
   const realm = typeof known.value === 'string' ? await store.get('realms', known.value) : undefined
   if (realm === undefined) throw new KmsError('internal', {}, { cause: new Error('the built-in realm is gone') })
   return realm
+}
+
+const INSTALLATION = 'installation'
+
+/** Tells what this installation made from what others did, in places that they share (a token). No secret; undefined before the first start has ended. */
+export async function installationId(store: Store): Promise<string | undefined> {
+  const known = await store.get('meta', INSTALLATION)
+  return typeof known?.value === 'string' ? known.value : undefined
+}
+
+export async function keepInstallationId(store: Store, id: string): Promise<void> {
+  if ((await installationId(store)) !== undefined) return
+  await store.commit([{ kind: 'insert', collection: 'meta', row: { id: INSTALLATION, value: id } }])
 }
 
 /** A secret of the installation: made once by `make`, kept sealed under the root key. */
@@ -78,14 +91,19 @@ async function empty<C extends Emptied>(store: Store, collection: C, index: Inde
   }
 }
 
-async function destroyAllMaterial(store: Store, backendOf: (name: string) => CryptoBackend, ctx: CallContext) {
+/** Every version that has material. */
+export async function* versionsWithMaterial(store: Store): AsyncGenerator<Stored<KeyVersion>> {
   let after: string | undefined
   do {
     const page = await store.page('versions', 'number', [], after, PAGE)
-    for (const version of page.rows) {
-      const key = version.ref.length === 0 ? undefined : await store.get('keys', version.keyId)
-      if (key !== undefined) await backendOf(version.backend).destroyKey(handleOf({ id: key.ringId }, version), ctx)
-    }
+    for (const version of page.rows) if (version.ref.length > 0) yield version
     after = page.next
   } while (after !== undefined)
+}
+
+async function destroyAllMaterial(store: Store, backendOf: (name: string) => CryptoBackend, ctx: CallContext) {
+  for await (const version of versionsWithMaterial(store)) {
+    const key = await store.get('keys', version.keyId)
+    if (key !== undefined) await backendOf(version.backend).destroyKey(handleOf({ id: key.ringId }, version), ctx)
+  }
 }

@@ -4,7 +4,7 @@
  * Format 0x02, a wrapped key, goes on behind that:
  *   CKA_ID of the wrapping key (16) | wrapping mechanism (4) | tag (32) | wrapped key
  */
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import type { KeySpec } from '../core/algorithm.ts'
 import { KmsError } from '../core/error.ts'
 import type { KeyHome, KeyRef } from '../core/ports.ts'
@@ -48,6 +48,26 @@ export type TokenObject = KeyAddress & {
 /** Names the version; 40 characters, which is all that the smallest HSMs allow. */
 export const labelOf = ({ versionId }: KeyHome): string => `trefoil:${versionId.replaceAll('-', '')}`
 
+const MARK_BYTES = 8
+export const isVersionLabel = (label: string): boolean => /^trefoil:[0-9a-f]{32}$/.test(label)
+
+/** Of a CKA_ID's random part and its label; nobody else's objects have it but by a chance of 2^-64. */
+const markOf = (installation: string, random: Uint8Array, label: string): Buffer =>
+  createHash('sha256').update(`${installation}\0${label}\0`).update(random).digest().subarray(0, MARK_BYTES)
+
+/** A new CKA_ID, by which `isMarked` knows the installation's objects again. */
+export function newObjectId(installation: string, label: string): Uint8Array {
+  const random = randomBytes(ID_BYTES - MARK_BYTES)
+  return Buffer.concat([random, markOf(installation, random, label)])
+}
+
+/** Whether the installation made the object; another may have its keys in the same token. */
+export function isMarked(installation: string, { id, label }: ObjectRef): boolean {
+  if (id.length !== ID_BYTES || !isVersionLabel(label)) return false
+  const mark = markOf(installation, id.subarray(0, ID_BYTES - MARK_BYTES), label)
+  return Buffer.compare(id.subarray(ID_BYTES - MARK_BYTES), mark) === 0
+}
+
 /** Binds a reference to the place in the hierarchy it was made for, so that rows can't exchange theirs. */
 function homeDigest({ ringId, versionId }: KeyHome, spec: KeySpec): Uint8Array {
   const text = [ringId, versionId, spec].join('\0')
@@ -69,6 +89,9 @@ function decodeWrapped(bytes: Uint8Array): WrappedKey {
     blob: view.subarray(WRAPPED_HEADER_BYTES),
   }
 }
+
+/** Whether the token holds no object for it. */
+export const isWrappedRef = (ref: KeyRef): boolean => ref[0] === FORMATS.wrapped
 
 type Made = Pick<TokenObject, 'serial' | 'objectClass' | 'id'> & { readonly wrapped?: WrappedKey }
 

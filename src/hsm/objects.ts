@@ -1,9 +1,8 @@
 /** Key objects in the token: templates, making, importing, finding and destroying them. */
-import { randomBytes } from 'node:crypto'
 import graphene, { type ITemplate } from 'graphene-pk11'
 import { type KeySpec, type KeySpecRow, specRow } from '../core/algorithm.ts'
 import { invalidArgument, KmsError } from '../core/error.ts'
-import { ID_BYTES, type ObjectRef } from './key-ref.ts'
+import type { ObjectRef } from './key-ref.ts'
 import { ecSpki, edwardsSpki, mlDsaSpki, readPrivateKey, rsaSpki } from './material.ts'
 import { CKA, CKK, CKM, CKO } from './mechanisms.ts'
 import type { MadeKey } from './protocol.ts'
@@ -83,6 +82,8 @@ function requireGenerator(spec: KeySpec, row: TokenRow, mechanisms: Mechanisms):
  * `mechanisms`: what the token has.
  */
 export type Placement = {
+  /** CKA_ID. */
+  readonly id: Uint8Array
   readonly label: string
   readonly token: boolean
   readonly extractable: boolean
@@ -94,8 +95,8 @@ const isSecret = (row: TokenRow): row is Extract<TokenRow, { type: 'aes' | 'hmac
 
 const classOf = (row: TokenRow): ObjectRef['objectClass'] => (isSecret(row) ? CKO.SECRET_KEY : CKO.PRIVATE_KEY)
 
-function privateTemplate(row: TokenRow, keyType: number, id: Buffer, place: Placement): ITemplate {
-  const common = { class: classOf(row), keyType, token: place.token, label: place.label, id }
+function privateTemplate(row: TokenRow, keyType: number, place: Placement): ITemplate {
+  const common = { class: classOf(row), keyType, token: place.token, label: place.label, id: Buffer.from(place.id) }
   return { ...common, ...LOCKED, extractable: place.extractable, ...USES[row.type] }
 }
 
@@ -103,7 +104,7 @@ function privateTemplate(row: TokenRow, keyType: number, id: Buffer, place: Plac
 export function unwrapTemplate(spec: KeySpec, { id, label }: ObjectRef, mechanisms: Mechanisms): ITemplate {
   const row = requireRow(spec)
   const { keyType } = requireGenerator(spec, row, mechanisms)
-  return privateTemplate(row, keyType, Buffer.from(id), { label, token: false, extractable: false, mechanisms })
+  return privateTemplate(row, keyType, { id, label, token: false, extractable: false, mechanisms })
 }
 
 /** RFC 8410 section 3. */
@@ -202,11 +203,10 @@ export async function generateKey(
 ): Promise<MadeKey & { handle: Handle }> {
   const row = requireRow(spec)
   const generator = requireGenerator(spec, row, place.mechanisms)
-  const id = randomBytes(ID_BYTES)
-  const template = privateTemplate(row, generator.keyType, id, place)
+  const template = privateTemplate(row, generator.keyType, place)
   const { key, publicKey } = await generateRaw(session, row, generator, template)
   assertLocked(session, key, spec, place)
-  const made = { handle: key, id, objectClass: classOf(row) }
+  const made = { handle: key, id: place.id, objectClass: classOf(row) }
   if (publicKey === undefined) return made
   const spki = spkiOf(session, row, publicKey)
   destroyQuietly(session, publicKey)
@@ -222,8 +222,7 @@ export function importKey(
 ): MadeKey & { handle: Handle } {
   const row = requireRow(spec)
   const { keyType } = requireGenerator(spec, row, place.mechanisms)
-  const id = randomBytes(ID_BYTES)
-  const template = privateTemplate(row, keyType, id, place)
+  const template = privateTemplate(row, keyType, place)
   let spki: Uint8Array | undefined
   if (isSecret(row)) {
     if (material.length !== row.bytes) throw invalidArgument('material', `must be ${row.bytes} bytes`)
@@ -236,8 +235,21 @@ export function importKey(
   }
   const handle = session.lib.C_CreateObject(session.handle, graphene.Template.toPkcs11(template))
   assertLocked(session, handle, spec, place)
-  const made = { handle, id, objectClass: classOf(row) }
+  const made = { handle, id: place.id, objectClass: classOf(row) }
   return spki === undefined ? made : { ...made, spki }
+}
+
+/** Every private and secret key of the token whose label is text. */
+export function listKeys(session: Session): readonly ObjectRef[] {
+  const refs: ObjectRef[] = []
+  for (const objectClass of [CKO.PRIVATE_KEY, CKO.SECRET_KEY]) {
+    const found = session.find({ class: objectClass, token: true })
+    for (let i = 0; i < found.length; i += 1) {
+      const { id, label } = found.items(i).getAttribute({ id: null, label: null })
+      refs.push({ objectClass, id: id ?? new Uint8Array(), label: label ?? '' })
+    }
+  }
+  return refs
 }
 
 /** undefined only if the search itself succeeded and found nothing. */

@@ -1,5 +1,5 @@
 /** The backend whose keys live in a PKCS#11 token: born there or imported, non-extractable, used by a child process. */
-import { constants, createPublicKey, type KeyObject, publicEncrypt } from 'node:crypto'
+import { constants, createPublicKey, type KeyObject, publicEncrypt, randomUUID } from 'node:crypto'
 import { checkAesLength, checkAesParams } from '../core/aes-input.ts'
 import {
   type Algorithm,
@@ -15,7 +15,7 @@ import type { CallContext, CryptoBackend, EncryptParams, KeyHandle, KeyHome, Key
 import type { Secret } from '../core/secret.ts'
 import { checkSignInput } from '../core/sign-input.ts'
 import { type HsmConfig, TokenClient } from './client.ts'
-import { decodeRef, encodeRef, isWrapped, labelOf, type TokenObject } from './key-ref.ts'
+import { decodeRef, encodeRef, isWrapped, labelOf, newObjectId, type ObjectRef, type TokenObject } from './key-ref.ts'
 import { peerPoint } from './material.ts'
 import { needs } from './needs.ts'
 import type { MadeKey } from './protocol.ts'
@@ -31,13 +31,16 @@ export class Pkcs11Backend implements CryptoBackend {
   readonly protection = 'hsm'
   readonly portable = undefined
   readonly client: TokenClient
+  readonly #installation: string
   readonly #publicKeys = new Lru<KeyObject>(CACHED_PUBLIC_KEYS)
   /** Wrapped keys: a request that read the row before its destruction must not use the key afterwards. */
   readonly #destroyed = new Lru<true>(REMEMBERED_DESTROYED)
 
-  constructor(client: TokenClient) {
+  /** `installation` marks the objects that it makes as its own. */
+  constructor(client: TokenClient, installation: string) {
     this.name = `pkcs11:${client.name}`
     this.client = client
+    this.#installation = installation
   }
 
   /**
@@ -52,7 +55,7 @@ export class Pkcs11Backend implements CryptoBackend {
 
   async generateKey(spec: KeySpec, home: KeyHome, ctx: CallContext): Promise<{ ref: KeyRef; spki?: Uint8Array }> {
     this.#requireSpec(spec)
-    return this.#made(await this.client.call('generateKey', { spec, label: labelOf(home) }, ctx), home, spec)
+    return this.#made(await this.client.call('generateKey', { spec, ...this.#newName(home) }, ctx), home, spec)
   }
 
   async importKey(
@@ -62,10 +65,10 @@ export class Pkcs11Backend implements CryptoBackend {
     ctx: CallContext,
   ): Promise<{ ref: KeyRef; spki?: Uint8Array }> {
     this.#requireSpec(spec)
-    const label = labelOf(home)
+    const name = this.#newName(home)
     const copy = material.use((bytes) => Uint8Array.from(bytes))
     try {
-      return this.#made(await this.client.call('importKey', { spec, label, material: copy }, ctx), home, spec)
+      return this.#made(await this.client.call('importKey', { spec, ...name, material: copy }, ctx), home, spec)
     } finally {
       copy.fill(0)
     }
@@ -155,6 +158,11 @@ export class Pkcs11Backend implements CryptoBackend {
     return this.client.close()
   }
 
+  #newName(home: KeyHome): Pick<ObjectRef, 'id' | 'label'> {
+    const label = labelOf(home)
+    return { id: newObjectId(this.#installation, label), label }
+  }
+
   #requireSpec(spec: KeySpec): void {
     const { profile } = this.client
     if (profile !== undefined && profile.algorithms[spec] === undefined) {
@@ -220,10 +228,13 @@ function encryptRsa(row: RsaRow, key: KeyObject, plaintext: Uint8Array): Uint8Ar
 /**
  * Starts the token's child process. Resolves when the first attempt to open the token has ended: a token that is not
  * there yet is no reason not to start, `health` says what is wrong and the attempts go on. The exception is a refused
- * PIN, which is not tried again.
+ * PIN, which is not tried again. `installation` is in the objects that it makes, by which it knows them again.
  */
-export async function openPkcs11Backend(config: HsmConfig): Promise<Pkcs11Backend> {
+export async function openPkcs11Backend(
+  config: HsmConfig,
+  installation: string = randomUUID(),
+): Promise<Pkcs11Backend> {
   const client = new TokenClient(config)
   await client.start()
-  return new Pkcs11Backend(client)
+  return new Pkcs11Backend(client, installation)
 }

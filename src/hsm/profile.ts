@@ -1,5 +1,5 @@
 /** What a token can do: its mechanism list, and for what the list does not say (curves, key derivation), a try. */
-import { createPublicKey, diffieHellman, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { createPublicKey, diffieHellman, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
 import {
   type Algorithm,
   algorithmRow,
@@ -13,6 +13,7 @@ import { KmsError } from '../core/error.ts'
 import type { EncryptParams } from '../core/ports.ts'
 import { verify } from '../core/verify.ts'
 import { agree } from './agree.ts'
+import { ID_BYTES } from './key-ref.ts'
 import { peerPoint } from './material.ts'
 import { CKM, CKZ_DATA_SPECIFIED, HASH_PARAMS, PARAMS } from './mechanisms.ts'
 import { needs } from './needs.ts'
@@ -166,7 +167,7 @@ class Probe {
     extractable = false,
   ): Promise<boolean> {
     return this.#pool.use(async (session) => {
-      const place = { label: LABEL, token: false, extractable, mechanisms: this.#mechanisms }
+      const place = { id: randomBytes(ID_BYTES), label: LABEL, token: false, extractable, mechanisms: this.#mechanisms }
       const tried = await generateKey(session, spec, place)
       const right = await attempt(session, tried)
       destroyQuietly(session, tried.handle)

@@ -73,6 +73,7 @@ export type TokenProblem = {
 }
 
 export type MadeKey = {
+  /** CKA_ID. */
   readonly id: Uint8Array
   readonly objectClass: ObjectRef['objectClass']
   readonly spki?: Uint8Array
@@ -84,9 +85,9 @@ type KeyArgs = { readonly key: KeyAddress; readonly spec: KeySpec; readonly algo
 
 /** Calls by name: arguments and result. */
 export type Calls = {
-  generateKey: { args: { spec: KeySpec; label: string }; result: MadeKey }
+  generateKey: { args: { spec: KeySpec; id: Uint8Array; label: string }; result: MadeKey }
   /** `material` as in CryptoBackend.importKey; the child wipes its copy. */
-  importKey: { args: { spec: KeySpec; label: string; material: Uint8Array }; result: MadeKey }
+  importKey: { args: { spec: KeySpec; id: Uint8Array; label: string; material: Uint8Array }; result: MadeKey }
   /** DER SubjectPublicKeyInfo of an RSA key, read from the token. */
   publicKey: { args: { key: KeyAddress; spec: KeySpec }; result: Uint8Array }
   sign: { args: KeyArgs & { input: SignInput }; result: Uint8Array }
@@ -96,6 +97,8 @@ export type Calls = {
   agree: { args: KeyArgs & { point: Uint8Array }; result: Uint8Array }
   mac: { args: KeyArgs & { message: Uint8Array }; result: Uint8Array }
   destroyKey: { args: { key: KeyAddress }; result: undefined }
+  /** Private and secret keys of the token, everybody's. */
+  listKeys: { args: Record<string, never>; result: readonly ObjectRef[] }
   random: { args: { bytes: number }; result: Uint8Array }
   health: { args: Record<string, never>; result: undefined }
   findRoot: { args: { label: string }; result: RootKeyFacts | undefined }

@@ -7,7 +7,16 @@ import { verify } from '../core/verify.ts'
 import { agree } from './agree.ts'
 import { isWrapped, type KeyAddress, type ObjectRef } from './key-ref.ts'
 import { CKS_RW_USER_FUNCTIONS } from './mechanisms.ts'
-import { destroyQuietly, findKey, generateKey, type Handle, importKey, type Placement, readRsaSpki } from './objects.ts'
+import {
+  destroyQuietly,
+  findKey,
+  generateKey,
+  type Handle,
+  importKey,
+  listKeys,
+  type Placement,
+  readRsaSpki,
+} from './objects.ts'
 import { Operations } from './operations.ts'
 import { agreesRightly, probeProfile } from './profile.ts'
 import type { CallName, Calls, KeyStorage, MadeKey, Profile, TokenIdentity, WorkerConfig } from './protocol.ts'
@@ -40,8 +49,8 @@ export class TokenService {
   #profile: Profile = { mechanisms: [], algorithms: {}, gaps: [] }
 
   readonly handlers: Handlers = {
-    generateKey: ({ spec, label }) => this.#generateKey(spec, label),
-    importKey: ({ spec, label, material }) => this.#importKey(spec, label, material),
+    generateKey: ({ spec, id, label }) => this.#generateKey(spec, id, label),
+    importKey: ({ spec, id, label, material }) => this.#importKey(spec, id, label, material),
     publicKey: ({ key, spec }) => this.#withKey(key, spec, readRsaSpki),
     sign: ({ key, spec, algorithm, input }) =>
       this.#withKey(key, spec, (session, handle) => this.#operations.sign(session, handle, spec, algorithm, input)),
@@ -57,6 +66,7 @@ export class TokenService {
       ),
     agree: ({ key, spec, point }) => this.#withKey(key, spec, (session, handle) => agree(session, handle, spec, point)),
     destroyKey: ({ key }) => this.#destroyKey(key),
+    listKeys: () => this.#pool.use(listKeys),
     random: ({ bytes }) => this.#pool.use((session) => randomFrom(session, bytes)),
     health: () => this.#pool.use((session) => this.#assertPresent(session)),
     findRoot: ({ label }) => this.#roots.find(label),
@@ -93,15 +103,15 @@ export class TokenService {
     this.#module.finalize()
   }
 
-  #generateKey(spec: KeySpec, label: string): Promise<MadeKey> {
+  #generateKey(spec: KeySpec, id: Uint8Array, label: string): Promise<MadeKey> {
     return this.#pool.use(async (session) =>
-      this.#keep(session, await generateKey(session, spec, this.#place(label)), spec, label),
+      this.#keep(session, await generateKey(session, spec, this.#place(id, label)), spec, label),
     )
   }
 
-  #place(label: string): Placement {
+  #place(id: Uint8Array, label: string): Placement {
     const wrapped = this.#keyStorage === 'wrapped'
-    return { label, token: !wrapped, extractable: wrapped, mechanisms: this.#mechanisms }
+    return { id, label, token: !wrapped, extractable: wrapped, mechanisms: this.#mechanisms }
   }
 
   /** What was made stays in the token, or leaves it wrapped. */
@@ -117,10 +127,10 @@ export class TokenService {
     return made
   }
 
-  async #importKey(spec: KeySpec, label: string, material: Uint8Array): Promise<MadeKey> {
+  async #importKey(spec: KeySpec, id: Uint8Array, label: string, material: Uint8Array): Promise<MadeKey> {
     try {
       return await this.#pool.use(async (session) => {
-        const made = importKey(session, spec, material, this.#place(label))
+        const made = importKey(session, spec, material, this.#place(id, label))
         if (made.spki !== undefined && !(await this.#isPair(session, spec, made.handle, made.spki))) {
           destroyQuietly(session, made.handle)
           throw invalidArgument('material', 'the private key does not match its public half')
