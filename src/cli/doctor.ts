@@ -69,7 +69,7 @@ const GAPS = {
 
 /** Key specs, algorithms and mechanisms; what is lacking, with the reason. */
 function describeProfile({ token, profile }: TokenReport & { ok: true }): readonly string[] {
-  const { label, serial, slot, manufacturer, model } = token
+  const { label, serial, slot, manufacturer, model, firmware } = token
   const able = Object.entries(profile.algorithms).map(([spec, algorithms]) => `  ${spec}: ${algorithms.join(' ')}`)
   const lacking = Object.entries(Object.groupBy(profile.gaps, ({ reason }) => reason)).map(([reason, gaps]) => {
     const names = gaps.map(({ spec, algorithm }) => `${spec}/${algorithm}`)
@@ -77,7 +77,7 @@ function describeProfile({ token, profile }: TokenReport & { ok: true }): readon
   })
   const types = profile.mechanisms.map(({ type }) => `0x${type.toString(16).padStart(4, '0')}`).sort()
   return [
-    `token ${label}, serial ${serial}, slot ${slot}: ${manufacturer} ${model}`,
+    `token ${label}, serial ${serial}, slot ${slot}: ${manufacturer} ${model}, firmware ${firmware}`,
     'does',
     ...able,
     'does not',

@@ -38,9 +38,9 @@ const START_DEADLINE_MS = 60_000
 const SLOW_CALLS: Readonly<Partial<Record<CallName, number>>> = { generateKey: 10, importKey: 10 }
 const QUEUE_PER_SESSION = 64
 /** A child that lived this long starts over without delay when it dies. */
-const STABLE_MS = 10_000
+const STABLE_MS = 5000
 const FIRST_BACKOFF_MS = 250
-const LAST_BACKOFF_MS = 30_000
+const LAST_BACKOFF_MS = 5000
 const WORKER = new URL(import.meta.filename.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url)
 
 const REASONS: Readonly<Record<TokenProblem['kind'], string>> = {
@@ -283,7 +283,8 @@ export class TokenClient {
       ...(serial === undefined ? {} : { serial }),
       ...(slot === undefined ? {} : { slot }),
     }
-    this.#post({ kind: 'open', config })
+    const known = this.#token && this.#profile && { token: this.#token, profile: this.#profile }
+    this.#post({ kind: 'open', config, ...(known && { known }) })
   }
 
   #receive(message: FromWorker): void {

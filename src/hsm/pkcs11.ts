@@ -33,7 +33,7 @@ export class Pkcs11Backend implements CryptoBackend {
   readonly client: TokenClient
   readonly #installation: string
   readonly #publicKeys = new Lru<KeyObject>(CACHED_PUBLIC_KEYS)
-  /** Wrapped keys: a request that read the row before its destruction must not use the key afterwards. */
+  /** A request that read the row before its destruction must not use the key afterwards, though it is wrapped in the row. */
   readonly #destroyed = new Lru<true>(REMEMBERED_DESTROYED)
 
   /** `installation` marks the objects that it makes as its own. */
@@ -138,7 +138,7 @@ export class Pkcs11Backend implements CryptoBackend {
     const key = this.#address(handle)
     const name = refName(handle.ref)
     this.#publicKeys.delete(name)
-    if (isWrapped(key)) this.#destroyed.set(name, true)
+    this.#destroyed.set(name, true)
     await this.client.call('destroyKey', { key }, ctx).catch((error: unknown) => {
       // What the store kept is destroyed with its row; a token out of reach has nothing of it.
       if (!isWrapped(key) || !(error instanceof KmsError) || error.code !== 'backend_unavailable') throw error

@@ -36,6 +36,7 @@ export type TokenIdentity = {
   readonly serial: string
   readonly manufacturer: string
   readonly model: string
+  readonly firmware: string
 }
 
 export type MechanismFacts = {
@@ -63,6 +64,8 @@ export type Gap = {
   readonly algorithm: Algorithm
   readonly reason: 'call' | 'mechanism' | 'refused' | 'wrap'
 }
+
+export type KnownToken = { readonly token: TokenIdentity; readonly profile: Profile }
 
 /** Why a token can't be opened. `device`: anything that may pass by itself. */
 export type TokenProblem = {
@@ -110,7 +113,8 @@ export type Calls = {
 export type CallName = keyof Calls
 
 export type ToWorker =
-  | { readonly kind: 'open'; readonly config: WorkerConfig }
+  /** `known`: what an earlier child found; it is not asked for again if this is the same token still. */
+  | { readonly kind: 'open'; readonly config: WorkerConfig; readonly known?: KnownToken }
   | {
       readonly [N in CallName]: {
         readonly kind: 'call'

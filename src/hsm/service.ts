@@ -1,11 +1,12 @@
 /** The calls that the child process answers, on one opened token. */
 import { randomBytes } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { algorithmRow, type KeySpec } from '../core/algorithm.ts'
 import { invalidArgument, KmsError } from '../core/error.ts'
 import { Lru } from '../core/lru.ts'
 import { verify } from '../core/verify.ts'
 import { agree } from './agree.ts'
-import { isWrapped, type KeyAddress, type ObjectRef } from './key-ref.ts'
+import { isWrapped, type KeyAddress, type ObjectRef, type WrappedRef } from './key-ref.ts'
 import { CKS_RW_USER_FUNCTIONS } from './mechanisms.ts'
 import {
   destroyQuietly,
@@ -19,16 +20,36 @@ import {
 } from './objects.ts'
 import { Operations } from './operations.ts'
 import { agreesRightly, probeProfile } from './profile.ts'
-import type { CallName, Calls, KeyStorage, MadeKey, Profile, TokenIdentity, WorkerConfig } from './protocol.ts'
-import { HANDLE_GONE } from './return-codes.ts'
+import type {
+  CallName,
+  Calls,
+  KeyStorage,
+  KnownToken,
+  MadeKey,
+  Profile,
+  TokenIdentity,
+  WorkerConfig,
+} from './protocol.ts'
+import { CKR, HANDLE_GONE } from './return-codes.ts'
 import { RootKeys } from './root-keys.ts'
-import { chooseToken, ckrOf, loadModule, logIn, mechanismsOf, type Session, SessionPool } from './token.ts'
+import {
+  CiphertextRefused,
+  chooseToken,
+  ckrOf,
+  kmsErrorOf,
+  loadModule,
+  logIn,
+  mechanismsOf,
+  type Session,
+  SessionPool,
+} from './token.ts'
 import { WrappedKeys } from './wrapped-keys.ts'
 
 export type Handlers = { readonly [N in CallName]: (args: Calls[N]['args']) => Promise<Calls[N]['result']> }
 
 const CACHED_HANDLES = 65_536
 const RANDOM_CHUNK = 16_384
+const FAILURES_IN_A_ROW = 8
 
 const handleName = ({ id, objectClass, label }: ObjectRef): string =>
   `${objectClass} ${Buffer.from(id).toString('latin1')} ${label}`
@@ -47,10 +68,12 @@ export class TokenService {
   readonly #keyStorage: KeyStorage
   readonly #wrapped: WrappedKeys
   #profile: Profile = { mechanisms: [], algorithms: {}, gaps: [] }
+  /** Uses of keys that the token failed, since the last that it did not. */
+  #failures = 0
 
   readonly handlers: Handlers = {
-    generateKey: ({ spec, id, label }) => this.#generateKey(spec, id, label),
-    importKey: ({ spec, id, label, material }) => this.#importKey(spec, id, label, material),
+    generateKey: ({ spec, id, label }) => inRoomThereIs(this.#generateKey(spec, id, label)),
+    importKey: ({ spec, id, label, material }) => inRoomThereIs(this.#importKey(spec, id, label, material)),
     publicKey: ({ key, spec }) => this.#withKey(key, spec, readRsaSpki),
     sign: ({ key, spec, algorithm, input }) =>
       this.#withKey(key, spec, (session, handle) => this.#operations.sign(session, handle, spec, algorithm, input)),
@@ -90,7 +113,11 @@ export class TokenService {
     this.#roots = new RootKeys(this.#pool, (session) => this.#assertPresent(session))
   }
 
-  async probe(): Promise<Profile> {
+  async probe(known: KnownToken | undefined): Promise<Profile> {
+    if (known !== undefined && isDeepStrictEqual(known.token, this.identity)) {
+      this.#profile = known.profile
+      return known.profile
+    }
     const mechanisms = mechanismsOf(this.#anchor.slot)
     this.#profile = await probeProfile(this.#pool, this.#operations, mechanisms, this.#keyStorage)
     return this.#profile
@@ -152,16 +179,38 @@ export class TokenService {
     return verify(spki, spec, algorithm, input, await this.#operations.sign(session, handle, spec, algorithm, input))
   }
 
-  /** Handles are found once; one that the token no longer knows is found again, once, by the pool's second try. */
-  #withKey<T>(key: KeyAddress, spec: KeySpec, work: (session: Session, handle: Handle) => T | Promise<T>): Promise<T> {
-    if (isWrapped(key)) {
-      return this.#pool.use((session) => this.#wrapped.use(session, key, spec, (handle) => work(session, handle)))
+  /** Where every use fails, whatever the token says of itself, another process may be better off (SoftHSM whose files went away). */
+  async #withKey<T>(
+    key: KeyAddress,
+    spec: KeySpec,
+    work: (session: Session, handle: Handle) => T | Promise<T>,
+  ): Promise<T> {
+    try {
+      const result = await (isWrapped(key) ? this.#withWrapped(key, spec, work) : this.#withObject(key, work))
+      this.#failures = 0
+      return result
+    } catch (error) {
+      if (kmsErrorOf(error).code === 'backend_unavailable') this.#failures += 1
+      if (this.#failures >= FAILURES_IN_A_ROW) this.#onLost(`${this.#failures} calls failed in a row`)
+      throw error
     }
+  }
+
+  #withWrapped<T>(
+    key: WrappedRef,
+    spec: KeySpec,
+    work: (session: Session, handle: Handle) => T | Promise<T>,
+  ): Promise<T> {
+    return this.#pool.use((session) => this.#wrapped.use(session, key, spec, (handle) => work(session, handle)))
+  }
+
+  /** Handles are found once; one that the token no longer knows is found again, once, by the pool's second try. */
+  #withObject<T>(key: ObjectRef, work: (session: Session, handle: Handle) => T | Promise<T>): Promise<T> {
     const name = handleName(key)
     return this.#pool.use(async (session) => {
       const handle = this.#handles.get(name) ?? this.#find(session, key)
       if (handle === undefined)
-        throw new KmsError('internal', {}, { cause: new Error('the token does not hold the key') })
+        throw new KmsError('backend_unavailable', {}, { cause: new Error('the token does not hold the key') })
       this.#handles.set(name, handle)
       return this.#forgetting(
         () => work(session, handle),
@@ -174,8 +223,7 @@ export class TokenService {
     try {
       return await work()
     } catch (error) {
-      const ckr = ckrOf(error)
-      if (ckr !== undefined && HANDLE_GONE.has(ckr)) forget()
+      if (isGone(error)) forget()
       throw error
     }
   }
@@ -183,8 +231,9 @@ export class TokenService {
   #find(session: Session, key: ObjectRef): Handle | undefined {
     const handle = findKey(session, key)
     // Finding nothing is what a token that went away looks like, too.
-    if (handle === undefined) this.#assertPresent(session)
-    return handle
+    if (handle !== undefined) return handle
+    this.#assertPresent(session)
+    return undefined
   }
 
   #assertPresent(session: Session): undefined {
@@ -203,10 +252,27 @@ export class TokenService {
     }
     this.#handles.delete(handleName(key))
     return this.#pool.use((session) => {
-      const handle = this.#find(session, key)
-      if (handle !== undefined) destroyQuietly(session, handle)
+      const handle = findKey(session, key)
+      if (handle === undefined) this.#assertPresent(session)
+      else destroyQuietly(session, handle)
       return undefined
     })
+  }
+}
+
+/** Whether the handle may have lost its object; several modules have no better word for that than that they failed. */
+function isGone(error: unknown): boolean {
+  if (error instanceof CiphertextRefused) return false
+  const ckr = ckrOf(error)
+  return ckr !== undefined && (HANDLE_GONE.has(ckr) || ckr === CKR.GENERAL_ERROR || ckr === CKR.FUNCTION_FAILED)
+}
+
+/** A token that is full is not out of order. */
+async function inRoomThereIs(making: Promise<MadeKey>): Promise<MadeKey> {
+  try {
+    return await making
+  } catch (error) {
+    throw ckrOf(error) === CKR.DEVICE_MEMORY ? new KmsError('limit_exceeded', {}, { cause: error }) : error
   }
 }
 

@@ -82,6 +82,7 @@ export function listTokens(module: graphene.Module): { slot: graphene.Slot; iden
       serial: text(token.serialNumber),
       manufacturer: text(token.manufacturerID),
       model: text(token.model),
+      firmware: `${token.firmwareVersion.major}.${token.firmwareVersion.minor}`,
     }
     found.push({ slot, identity })
   }
@@ -134,13 +135,18 @@ export type SessionPoolOptions = {
   readonly onLost: (reason: string) => void
 }
 
+/** Others may close their sessions. */
+const FULL_MS = 1000
+
 type Waiter = { resolve(session: Session): void; reject(error: unknown): void }
 
 /** Sessions of one logged-in token. Each serves one piece of work at a time and is closed by nobody while it does. */
 export class SessionPool {
   readonly #slot: graphene.Slot
   readonly #onLost: (reason: string) => void
-  #capacity: number
+  readonly #capacity: number
+  /** When the token's table of sessions was found full, it is asked for no more until then. */
+  #fullUntil = 0
   #open = 0
   readonly #idle: Session[] = []
   readonly #waiting: Waiter[] = []
@@ -205,14 +211,15 @@ export class SessionPool {
   #take(): Session | Promise<Session> {
     const idle = this.#idle.pop()
     if (idle !== undefined) return idle
-    if (this.#open < this.#capacity) {
+    const full = this.#open > 0 && performance.now() < this.#fullUntil
+    if (this.#open < this.#capacity && !full) {
       const session = this.#openOne()
       if (session !== undefined) return session
     }
     return new Promise<Session>((resolve, reject) => this.#waiting.push({ resolve, reject }))
   }
 
-  /** undefined: the token has no more, so the pool is as large as it can be. */
+  /** undefined: the token has no more, so the pool is as large as it can be for now. */
   #openOne(): Session | undefined {
     let session: Session
     try {
@@ -220,8 +227,8 @@ export class SessionPool {
     } catch (error) {
       const ckr = ckrOf(error)
       if (ckr !== undefined) this.#survives(error)
-      if (ckr !== undefined && returnCode(ckr).code === 'throttled' && this.#open > 0) {
-        this.#capacity = this.#open
+      if (ckr === CKR.SESSION_COUNT && this.#open > 0) {
+        this.#fullUntil = performance.now() + FULL_MS
         return undefined
       }
       throw error
@@ -257,6 +264,8 @@ export class SessionPool {
       else waiter.resolve(fresh)
     } catch (error) {
       waiter.reject(error)
+      // Nobody is left who would give them his session.
+      if (this.#open === 0) for (const other of this.#waiting.splice(0)) other.reject(error)
     }
   }
 

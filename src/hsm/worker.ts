@@ -2,7 +2,7 @@
  * Entry of the child process that holds the vendor's module, so that its crash, hang or lost token is not the
  * service's. Serves the one parent that forked it, over IPC, and ends with it.
  */
-import type { CallName, Calls, FromWorker, ToWorker, WorkerConfig } from './protocol.ts'
+import type { CallName, Calls, FromWorker, KnownToken, ToWorker, WorkerConfig } from './protocol.ts'
 import { TokenService } from './service.ts'
 import { kmsErrorOf, ProblemError } from './token.ts'
 
@@ -23,10 +23,10 @@ function reportLost(reason: string): void {
   send({ kind: 'lost', reason })
 }
 
-async function open(config: WorkerConfig): Promise<void> {
+async function open(config: WorkerConfig, known: KnownToken | undefined): Promise<void> {
   try {
     const opening = new TokenService(config, reportLost)
-    const profile = await opening.probe()
+    const profile = await opening.probe(known)
     service = opening
     send({ kind: 'opened', token: opening.identity, profile })
   } catch (error) {
@@ -52,7 +52,7 @@ async function close(): Promise<void> {
 }
 
 process.on('message', (message: ToWorker) => {
-  if (message.kind === 'open') void open(message.config)
+  if (message.kind === 'open') void open(message.config, message.known)
   else if (message.kind === 'close') void close()
   else void answer(message.id, message.name, message.args)
 })

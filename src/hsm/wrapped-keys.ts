@@ -136,8 +136,7 @@ export class WrappedKeys {
     try {
       return unwrap()
     } catch (error) {
-      const ckr = ckrOf(error)
-      if (ckr === undefined || returnCode(ckr).code !== 'limit_exceeded' || !this.#trim(0)) throw error
+      if (ckrOf(error) !== CKR.DEVICE_MEMORY || !this.#trim(0)) throw error
       return unwrap()
     }
   }

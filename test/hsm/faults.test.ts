@@ -152,7 +152,7 @@ t.test('a right PIN is one login a child', options, async (t) => {
 })
 
 const CODES = [
-  { name: 'DEVICE_MEMORY', value: 0x31, code: 'limit_exceeded' },
+  { name: 'DEVICE_MEMORY', value: 0x31, code: 'backend_unavailable' },
   { name: 'FUNCTION_FAILED', value: 0x06, code: 'backend_unavailable' },
   { name: 'DEVICE_ERROR', value: 0x30, code: 'backend_unavailable' },
   { name: 'USER_NOT_LOGGED_IN', value: 0x101, code: 'backend_unavailable' },

@@ -1,9 +1,13 @@
 /*
- * A PKCS#11 module in front of another one, for faults that SoftHSM does not make by itself. TREFOIL_SHIM_MODULE is the
- * module behind it, TREFOIL_SHIM_DIR a directory of control files:
+ * A PKCS#11 module in front of another one, for faults that SoftHSM does not make by itself. P11_SHIM_MODULE is the
+ * module behind it, P11_SHIM_DIR a directory of control files:
  *   logins       one byte is appended per C_Login
  *   hang         while it exists, C_Sign and C_GenerateKeyPair do not return
  *   sign         a return code (decimal) that C_Sign answers instead of signing; removed by being answered
+ *   fail         a return code (decimal) that C_SignInit and C_GetSessionInfo answer while it exists
+ *   crash        C_Sign ends the process with SIGSEGV; removed by doing so
+ *   invalidate   C_Sign closes every session first, as another process' reset of the token would; removed by doing so
+ *   sessions     while it exists, C_OpenSession answers CKR_SESSION_COUNT
  *   extractable  while it exists, C_GetAttributeValue claims that CKA_EXTRACTABLE is true
  *   no-raw-rsa   while it exists, CKM_RSA_X_509 is not in the mechanism list
  */
@@ -17,6 +21,7 @@
 #include "pkcs11.h"
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +31,7 @@ static CK_FUNCTION_LIST_PTR real;
 static CK_FUNCTION_LIST list;
 
 static const char *control(const char *name, char *path, size_t size) {
-  const char *directory = getenv("TREFOIL_SHIM_DIR");
+  const char *directory = getenv("P11_SHIM_DIR");
   snprintf(path, size, "%s/%s", directory ? directory : "/nonexistent", name);
   return path;
 }
@@ -55,11 +60,36 @@ static CK_RV shim_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHA
   return real->C_Login(session, user, pin, length);
 }
 
+/* Whether the control file was there; it is not any more. */
+static int taken(const char *name) {
+  char path[4096];
+  return unlink(control(name, path, sizeof path)) == 0;
+}
+
+static CK_RV shim_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, CK_VOID_PTR application, CK_NOTIFY notify,
+                              CK_SESSION_HANDLE_PTR session) {
+  if (present("sessions")) return CKR_SESSION_COUNT;
+  return real->C_OpenSession(slot, flags, application, notify, session);
+}
+
+static CK_RV shim_GetSessionInfo(CK_SESSION_HANDLE session, CK_SESSION_INFO_PTR info) {
+  long code = number("fail");
+  return code >= 0 ? (CK_RV)code : real->C_GetSessionInfo(session, info);
+}
+
+static CK_RV shim_SignInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key) {
+  long code = number("fail");
+  return code >= 0 ? (CK_RV)code : real->C_SignInit(session, mechanism, key);
+}
+
 static CK_RV shim_Sign(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG dataLength, CK_BYTE_PTR signature,
                        CK_ULONG_PTR signatureLength) {
   char path[4096];
   long code;
+  CK_SESSION_INFO info;
   while (present("hang")) usleep(10000);
+  if (taken("crash")) raise(SIGSEGV);
+  if (taken("invalidate") && real->C_GetSessionInfo(session, &info) == CKR_OK) real->C_CloseAllSessions(info.slotID);
   if ((code = number("sign")) >= 0) {
     unlink(control("sign", path, sizeof path));
     return (CK_RV)code;
@@ -97,12 +127,15 @@ static CK_RV shim_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE_PTR mechan
 
 CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR out) {
   if (!real) {
-    const char *path = getenv("TREFOIL_SHIM_MODULE");
+    const char *path = getenv("P11_SHIM_MODULE");
     void *module = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
     CK_C_GetFunctionList get = module ? (CK_C_GetFunctionList)dlsym(module, "C_GetFunctionList") : NULL;
     if (!get || get(&real) != CKR_OK) return CKR_GENERAL_ERROR;
     list = *real;
     list.C_Login = shim_Login;
+    list.C_OpenSession = shim_OpenSession;
+    list.C_GetSessionInfo = shim_GetSessionInfo;
+    list.C_SignInit = shim_SignInit;
     list.C_Sign = shim_Sign;
     list.C_GenerateKeyPair = shim_GenerateKeyPair;
     list.C_GetAttributeValue = shim_GetAttributeValue;

@@ -20,7 +20,7 @@ async function compilerMissing(): Promise<string | undefined> {
 /** Why tests with the shim can't run here. */
 export const shimMissing = await compilerMissing()
 
-export type Control = 'hang' | 'sign' | 'extractable' | 'no-raw-rsa'
+export type Control = 'hang' | 'sign' | 'fail' | 'crash' | 'invalidate' | 'sessions' | 'extractable' | 'no-raw-rsa'
 
 export type ShimmedHsm = SoftHsm & {
   /** Sets a control file; see pkcs11-shim.c for what each does. */
@@ -47,7 +47,7 @@ export async function makeShimmedHsm(): Promise<ShimmedHsm> {
   return {
     ...hsm,
     library,
-    env: { ...hsm.env, TREFOIL_SHIM_MODULE: hsm.library, TREFOIL_SHIM_DIR: hsm.directory },
+    env: { ...hsm.env, P11_SHIM_MODULE: hsm.library, P11_SHIM_DIR: hsm.directory },
     set: (control, value = '') => writeFile(path(control), value),
     unset: (control) => rm(path(control), { force: true }),
     logins: async () => (await readFile(path('logins')).catch(() => Buffer.alloc(0))).length,
