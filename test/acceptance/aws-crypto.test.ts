@@ -43,8 +43,7 @@ import {
   VerifyMacCommand,
 } from '@aws-sdk/client-kms'
 import { ed25519ph } from '@noble/curves/ed25519.js'
-import t from 'tap'
-import { startTrefoil } from '../support/process.ts'
+import { onEachBackend } from '../support/backends.ts'
 
 const MESSAGE = Buffer.from('a message for every cloud')
 const bytesOf = (data: Uint8Array | undefined): Buffer => Buffer.from(data ?? [])
@@ -52,8 +51,8 @@ const publicKey = (der: Uint8Array | undefined) => createPublicKey({ key: bytesO
 const privateKey = (der: Uint8Array | undefined) =>
   createPrivateKey({ key: bytesOf(der), format: 'der', type: 'pkcs8' })
 
-t.test('cryptography, by the JavaScript SDK', async (t) => {
-  const trefoil = await startTrefoil({})
+onEachBackend('cryptography, by the JavaScript SDK', async (t, { hsm, start }) => {
+  const trefoil = await start()
   const client = new KMSClient({
     endpoint: trefoil.plainUrl,
     region: 'us-east-1',
@@ -157,6 +156,11 @@ t.test('cryptography, by the JavaScript SDK', async (t) => {
       name: 'ValidationException',
     })
 
+    if (hsm) {
+      const request = { KeySpec: 'ML_KEM_768', KeyUsage: 'ENCAPSULATE_DECAPSULATE' } as const
+      await t.rejects(createKey(request), UnsupportedOperationException, 'not of this token')
+      return
+    }
     const kem = await createKey({ KeySpec: 'ML_KEM_768', KeyUsage: 'ENCAPSULATE_DECAPSULATE' })
     const { KeyMetadata } = await client.send(new DescribeKeyCommand({ KeyId: kem }))
     t.same(KeyMetadata?.EncapsulationAlgorithms, ['ML_KEM'])
@@ -186,6 +190,12 @@ t.test('cryptography, by the JavaScript SDK', async (t) => {
       MessageType: 'DIGEST',
       SigningAlgorithm: 'ED25519_PH_SHA_512',
     } as const
+    if (hsm) {
+      await t.rejects(client.send(new SignCommand(digest)), UnsupportedOperationException, 'not of this token')
+      const lattice = createKey({ KeySpec: 'ML_DSA_65', KeyUsage: 'SIGN_VERIFY' })
+      await t.rejects(lattice, UnsupportedOperationException, 'nor is that')
+      return
+    }
     const hashed = await client.send(new SignCommand(digest))
     const point = key.export({ format: 'der', type: 'spki' }).subarray(-32)
     t.ok(ed25519ph.verify(bytesOf(hashed.Signature), MESSAGE, point))

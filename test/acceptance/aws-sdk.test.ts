@@ -29,13 +29,12 @@ import {
   SignCommand,
   VerifyCommand,
 } from '@aws-sdk/client-kms'
-import t from 'tap'
-import { startTrefoil } from '../support/process.ts'
+import { onEachBackend } from '../support/backends.ts'
 
 const MESSAGE = Buffer.from('a message for every cloud')
 
-t.test('the slice, by the JavaScript SDK', async (t) => {
-  const trefoil = await startTrefoil({})
+onEachBackend('the slice, by the JavaScript SDK', async (t, { start }) => {
+  const trefoil = await start()
   const client = new KMSClient({
     endpoint: trefoil.plainUrl,
     region: 'us-east-1',

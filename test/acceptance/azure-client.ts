@@ -83,14 +83,15 @@ async function encryption(prefix: string) {
 
 async function lifecycle(prefix: string) {
   const name = `${prefix}-life`
+  const kty = hsm ? 'EC-HSM' : 'EC'
   // The client sends dates as 32-bit integers.
   const expiresOn = new Date('2037-01-01T00:00:00Z')
-  const made = await client.createKey(name, 'EC', { tags: { team: 'a' }, expiresOn, keyOps: ['sign', 'verify'] })
-  const next = await client.createKey(name, 'EC')
+  const made = await client.createKey(name, kty, { tags: { team: 'a' }, expiresOn, keyOps: ['sign', 'verify'] })
+  const next = await client.createKey(name, kty)
   const versions = await collect(client.listPropertiesOfKeyVersions(name))
   const deleting = await client.beginDeleteKey(name, fast)
   const deleted = await deleting.pollUntilDone()
-  const taken = await codeOf(client.createKey(name, 'EC'))
+  const taken = await codeOf(client.createKey(name, kty))
   const listed = (await collect(client.listDeletedKeys())).filter((key) => key.name === name)
   const gone = await codeOf(client.getKey(name))
   const recovered = await (await client.beginRecoverDeletedKey(name, fast)).pollUntilDone()
@@ -119,7 +120,7 @@ async function lifecycle(prefix: string) {
 }
 
 async function paging(prefix: string) {
-  for (let i = 0; i < 27; i++) await client.createEcKey(`${prefix}-page-${i}`, { curve: 'P-256' })
+  for (let i = 0; i < 27; i++) await client.createEcKey(`${prefix}-page-${i}`, { curve: 'P-256', hsm })
   const names = (await collect(client.listPropertiesOfKeys())).map(({ name }) => name)
   const mine = names.filter((name) => name.startsWith(`${prefix}-page-`))
   const pages = []
@@ -128,7 +129,7 @@ async function paging(prefix: string) {
 }
 
 async function refusals(prefix: string) {
-  const { id = '' } = await client.createRsaKey(`${prefix}-sign-only`, { keyOps: ['sign', 'verify'] })
+  const { id = '' } = await client.createRsaKey(`${prefix}-sign-only`, { keyOps: ['sign', 'verify'], hsm })
   const digest = createHash('sha256').update(MESSAGE).digest()
   return {
     unknown: await codeOf(client.getKey(`${prefix}-nope`)),

@@ -4,9 +4,10 @@ import { readFileSync } from 'node:fs'
 import { KeyManagementServiceClient } from '@google-cloud/kms'
 import { PassThroughClient } from 'google-auth-library'
 import { grpc } from 'google-gax'
-import t, { type Test } from 'tap'
+import type { Test } from 'tap'
 import { crc32c } from '../../src/api/codec/crc32c.ts'
-import { type RunningTrefoil, startTrefoil } from '../support/process.ts'
+import { onEachBackend } from '../support/backends.ts'
+import type { RunningTrefoil } from '../support/process.ts'
 
 // Else the client's authentication looks for a metadata server.
 process.env.METADATA_SERVER_DETECTION = 'none'
@@ -87,7 +88,7 @@ async function encrypts(t: Test, client: Client, ring: string): Promise<void> {
   })
 }
 
-async function signs(t: Test, client: Client, ring: string): Promise<void> {
+async function signs(t: Test, client: Client, ring: string, hsm: boolean): Promise<void> {
   const key = await makeKey(client, ring, 'pen', {
     purpose: 'ASYMMETRIC_SIGN',
     versionTemplate: { algorithm: 'EC_SIGN_P256_SHA256' },
@@ -98,10 +99,13 @@ async function signs(t: Test, client: Client, ring: string): Promise<void> {
   t.ok(signed.verifiedDigestCrc32c)
   const [{ pem }] = await client.getPublicKey({ name })
   t.ok(verify('sha256', TEXT, pem ?? '', signed.signature as Buffer))
-  const lattice = await makeKey(client, ring, 'lattice', {
-    purpose: 'ASYMMETRIC_SIGN',
-    versionTemplate: { algorithm: 'PQ_SIGN_ML_DSA_65' },
-  })
+  const postQuantum = { purpose: 'ASYMMETRIC_SIGN', versionTemplate: { algorithm: 'PQ_SIGN_ML_DSA_65' } } as const
+  if (hsm) {
+    const refused = await failure(makeKey(client, ring, 'lattice', postQuantum))
+    t.match(refused, { code: grpc.status.INVALID_ARGUMENT }, 'not of this token')
+    return
+  }
+  const lattice = await makeKey(client, ring, 'lattice', postQuantum)
   const version = `${lattice}/cryptoKeyVersions/1`
   const [{ signature }] = await client.asymmetricSign({ name: version, data: TEXT })
   const [{ publicKey }] = await client.getPublicKey({ name: version, publicKeyFormat: 'NIST_PQC' })
@@ -131,8 +135,8 @@ async function lives(t: Test, client: Client, ring: string): Promise<void> {
   t.ok(keys.some((one) => one.name === key))
 }
 
-t.test('@google-cloud/kms', async (t) => {
-  const server = await startTrefoil()
+onEachBackend('@google-cloud/kms', async (t, { hsm, start }) => {
+  const server = await start()
   t.teardown(() => server.stop())
   for (const [name, make] of Object.entries(CLIENTS)) {
     await t.test(name, async (t) => {
@@ -140,7 +144,7 @@ t.test('@google-cloud/kms', async (t) => {
       t.teardown(() => client.close())
       const ring = await makeRing(client, name.toLowerCase().replaceAll(' ', '-'))
       await encrypts(t, client, ring)
-      await signs(t, client, ring)
+      await signs(t, client, ring, hsm)
       await lives(t, client, ring)
       const missing = `${LOCATION}/keyRings/none`
       const error = await failure(client.getKeyRing({ name: missing }))
