@@ -76,7 +76,8 @@ export class WrappedKeys {
   wrap(session: Session, key: ObjectRef & { handle: Handle }, spec: KeySpec): WrappedKey {
     const { handle: wrapping, id: wrappingKey } = this.#ownKey(session, 'wrap') ?? this.#makeOwnKey(session, 'wrap')
     if (this.#ownKey(session, 'bind') === undefined) this.#makeOwnKey(session, 'bind')
-    const wrapped = { wrappingKey, ...wrapUnder(session, this.#mechanisms, wrapping, key.handle, spec) }
+    const inside = this.#withOwnKeys(() => wrapUnder(session, this.#mechanisms, wrapping, key.handle, spec))
+    const wrapped = { wrappingKey, ...inside }
     return { ...wrapped, tag: this.#tag(session, { ...key, wrapped }, spec) }
   }
 
@@ -95,7 +96,7 @@ export class WrappedKeys {
       throw error
     } finally {
       entry.users -= 1
-      if (entry.dropped && entry.users === 0) destroyQuietly(this.#holder, entry.handle)
+      if (entry.dropped && entry.users === 0) this.#destroy(entry.handle)
       this.#trim(CACHED_KEYS)
     }
   }
@@ -114,7 +115,7 @@ export class WrappedKeys {
     if (wrapping === undefined) throw lacking('wrap')
     const template = unwrapTemplate(spec, key, this.#mechanisms)
     const unwrap = () => unwrapUnder(this.#holder, wrapping.handle, key.wrapped, template)
-    const handle = this.#held(() => this.#withRoom(unwrap))
+    const handle = this.#withOwnKeys(() => this.#held(() => this.#withRoom(unwrap)))
     assertLocked(this.#holder, handle, spec, { token: false, extractable: false })
     return { handle, users: 0, dropped: false }
   }
@@ -156,7 +157,16 @@ export class WrappedKeys {
     if (entry.dropped) return
     entry.dropped = true
     // Destroying an object in use may crash the module: the last user does it.
-    if (entry.users === 0) destroyQuietly(this.#holder, entry.handle)
+    if (entry.users === 0) this.#destroy(entry.handle)
+  }
+
+  /** What the token says of it is no answer to whoever used the key: the object ends with its session at the latest. */
+  #destroy(handle: Handle): void {
+    try {
+      destroyQuietly(this.#holder, handle)
+    } catch (error) {
+      if (ckrOf(error) === undefined) throw error
+    }
   }
 
   #tag(session: Session, key: ObjectRef & { wrapped: Omit<WrappedKey, 'tag'> }, spec: KeySpec): Buffer {
@@ -166,9 +176,16 @@ export class WrappedKeys {
     const bind = this.#ownKey(session, 'bind')
     if (bind === undefined) throw lacking('bind')
     const { lib, handle } = session
-    try {
+    return this.#withOwnKeys(() => {
       lib.C_SignInit(handle, { mechanism: CKM.SHA256_HMAC }, bind.handle)
       return lib.C_Sign(handle, data, Buffer.alloc(HASH_BYTES.sha256))
+    })
+  }
+
+  /** After a failure their handles may be what was wrong: they are found again. */
+  #withOwnKeys<T>(call: () => T): T {
+    try {
+      return call()
     } catch (error) {
       this.#own.clear()
       throw error

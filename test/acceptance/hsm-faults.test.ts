@@ -131,6 +131,26 @@ async function recovered(work: () => Promise<Answer>): Promise<void> {
   for (let i = 0; i < 300 && (await work()).status !== 200; i += 1) await sleep(50)
 }
 
+t.test('a wrong PIN', { skip: missing ?? false }, async (t) => {
+  const hsm = await makeShimmedHsm()
+  const pin = { env: 'WRONG_PIN' }
+  const entry = { name: 'a', library: hsm.library, tokenLabel: hsm.tokenLabel, pin, deadlineMs: DEADLINE_MS }
+  const server = await startTrefoil({ env: { ...hsm.env, WRONG_PIN: 'pin-0815' }, config: { hsm: [entry] } })
+  t.teardown(async () => {
+    await server.stop()
+    await hsm.close()
+  })
+  const clients = new Clients(server)
+  const refused = await clients.azure('hsm/create', { kty: 'EC-HSM', crv: 'P-256' })
+  t.match(refused.text, UNAVAILABLE.azure)
+  t.equal((await clients.azure('software/create', { kty: 'EC', crv: 'P-256' })).status, 200, 'software goes on')
+  const ready = await fetch(`${server.plainUrl}/_/health/ready`)
+  t.equal(ready.status, 503)
+  t.match(await ready.text(), /pkcs11:a.*refused the PIN/, 'readiness says so')
+  t.equal(await hsm.logins(), 1, 'exactly one C_Login')
+  t.notMatch(server.log(), '0815', 'and the PIN is nowhere')
+})
+
 t.test('a token that fails', { skip: missing ?? false }, async (t) => {
   const hsm = await makeShimmedHsm()
   const entry = {

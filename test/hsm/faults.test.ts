@@ -172,6 +172,36 @@ t.test('what the token answers', options, async (t) => {
   }
 })
 
+t.test('a full table of sessions', options, async (t) => {
+  const { hsm, backend } = await shimmed(t)
+  const key = await makeKey(backend)
+  await hsm.set('sessions')
+  const outcomes = await Promise.all(Array.from({ length: 20 }, () => refusal(sign(backend, key))))
+  t.same(new Set(outcomes), new Set(['none']), 'the sessions that are open serve everybody')
+  // A vendor's code costs the session that it came in.
+  await hsm.set('sign', String(0x80000001))
+  while ((await refusal(sign(backend, key))) === 'none') await hsm.set('sign', String(0x80000001))
+  t.equal(await refusal(sign(backend, key)), 'backend_unavailable', 'none is left, and none is given')
+  await hsm.unset('sessions')
+  await hsm.unset('sign')
+  await until(async () => (await refusal(backend.health(callContext()))) === 'none')
+  await worksAgain(t, backend, key)
+})
+
+t.test('an object deleted by another process', options, async (t) => {
+  const { hsm, backend } = await shimmed(t)
+  const [doomed, other] = [await makeKey(backend), await makeKey(backend)]
+  await sign(backend, doomed)
+  const label = `trefoil:${doomed.handle.versionId.replaceAll('-', '')}`
+  await asAnother(
+    hsm,
+    `for (const object of find([{ type: 3, value: ${JSON.stringify(label)} }])) lib.C_DestroyObject(session, object)`,
+  )
+  t.equal(await refusal(sign(backend, doomed)), 'backend_unavailable', 'is not there')
+  await worksAgain(t, backend, other)
+  t.equal(await refusal(backend.destroyKey(doomed.handle, callContext())), 'none', 'and is destroyed for all that')
+})
+
 t.test('a key that could leave the token is refused', options, async (t) => {
   const { hsm, backend } = await shimmed(t)
   await hsm.set('extractable')
@@ -241,20 +271,29 @@ t.test('probing for doctor', options, async (t) => {
   t.equal(ok, false, 'a library that is none')
 })
 
-/** Objects in the token as another process sees them: their labels. */
-async function listObjects(hsm: SoftHsm): Promise<string[]> {
-  const script = `
+/** Runs a script with `lib`, a logged-in `session` and `find(template)`; what it prints. */
+async function asAnother(hsm: SoftHsm, script: string): Promise<string> {
+  const prelude = `
     import pkcs11js from 'pkcs11js'
     const lib = new pkcs11js.PKCS11()
     lib.load(process.argv[1])
     lib.C_Initialize({ flags: 2 })
     const session = lib.C_OpenSession(lib.C_GetSlotList(true)[0], 6)
     lib.C_Login(session, 1, process.argv[2])
-    lib.C_FindObjectsInit(session, [])
-    const labels = lib.C_FindObjects(session, 100).map((object) => lib.C_GetAttributeValue(session, object, [{ type: 3 }])[0].value.toString())
-    console.log(JSON.stringify(labels))
+    const find = (template) => {
+      lib.C_FindObjectsInit(session, template)
+      const found = lib.C_FindObjects(session, 100)
+      lib.C_FindObjectsFinal(session)
+      return found
+    }
   `
-  const args = ['--input-type=module', '-e', script, hsm.library, hsm.pin]
+  const args = ['--input-type=module', '-e', prelude + script, hsm.library, hsm.pin]
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: import.meta.dirname, env: hsm.env })
-  return JSON.parse(stdout)
+  return stdout
+}
+
+/** Labels of the objects in the token, as another process sees them. */
+async function listObjects(hsm: SoftHsm): Promise<string[]> {
+  const label = 'lib.C_GetAttributeValue(session, object, [{ type: 3 }])[0].value.toString()'
+  return JSON.parse(await asAnother(hsm, `console.log(JSON.stringify(find([]).map((object) => ${label})))`))
 }
