@@ -55,12 +55,29 @@ export type LoadedAddon =
   | { readonly addon: NativeAddon; readonly missing?: never }
   | { readonly addon?: never; readonly missing: string }
 
+/** What is there tells an add-on of these sources from one that was left by a build of earlier ones. */
+const CALLS = {
+  importKey: true,
+  sign: true,
+  signAsync: true,
+  importSecret: true,
+  mac: true,
+  seal: true,
+  open: true,
+  append: true,
+  preload: true,
+  forbidCoreDumps: true,
+} as const satisfies Record<keyof NativeAddon, true>
+
 const FILE = join(import.meta.dirname, 'build/trefoil.node')
 
 export function loadAddon(): LoadedAddon {
   if (!existsSync(FILE)) return { missing: 'it was not built: at installation there was no C compiler, or it failed' }
   try {
-    return { addon: createRequire(import.meta.url)(FILE) as NativeAddon }
+    const addon = createRequire(import.meta.url)(FILE) as NativeAddon
+    const lacking = Object.keys(CALLS).find((name) => !Object.hasOwn(addon, name))
+    if (lacking === undefined) return { addon }
+    return { missing: `it was built from other sources, without ${lacking}: run sh scripts/setup.sh` }
   } catch (error) {
     return { missing: error instanceof Error ? error.message : String(error) }
   }
