@@ -52,7 +52,11 @@ export const admin = user('admin', [policy(statement('kms:*'))])
 // biome-ignore lint/suspicious/noExplicitAny: tests read members of any answer
 type Answer = any
 
-export async function makeEnforced(mode: AuthMode = 'enforce', transport?: AwsContext['transport']) {
+export async function makeEnforced(
+  mode: AuthMode = 'enforce',
+  transport?: AwsContext['transport'],
+  attestationRoots: AwsContext['settings']['attestationRoots'] = [],
+) {
   const reports: string[] = []
   const core = await makeKernel({
     authorizer: (store) =>
@@ -63,7 +67,7 @@ export async function makeEnforced(mode: AuthMode = 'enforce', transport?: AwsCo
       }),
   })
   const { settings } = { settings: resolve({ auth: { aws: mode } }) }
-  const surface = { auth: mode, profile: settings.profile } as AwsContext['settings']
+  const surface = { auth: mode, profile: settings.profile, attestationRoots } as AwsContext['settings']
 
   const attempt = async (who: AwsIdentity | undefined, wire: string, body: object): Promise<Answer> => {
     const route = routes.find((one) => one.wire === wire)

@@ -1,10 +1,11 @@
 /** Answers for an enclave alone: its attestation document is checked, and openssl opens what comes back. */
-import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
+import { createPrivateKey, createPublicKey, generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { cbor, Enclave, makeChain, PCR0 } from '../support/enclave.ts'
+import { admin, makeEnforced, policy, statement, user } from './enforced.ts'
 import { makeAws } from './support.ts'
 
 const ALGORITHM = 'RSAES_OAEP_SHA_256'
@@ -145,4 +146,30 @@ t.test('without a configured root there is no recipient', async (t) => {
   const document = new Enclave(await makeChain(at)).document(at)
   const answer = await aws.refusal('GenerateRandom', { NumberOfBytes: 8, Recipient: recipient(document) })
   t.equal(answer, 'UnsupportedOperationException: Recipient is not supported.')
+})
+
+t.test('policies ask what the enclave has proved', async (t) => {
+  const at = Date.UTC(2026, 0, 1)
+  const chain = await makeChain(at)
+  const { createKey, attempt, verdict } = await makeEnforced('enforce', undefined, [new X509Certificate(chain.root)])
+  const KeyId = await createKey()
+  const { CiphertextBlob } = await attempt(admin, 'Encrypt', { KeyId, Plaintext: 'aGVsbG8=' })
+  const Recipient = recipient(new Enclave(chain).document(at))
+  const zeros = '00'.repeat(48)
+  const image = PCR0.toString('hex')
+  const rows: readonly (readonly [Readonly<Record<string, string>>, boolean])[] = [
+    [{ 'kms:RecipientAttestation:ImageSha384': image }, true],
+    [{ 'kms:RecipientAttestation:ImageSha384': zeros }, false],
+    [{ 'kms:RecipientAttestation:PCR0': image }, true],
+    [{ 'kms:RecipientAttestation:PCR3': zeros }, true],
+    [{ 'kms:RecipientAttestation:PCR3': image }, false],
+    [{ 'kms:RecipientAttestation:PCR4': zeros }, false],
+    [{ 'kms:RecipientAttestation:PCR99': zeros }, false],
+  ]
+  for (const [StringEqualsIgnoreCase, allowed] of rows) {
+    const caller = user('enclave', [policy(statement('kms:Decrypt', { Condition: { StringEqualsIgnoreCase } }))])
+    const answer = await verdict(caller, 'Decrypt', { CiphertextBlob, Recipient })
+    t.match(answer, allowed ? /^ok$/ : /^AccessDeniedException/, JSON.stringify(StringEqualsIgnoreCase))
+    t.match(await verdict(caller, 'Decrypt', { CiphertextBlob }), /^AccessDeniedException/, 'without an enclave')
+  }
 })

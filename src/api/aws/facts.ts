@@ -4,9 +4,10 @@ import { valuesUnder } from '../../core/policy/aws/context.ts'
 import type { AwsFacts, Subject } from '../../core/policy/aws/facts.ts'
 import type { ContextMap } from '../../core/policy/aws/grant.ts'
 import type { KeyReference } from '../../core/reference.ts'
-import type { CreateGrantRequest, CreateKeyRequest, RetireGrantRequest, Tag } from './gen/types.ts'
+import type { CreateGrantRequest, CreateKeyRequest, RecipientInfo, RetireGrantRequest, Tag } from './gen/types.ts'
 import { grantToRetire, readConstraints } from './grants.ts'
 import { isExpressible, parseKeyReference, wireOrigin, wireSpec, wireUsage } from './names.ts'
+import { attestationCondition } from './recipient/index.ts'
 import type { AwsContext } from './route.ts'
 
 /** A request that was checked against the model: any member of any operation. */
@@ -117,7 +118,7 @@ const CONDITIONS: ReadonlyMap<string, Read> = new Map<string, Read>([
   [
     'kms:keyorigin',
     ofKey(
-      (key) => wireOrigin(key.origin),
+      (key) => wireOrigin(key.origin, key.keyStore !== undefined),
       ({ Origin: origin }) => origin ?? 'AWS_KMS',
     ),
   ],
@@ -175,7 +176,7 @@ function condition(name: string, request: Request, subject: Subject): Value {
     const tags = Object.fromEntries(tagsOf(request).map(({ TagKey, TagValue }) => [TagKey, TagValue]))
     return valuesUnder(tags, name.slice(REQUEST_TAG.length))
   }
-  return undefined
+  return attestationCondition(name, request.body.Recipient as RecipientInfo | undefined, request.ctx)
 }
 
 function readGrant({ wire, body }: Request): AwsFacts['grant'] {

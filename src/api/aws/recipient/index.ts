@@ -36,3 +36,14 @@ export function secretMember<N extends string>(
     attested === undefined ? { [member]: secret } : { CiphertextForRecipient: envelopFor(attested.publicKey, secret) }
   return sealed as { readonly [M in N | 'CiphertextForRecipient']?: Uint8Array }
 }
+
+const PREFIX = 'kms:recipientattestation:'
+/** Value of a condition key, whose name is in lower case (kms:RecipientAttestation:ImageSha384 and :PCR<n>). */
+export function attestationCondition(name: string, recipient: RecipientInfo | undefined, ctx: AwsContext) {
+  if (!name.startsWith(PREFIX)) return undefined
+  const pcrs = attest(recipient, ctx)?.pcrs
+  const which = name.slice(PREFIX.length)
+  if (which === 'imagesha384') return pcrs?.get(0)
+  const [, index] = /^pcr(\d{1,2})$/.exec(which) ?? []
+  return index === undefined ? undefined : pcrs?.get(Number(index))
+}
