@@ -82,3 +82,53 @@ t.test('dry runs', async (t) => {
     t.equal(await aws.refusal(wire, { ...body, DryRun: true }), text, wire)
   }
 })
+
+t.test('a dry run looks at the ciphertext, unless it is told not to', async (t) => {
+  const aws = await makeAws()
+  t.teardown(() => aws.close())
+  const { runs } = await runsOf(aws)
+  const KeyId = await aws.createKey()
+  const rsa = await aws.createKey({ KeySpec: 'RSA_2048', KeyUsage: 'ENCRYPT_DECRYPT' })
+  const signing = await aws.createKey({ KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' })
+  const CiphertextBlob = runs.find(([wire]) => wire === 'Decrypt')?.[1].CiphertextBlob ?? ''
+  const bytes = Buffer.from(CiphertextBlob, 'base64')
+  bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1
+  const broken = bytes.toString('base64')
+  const algorithm = 'RSAES_OAEP_SHA_256'
+  const IGNORING = { DryRun: true, DryRunModifiers: ['IGNORE_CIPHERTEXT'] }
+  const asymmetric = { KeyId: rsa, EncryptionAlgorithm: algorithm }
+  const moved = { SourceKeyId: rsa, SourceEncryptionAlgorithm: algorithm, DestinationKeyId: KeyId }
+  for (const [wire, body] of [
+    ['Decrypt', { CiphertextBlob: broken }],
+    ['Decrypt', { CiphertextBlob, EncryptionContext: { a: 'b' } }],
+    ['Decrypt', { ...asymmetric, CiphertextBlob: broken }],
+    ['ReEncrypt', { CiphertextBlob: broken, DestinationKeyId: KeyId }],
+    ['ReEncrypt', { ...moved, CiphertextBlob: broken }],
+  ] as const) {
+    t.equal(await aws.refusal(wire, { ...body, DryRun: true }), 'InvalidCiphertextException', wire)
+  }
+  for (const more of [{}, { CiphertextBlob: broken }]) {
+    for (const [wire, body] of [
+      ['Decrypt', { KeyId, EncryptionContext: { a: 'b' } }],
+      ['Decrypt', asymmetric],
+      ['ReEncrypt', { SourceKeyId: KeyId, DestinationKeyId: KeyId }],
+      ['ReEncrypt', moved],
+    ] as const) {
+      t.equal(await aws.refusal(wire, { ...body, ...IGNORING, ...more }), DRY, wire)
+      const usage = { ...body, ...IGNORING, [wire === 'Decrypt' ? 'KeyId' : 'SourceKeyId']: signing }
+      t.match(await aws.refusal(wire, usage), /^InvalidKeyUsageException/, 'everything else is looked at')
+    }
+  }
+  for (const [wire, body, member] of [
+    ['Decrypt', {}, 'KeyId'],
+    ['ReEncrypt', { DestinationKeyId: KeyId }, 'SourceKeyId'],
+  ] as const) {
+    const text = `ValidationException: ${member} is required when DryRunModifiers is set to IGNORE_CIPHERTEXT.`
+    t.equal(await aws.refusal(wire, { ...body, ...IGNORING }), text)
+    const missing = /^ValidationException: .* Value null at 'ciphertextBlob'/
+    t.match(await aws.refusal(wire, { ...body, DryRun: true }), missing)
+    t.match(await aws.refusal(wire, { ...body, DryRunModifiers: ['IGNORE_CIPHERTEXT'] }), missing, 'of a dry run only')
+  }
+  await aws.ask('DisableKey', { KeyId })
+  t.equal(await aws.refusal('Decrypt', { KeyId, ...IGNORING }), `DisabledException: ${arnOf(KeyId)} is disabled.`)
+})

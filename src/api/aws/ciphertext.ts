@@ -2,31 +2,36 @@
 import type { KeyVersion } from '../../core/key.ts'
 import type { AlgorithmChoice } from '../../core/operation.ts'
 import type { KeyReference } from '../../core/reference.ts'
-import { unsupported, validationError } from './aws-error.ts'
+import { validationError } from './aws-error.ts'
 import type { DryRunModifierType, EncryptionAlgorithmSpec } from './gen/types.ts'
 import { type AwsAddress, parseKeyReference } from './names.ts'
 
-/** @throws AwsError: leaving the ciphertext out of a dry run is not there */
-export function refuseDryRunModifiers(modifiers: readonly DryRunModifierType[] | undefined): void {
-  if (modifiers !== undefined && modifiers.length > 0) throw unsupported('DryRunModifiers is not supported.')
+type Ciphertext = {
+  readonly CiphertextBlob?: Uint8Array | undefined
+  readonly DryRun?: boolean | undefined
+  readonly DryRunModifiers?: readonly DryRunModifierType[] | undefined
 }
 
-/** The model takes requests without one, for dry runs that ignore it. @throws AwsError */
-export function readCiphertext(ciphertext: Uint8Array | undefined): Uint8Array {
-  if (ciphertext !== undefined) return ciphertext
+/** Undefined: a dry run that ignores it, which needs a key instead. @throws AwsError where any other request has none */
+export function readCiphertext(wire: Ciphertext): Uint8Array | undefined {
+  if (wire.DryRun === true && wire.DryRunModifiers?.includes('IGNORE_CIPHERTEXT') === true) return undefined
+  if (wire.CiphertextBlob !== undefined) return wire.CiphertextBlob
   throw validationError(
     "1 validation error detected: Value null at 'ciphertextBlob' failed to satisfy constraint: Member must not be null",
   )
 }
 
-/** The key that a ciphertext is of, as the caller names it in `member`; symmetric ciphertexts name theirs. @throws AwsError */
+/** The key that a ciphertext is of, as the caller names it in `member`; symmetric ciphertexts name theirs, where there is one. @throws AwsError */
 export function sourceKey(
   keyId: string | undefined,
   member: 'KeyId' | 'SourceKeyId',
-  algorithm: AlgorithmChoice,
+  { algorithm, ciphertext }: { readonly algorithm: AlgorithmChoice; readonly ciphertext: Uint8Array | undefined },
   address: AwsAddress,
 ): KeyReference | undefined {
   if (keyId !== undefined) return parseKeyReference(keyId, address)
+  if (ciphertext === undefined) {
+    throw validationError(`${member} is required when DryRunModifiers is set to IGNORE_CIPHERTEXT.`)
+  }
   if (algorithm === 'envelope') return undefined
   throw validationError(`${member} is required to decrypt with an asymmetric KMS key.`)
 }

@@ -23,7 +23,8 @@ export type DecryptInput = {
   readonly key?: KeyReference | undefined
   readonly version?: VersionReference | undefined
   readonly algorithm: AlgorithmChoice
-  readonly ciphertext: Uint8Array
+  /** Absent: a dry run that looks at none. */
+  readonly ciphertext?: Uint8Array | undefined
   readonly context?: EncryptionContext | undefined
   readonly use?: UseChoice | undefined
   readonly dryRun?: boolean | undefined
@@ -36,11 +37,11 @@ const envelopeAlgorithm = (input: DecryptInput) => (version: KeyVersion) => {
   if (specRow(version.spec).type !== 'aes') {
     throw new KmsError('algorithm_mismatch', { algorithm: 'envelope', spec: version.spec })
   }
-  return parseEnvelope(input.ciphertext).algorithm
+  return input.ciphertext === undefined ? 'envelope' : parseEnvelope(input.ciphertext).algorithm
 }
 
 function locate(input: DecryptInput): Located {
-  if (!sealed(input)) {
+  if (!sealed(input) || input.ciphertext === undefined) {
     if (input.key === undefined) throw new KmsError('internal')
     return { key: input.key, version: input.version }
   }
@@ -56,11 +57,17 @@ function locate(input: DecryptInput): Located {
 }
 
 /** RSA ciphertexts don't name their version: without one asked for, every enabled version is tried, newest first. */
-async function decryptRaw(env: Env, target: UseTarget, algorithm: Algorithm, input: DecryptInput) {
+async function decryptRaw(
+  env: Env,
+  target: UseTarget,
+  algorithm: Algorithm,
+  input: DecryptInput,
+  ciphertext: Uint8Array,
+) {
   const attempt = async (version: KeyVersion) =>
     env.backends
       .named(version.backend)
-      .decrypt(handleOf(target.ring, version), algorithm, input.ciphertext, NO_PARAMS, env.call)
+      .decrypt(handleOf(target.ring, version), algorithm, ciphertext, NO_PARAMS, env.call)
   try {
     return { version: target.version, plaintext: await attempt(target.version) }
   } catch (error) {
@@ -75,17 +82,33 @@ async function decryptRaw(env: Env, target: UseTarget, algorithm: Algorithm, inp
   }
 }
 
-/** The plaintext, and the version it was under. */
+type Opened = { readonly version: KeyVersion; readonly plaintext: Uint8Array }
+
+/** The plaintext, and the version it was under; a dry run has none that it was told not to look for. */
 export function openWith(
   env: Env,
   target: UseTarget,
   algorithm: Algorithm,
   input: DecryptInput,
-): Eventually<{ readonly version: KeyVersion; readonly plaintext: Uint8Array }> {
-  if (!isEnvelope(algorithm)) return decryptRaw(env, target, algorithm, input)
+  dryRun: boolean | undefined,
+): Eventually<Opened> {
+  const { ciphertext } = input
+  if (ciphertext !== undefined) return openBytes(env, target, algorithm, input, ciphertext)
+  if (dryRun !== true) throw new KmsError('internal')
+  return { version: target.version, plaintext: new Uint8Array(0) }
+}
+
+function openBytes(
+  env: Env,
+  target: UseTarget,
+  algorithm: Algorithm,
+  input: DecryptInput,
+  ciphertext: Uint8Array,
+): Eventually<Opened> {
+  if (!isEnvelope(algorithm)) return decryptRaw(env, target, algorithm, input, ciphertext)
   const { backend, handle, version } = target
   const context = input.context ?? NO_CONTEXT
-  const opened = openEnvelope(backend, handle, input.ciphertext, context, env.call)
+  const opened = openEnvelope(backend, handle, ciphertext, context, env.call)
   return andThen(opened, (plaintext) => ({ version, plaintext }))
 }
 
@@ -104,8 +127,7 @@ export const decrypt = useOperation<DecryptInput, DecryptOutput>({
   run(env, target, input) {
     const { algorithm } = target
     if (algorithm === undefined) throw new KmsError('internal')
-    if (input.dryRun === true) return { output: { ...target, plaintext: new Uint8Array(0) } }
-    return andThen(openWith(env, target, algorithm, input), ({ version, plaintext }) => ({
+    return andThen(openWith(env, target, algorithm, input, input.dryRun), ({ version, plaintext }) => ({
       output: { ...target, version, plaintext },
       subject: { version },
     }))

@@ -40,9 +40,9 @@ export const reEncrypt = pairOperation<ReEncryptInput, ReEncryptOutput>({
     const { algorithm } = destination
     if (algorithm === undefined || source.algorithm === undefined) throw new KmsError('internal')
     const sides = { source: { ...source, algorithm: source.algorithm }, destination: { ...destination, algorithm } }
-    if (input.dryRun === true) return { output: { ...sides, ciphertext: new Uint8Array(0) } }
-    const { version, plaintext } = await openWith(env, source, source.algorithm, input.source)
+    const { version, plaintext } = await openWith(env, source, source.algorithm, input.source, input.dryRun)
     try {
+      if (input.dryRun === true) return { output: { ...sides, ciphertext: new Uint8Array(0) } }
       const ciphertext = await encryptWith(destination, plaintext, input.destination.context, env.call)
       return { output: { ...sides, source: { ...sides.source, version }, ciphertext } }
     } finally {

@@ -1,5 +1,5 @@
 import { decrypt } from '../../../core/ops/decrypt.ts'
-import { materialIdFor, readCiphertext, refuseDryRunModifiers, sourceKey } from '../ciphertext.ts'
+import { materialIdFor, readCiphertext, sourceKey } from '../ciphertext.ts'
 import { encryptionAlgorithm, encryptionContext } from '../crypto-input.ts'
 import { arnOfKey } from '../names.ts'
 import { attest, secretMember } from '../recipient/index.ts'
@@ -10,11 +10,11 @@ export const decryptBinding = bind({
   operation: decrypt,
   toInput(wire, ctx) {
     attest(wire.Recipient, ctx)
-    refuseDryRunModifiers(wire.DryRunModifiers)
     const algorithm = encryptionAlgorithm(wire.EncryptionAlgorithm)
+    const ciphertext = readCiphertext(wire)
     return {
-      ciphertext: readCiphertext(wire.CiphertextBlob),
-      key: sourceKey(wire.KeyId, 'KeyId', algorithm, ctx.realm),
+      ciphertext,
+      key: sourceKey(wire.KeyId, 'KeyId', { algorithm, ciphertext }, ctx.realm),
       algorithm,
       context: encryptionContext(wire.EncryptionContext, algorithm),
       dryRun: wire.DryRun,

@@ -1,5 +1,5 @@
 import { reEncrypt } from '../../../core/ops/re-encrypt.ts'
-import { materialIdFor, readCiphertext, refuseDryRunModifiers, sourceKey } from '../ciphertext.ts'
+import { materialIdFor, readCiphertext, sourceKey } from '../ciphertext.ts'
 import { encryptionAlgorithm, encryptionContext } from '../crypto-input.ts'
 import type { ReEncryptRequest } from '../gen/types.ts'
 import { arnOfKey, parseKeyReference } from '../names.ts'
@@ -7,9 +7,10 @@ import { type AwsContext, bind, checkDryRun } from '../route.ts'
 
 function readSource(wire: ReEncryptRequest, ctx: AwsContext) {
   const algorithm = encryptionAlgorithm(wire.SourceEncryptionAlgorithm)
+  const ciphertext = readCiphertext(wire)
   return {
-    ciphertext: readCiphertext(wire.CiphertextBlob),
-    key: sourceKey(wire.SourceKeyId, 'SourceKeyId', algorithm, ctx.realm),
+    ciphertext,
+    key: sourceKey(wire.SourceKeyId, 'SourceKeyId', { algorithm, ciphertext }, ctx.realm),
     algorithm,
     context: encryptionContext(wire.SourceEncryptionContext, algorithm),
   }
@@ -28,7 +29,6 @@ export const reEncryptBinding = bind({
   wire: 'ReEncrypt',
   operation: reEncrypt,
   toInput(wire, ctx) {
-    refuseDryRunModifiers(wire.DryRunModifiers)
     return { source: readSource(wire, ctx), destination: readDestination(wire, ctx), dryRun: wire.DryRun }
   },
   toOutput({ source, destination, ciphertext }, wire, ctx) {
