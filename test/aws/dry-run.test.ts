@@ -90,7 +90,7 @@ t.test('a dry run looks at the ciphertext, unless it is told not to', async (t) 
   const KeyId = await aws.createKey()
   const rsa = await aws.createKey({ KeySpec: 'RSA_2048', KeyUsage: 'ENCRYPT_DECRYPT' })
   const signing = await aws.createKey({ KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' })
-  const CiphertextBlob = runs.find(([wire]) => wire === 'Decrypt')?.[1].CiphertextBlob ?? ''
+  const CiphertextBlob = String(runs.find(([wire]) => wire === 'Decrypt')?.[1].CiphertextBlob)
   const bytes = Buffer.from(CiphertextBlob, 'base64')
   bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1
   const broken = bytes.toString('base64')

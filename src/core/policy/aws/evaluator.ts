@@ -28,6 +28,8 @@ export type Check = {
 
 /** All other actions are called as their operation is on the wire. */
 const ACTIONS: ReadonlyMap<string, string> = new Map([
+  // Of a replica as well, in its own Region.
+  ['create-key', 'CreateKey'],
   ['re-encrypt-from', 'ReEncryptFrom'],
   ['re-encrypt-to', 'ReEncryptTo'],
 ])
@@ -223,13 +225,12 @@ async function aliasChecks(store: Store, request: AccessRequest, alias: string):
 }
 
 async function furtherChecks(store: Store, request: AccessRequest): Promise<readonly Check[]> {
-  const { aws, wire } = request
+  const { aws } = request
   const address = addressOf(request)
   const { account } = address
-  const making = wire === 'ReplicateKey' ? [ownCheck('CreateKey', '*', account)] : []
   const tagging = aws?.tags === true ? [ownCheck('TagResource', keyArn(address, '*'), account)] : []
   const aliases = aws?.alias === undefined ? [] : await aliasChecks(store, request, aws.alias)
-  return [...making, ...tagging, ...aliases]
+  return [...tagging, ...aliases]
 }
 
 async function decideAll(store: Store, request: AccessRequest): Promise<Decision> {
@@ -252,7 +253,7 @@ export const awsEvaluator =
       )
     }
     const first = decideCheck(store, request, check)
-    const alone = aws?.alias === undefined && aws?.tags !== true && wire !== 'ReplicateKey'
+    const alone = aws?.alias === undefined && aws?.tags !== true
     if (missing !== undefined || alone) return first
     return andThen(first, (decision) => (decision.allow ? decideAll(store, request) : decision))
   }
