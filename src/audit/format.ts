@@ -47,10 +47,11 @@ const FIELDS = [
 
 /** Fails to compile when a field of the record is not in the list. */
 type Unlisted = Exclude<keyof AuditRecord, (typeof FIELDS)[number]>
-const HEADS: readonly (readonly [keyof AuditRecord | Unlisted, string])[] = FIELDS.map((field) => [
-  field,
-  `,"${field}":`,
-])
+const HEADS: readonly {
+  readonly field: keyof AuditRecord | Unlisted
+  readonly head: string
+  readonly quoted: string
+}[] = FIELDS.map((field) => ({ field, head: `,"${field}":`, quoted: `,"${field}":"` }))
 
 const MAC_HEAD = ',"mac":"'
 const MAC_LENGTH = 43
@@ -67,10 +68,33 @@ const macOf = (key: KeyObject, previous: string, body: string | Uint8Array): str
 /** Text that JSON writes as it stands: most of a record's fields. */
 const PLAIN = /^[\w:./@+-]*$/
 
-function textOf(value: string | number): string {
-  if (typeof value === 'number') return Number.isFinite(value) ? String(value) : 'null'
-  if (value.length <= MAX_FIELD && PLAIN.test(value)) return `"${value}"`
+const numberText = (value: number): string => (Number.isFinite(value) ? String(value) : 'null')
+
+function stringText(value: string): string {
   return JSON.stringify(value.length > MAX_FIELD ? value.slice(0, MAX_FIELD) : value)
+}
+
+/** Each from its comma on. The texts are looked at once, all together: nearly always none needs an escape. */
+function fieldsText(record: AuditRecord): string {
+  let text = ''
+  let strings = ''
+  for (const { field, head, quoted } of HEADS) {
+    const value = record[field]
+    if (typeof value === 'string') {
+      strings += value
+      text += `${quoted + value}"`
+    } else if (value !== undefined) text += head + numberText(value)
+  }
+  return strings.length <= MAX_FIELD && PLAIN.test(strings) ? text : escapedFieldsText(record)
+}
+
+function escapedFieldsText(record: AuditRecord): string {
+  let text = ''
+  for (const { field, head } of HEADS) {
+    const value = record[field]
+    if (value !== undefined) text += head + (typeof value === 'string' ? stringText(value) : numberText(value))
+  }
+  return text
 }
 
 /** HMAC-SHA256 of a text under the chain's key, in base64url. */
@@ -84,11 +108,7 @@ export const macUnder =
 /** The line of the record that follows `head`, without its newline. `first`: it starts a file. */
 export function encodeRecord(mac: Mac, head: Head, record: AuditRecord, first: boolean): { line: string; head: Head } {
   const seq = head.seq + 1
-  let body = first ? `{"seq":${seq},"prev":"${head.mac}"` : `{"seq":${seq}`
-  for (const [field, text] of HEADS) {
-    const value = record[field]
-    if (value !== undefined) body += text + textOf(value)
-  }
+  const body = `{"seq":${seq}${first ? `,"prev":"${head.mac}"` : ''}${fieldsText(record)}`
   const next = mac(head.mac + body)
   return { line: body + MAC_HEAD + next + MAC_TAIL, head: { seq, mac: next } }
 }

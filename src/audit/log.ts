@@ -186,7 +186,14 @@ export class ChainedAuditLog implements AuditLog {
   }
 
   #afterBatch(): void {
-    if (this.#head.seq - (this.#sink.last?.seq ?? 0) >= this.#limits.checkpointRecords) void this.#checkpoint()
+    if (this.#head.seq - (this.#sink.last?.seq ?? 0) >= this.#limits.checkpointRecords) void this.#checkpointDue()
+  }
+
+  /** Enough records for the next one may have come while one was being written. A sink that fails is left to its timer. */
+  async #checkpointDue(): Promise<void> {
+    const before = this.#sink.last
+    await this.#checkpoint()
+    if (this.#sink.last !== before) this.#afterBatch()
   }
 
   #fail(cause: unknown): void {

@@ -1,5 +1,5 @@
 /** Who asks: the bearer challenge of Key Vault and the token that answers it. */
-import { createHash } from 'node:crypto'
+import { hash as digest } from 'node:crypto'
 import { KmsError } from '../../core/error.ts'
 import type { Principal } from '../../core/ports.ts'
 import type { SurfaceSettings } from '../surface.ts'
@@ -68,7 +68,7 @@ export async function authenticate(authorization: string | undefined, about: Aut
   const token =
     authorization !== undefined && authorization.length <= TOKEN_LIMIT ? BEARER.exec(authorization)?.[1] : undefined
   if (token === undefined) throw refuse(MISSING_TOKEN)
-  const hash = createHash('sha256').update(token).digest('hex')
+  const hash = digest('sha256', token, 'hex')
   const claims = await about.standIn?.verified(token, hash)
   if (about.settings.auth === 'enforce') {
     return { id: `bearer:${checkClaims(claims, about.origin, about.settings, about.now).oid}`, method: 'bearer' }
