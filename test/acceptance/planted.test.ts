@@ -7,6 +7,9 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { inspect } from 'node:util'
+import { KeyManagementServiceClient } from '@google-cloud/kms'
+import { grpc } from 'google-gax'
 import t from 'tap'
 import { startTrefoil } from '../support/process.ts'
 
@@ -169,6 +172,49 @@ async function gcp(base: string): Promise<readonly Sent[]> {
   return sent
 }
 
+/** By gRPC with Google's client; refusals are told with all that the client shows of them. */
+async function gcpByGrpc(base: string): Promise<readonly Sent[]> {
+  const sent: Sent[] = []
+  const { hostname, port } = new URL(base)
+  const client = new KeyManagementServiceClient({
+    apiEndpoint: hostname,
+    port: Number(port),
+    sslCreds: grpc.credentials.createInsecure(),
+    fallback: false,
+  })
+  const otherArgs = { headers: { 'x-planted': `${HEADER}`, authorization: `Bearer ${TOKEN}` } }
+  const options = { otherArgs, retry: null }
+  const ask = async <T>(what: string, call: Promise<[T, ...unknown[]]>): Promise<T | undefined> => {
+    try {
+      const [answer] = await call
+      sent.push({ what: `gRPC ${what}`, status: 200, text: '' })
+      return answer
+    } catch (error) {
+      const { message, metadata, details, statusDetails } = error as Record<string, unknown>
+      const told = [message, details, statusDetails, (metadata as grpc.Metadata | undefined)?.toJSON()]
+      sent.push({ what: `gRPC ${what}`, status: 400, text: inspect(told, { depth: 9, maxStringLength: null }) })
+      return undefined
+    }
+  }
+  const ring = 'projects/local/locations/global/keyRings/planted'
+  const name = `${ring}/cryptoKeys/k`
+  const [plaintext, aad] = [PLAINTEXT, { additionalAuthenticatedData: PLAINTEXT }]
+  const sealed = await ask('encrypt', client.encrypt({ name, plaintext, ...aad }, options))
+  const ciphertext = sealed?.ciphertext ?? ''
+  await ask('decrypt', client.decrypt({ name, ciphertext, ...aad }, options))
+  await ask('decrypt', client.decrypt({ name, ciphertext, additionalAuthenticatedData: VALUE }, options))
+  await ask('decrypt', client.decrypt({ name, ciphertext: plaintext }, options))
+  await ask('encrypt', client.encrypt({ name, plaintext, plaintextCrc32c: { value: 1 } }, options))
+  await ask('encrypt', client.encrypt({ name: `${ring}/cryptoKeys/nope`, plaintext }, options))
+  await ask('encrypt', client.encrypt({ name, plaintext: Buffer.concat(Array(2000).fill(PLAINTEXT)) }, options))
+  await ask('raw decrypt', client.rawDecrypt({ name, ciphertext: plaintext, ...aad }, options))
+  await ask('sign', client.asymmetricSign({ name: `${name}/cryptoKeyVersions/1`, data: plaintext }, options))
+  await ask('MAC', client.macVerify({ name: `${name}/cryptoKeyVersions/1`, data: plaintext, mac: plaintext }, options))
+  await ask('get', client.getCryptoKey({ name: `${ring}/cryptoKeys/${'k'.repeat(70)}` }, options))
+  await client.close()
+  return sent
+}
+
 /** Plants in URLs, where the answer to the same request may repeat a name. */
 async function inUrls(base: string): Promise<void> {
   const headers = { authorization: `Bearer ${TOKEN}` }
@@ -217,6 +263,7 @@ t.test('nothing that was planted is found', { timeout: 120_000 }, async (t) => {
     ...(await azure(plainUrl)),
     ...(await aws(plainUrl)),
     ...(await gcp(plainUrl)),
+    ...(await gcpByGrpc(plainUrl)),
     await send(login, 'login', { method: 'POST', body: form }),
     await send(login, 'login', { method: 'POST', body: new URLSearchParams({ client_secret: `${CLIENT_SECRET}` }) }),
   ]

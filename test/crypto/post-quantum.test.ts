@@ -1,6 +1,7 @@
 /** node:crypto, or what this program and its add-on build on it, against @noble's implementations, both ways. */
 import { createSecretKey, hash, randomBytes, randomUUID } from 'node:crypto'
 import { ed25519ph } from '@noble/curves/ed25519.js'
+import { sha256 } from '@noble/hashes/sha2.js'
 import { ml_kem768_x25519 } from '@noble/post-quantum/hybrid.js'
 import { ml_dsa44, ml_dsa65, ml_dsa87 } from '@noble/post-quantum/ml-dsa.js'
 import { ml_kem512, ml_kem768, ml_kem1024 } from '@noble/post-quantum/ml-kem.js'
@@ -8,7 +9,7 @@ import { slh_dsa_sha2_128s } from '@noble/post-quantum/slh-dsa.js'
 import t from 'tap'
 import type { KeySpec } from '../../src/core/algorithm.ts'
 import { encapsulate } from '../../src/core/encapsulate.ts'
-import type { CryptoBackend } from '../../src/core/ports.ts'
+import type { CryptoBackend, SignInput } from '../../src/core/ports.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { verify } from '../../src/core/verify.ts'
 import { decodeSpki, encodePkcs8 } from '../../src/core/x-wing.ts'
@@ -102,6 +103,29 @@ t.test('slh_dsa_sha2_128s', async (t) => {
   t.equal(slh_dsa_sha2_128s.verify(ours, message, publicKey, { context }), true, 'noble verifies ours')
   const theirs = slh_dsa_sha2_128s.sign(message, secretKey, { context })
   t.equal(await verify(spki, 'slh_dsa_sha2_128s', 'slh_dsa', { message, context }, theirs), true)
+})
+
+t.test('slh_dsa_sha256: what noble makes of a message and its context is what we make of its digest', async (t) => {
+  const { publicKey, secretKey } = slh_dsa_sha2_128s.keygen()
+  const { handle, spki } = await imported('slh_dsa_sha2_128s', '3052020100300b06096086480165030403140440', secretKey)
+  const noble = slh_dsa_sha2_128s.prehash(sha256)
+  const message = Buffer.from('a message')
+  const digest = hash('sha256', message, 'buffer')
+  const context = Buffer.from('a context')
+  const ours = await backend.sign(handle, 'slh_dsa_sha256', { digest, context }, callContext())
+  t.equal(noble.verify(ours, message, publicKey, { context }), true, 'noble verifies ours')
+  t.equal(noble.verify(ours, message, publicKey), false, 'the context is part of it')
+  t.equal(
+    slh_dsa_sha2_128s.verify(ours, digest, publicKey, { context }),
+    false,
+    'it is no pure signature of the digest',
+  )
+  const theirs = noble.sign(message, secretKey, { context })
+  const check = (input: SignInput) => verify(spki, 'slh_dsa_sha2_128s', 'slh_dsa_sha256', input, theirs)
+  t.equal(await check({ digest, context }), true, 'we verify noble’s')
+  t.equal(await check({ message, context }), true)
+  t.equal(await check({ digest }), false)
+  t.equal(await verify(spki, 'slh_dsa_sha2_128s', 'slh_dsa', { message, context }, theirs), false, 'nor a pure one')
 })
 
 t.test('ed25519_ph', async (t) => {
