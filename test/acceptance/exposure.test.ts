@@ -26,11 +26,12 @@ async function startProduction(t: Test) {
   const keyOptions = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
   const files = ['-keyout', String(key), '-out', String(cert)]
   execFileSync('openssl', ['req', '-x509', ...keyOptions, '-days', '2', ...subject, ...files], { stdio: 'ignore' })
-  writeFileSync(String(passphrase), 'correct horse battery staple')
+  writeFileSync(String(passphrase), 'correct horse battery staple', { mode: 0o600 })
   const config = {
     profile: 'production',
     tls: { cert, key },
     auth: { aws: 'off', azure: 'off', gcp: 'off' },
+    accepted: { auth: 'a test on loopback' },
     rootKey: { type: 'passphrase', passphrase: { file: passphrase } },
   }
   const dataDir = join(directory, 'data')
