@@ -25,11 +25,11 @@ export const ERROR_CODES = [
   'deletion_not_found', // params: reference
   'grant_not_found', // params: reference
   'ring_exists', // params: reference
-  'key_exists', // params: reference
+  'key_exists', // params: reference, version
   'key_deleted', // params: reference — the name belongs to a key that waits for its deletion
   'alias_exists', // params: reference
   'secret_not_found', // params: reference
-  'secret_exists', // params: reference
+  'secret_exists', // params: reference, version
   'secret_deleted', // params: reference — the name belongs to a secret that waits to be purged
   'secret_not_deleted', // params: reference
   'name_reserved', // params: reference — UUID-shaped, or retired

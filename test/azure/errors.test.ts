@@ -40,10 +40,26 @@ const TABLE: readonly (readonly [number, string, string, unknown, object])[] = [
   [404, 'GET', `/keys/k/${NO_VERSION}`, undefined, error('KeyNotFound', notFound('key', `k/${NO_VERSION}`))],
   [404, 'GET', '/keys/gone', undefined, error('KeyNotFound', notFound('key', 'gone'))],
   [404, 'POST', '/keys/none//sign', es256(), error('KeyNotFound', notFound('key', 'none'))],
-  [404, 'GET', '/deletedkeys/k', undefined, error('KeyNotFound', notFound('key', 'k'))],
-  [404, 'DELETE', '/deletedkeys/none', undefined, error('KeyNotFound', notFound('key', 'none'))],
+  [404, 'GET', '/deletedkeys/k', undefined, error('KeyNotFound', 'Deleted Key not found: k')],
+  [404, 'DELETE', '/deletedkeys/none', undefined, error('KeyNotFound', 'Deleted Key not found: none')],
   [404, 'GET', '/secrets/none', undefined, error('SecretNotFound', notFound('secret', 'none'))],
   [404, 'GET', `/secrets/s/${NO_VERSION}`, undefined, error('SecretNotFound', notFound('secret', `s/${NO_VERSION}`))],
+  [404, 'GET', '/deletedsecrets/none', undefined, error('SecretNotFound', 'Deleted Secret not found: none')],
+  [400, 'POST', '/rng', { count: 129 }, bad('GetRandomBytesRequest: count cannot be greater than 128 or less than 1')],
+  [
+    400,
+    'POST',
+    '/keys/x/create',
+    { kty: 'RSA', release_policy: {} },
+    bad('Non-exportable keys must not have release policy'),
+  ],
+  [
+    400,
+    'POST',
+    '/keys/x/create',
+    { kty: 'RSA', attributes: { exportable: true } },
+    bad('Exportable keys must have release policy'),
+  ],
   [404, 'GET', '/deletedsecrets/s', undefined, error('SecretNotFound', 'Deleted Secret not found: s')],
   [
     409,
@@ -200,7 +216,15 @@ t.test('what is restored is named as it is in the backup', async (t) => {
   ] as const) {
     const { value } = (await ask('POST', `/${kind}/${name}/backup`)).body
     const taken = await ask('POST', `/${kind}/restore`, { value })
-    t.same([taken.status, taken.body], [409, error('Conflict', `${word} ${name} exists already.`)])
+    const version = (await ask('GET', `/${kind}/${name}`)).body
+    const id = new URL(version.id ?? version.key.kid)
+    const lower = word.toLowerCase()
+    t.equal(taken.status, 409)
+    t.same(Object.keys(taken.body.error), ['code', 'message'])
+    t.match(
+      taken.body.error.message,
+      `There was a conflict restoring the ${lower} 'https://${id.host}${id.pathname}'. This can happen if either: a second ${lower} with`,
+    )
     await ask('DELETE', `/${kind}/${name}`)
     const recoverable = await ask('POST', `/${kind}/restore`, { value })
     t.same(recoverable.body, error('Conflict', deleted(word, name), 'ObjectIsDeletedButRecoverable'))
@@ -225,6 +249,14 @@ t.test('a refused operation is named as Azure names it', async (t) => {
     forbidden('KeyOperationForbidden', 'Operation create is not permitted on this key.'),
   )
   t.equal((await ask('PUT', '/keys/imported', { key: jwk })).status, 200, 'importing goes on')
+})
+
+t.test('a Managed HSM says which request it was', async (t) => {
+  const { ask } = await makeAzure({}, { token: true })
+  const missing = await ask('GET', '/keys/none', undefined, { host: 'pool.managedhsm.azure.net' })
+  t.equal(missing.body.error.message, `${notFound('key', 'none')} (Activity ID: ${missing.headers['x-ms-request-id']})`)
+  const unknown = await ask('GET', '/keys/none', undefined, { host: 'pool.managedhsm.azure.net', token: null })
+  t.match(unknown.body.error.message, /^AKV10000: .* \(Activity ID: [0-9a-f-]{36}\)$/)
 })
 
 t.test('what other clouds disable says the same', async (t) => {

@@ -40,8 +40,8 @@ t.test('an update that does not fit is refused whole, with its field named', asy
     [{ attributes: { nbf: 6000 } }, /exp/],
     [{ attributes: { exp: -1 } }, /attributes\.exp/],
     [{ attributes: { enabled: 'yes' } }, /attributes\.enabled/],
-    [{ attributes: { exportable: true } }, /exportable/],
-    [{ release_policy: { data: 'e30' } }, /release_policy/],
+    [{ attributes: { exportable: true } }, /^Exportable keys must have release policy$/],
+    [{ release_policy: { data: 'e30' } }, /^Non-exportable keys must not have release policy$/],
     [{ tags: { a: 1 } }, /tags/],
     [{ tags: Object.fromEntries(Array.from({ length: 16 }, (_, i) => [`t${i}`, ''])) }, /tags/],
   ]

@@ -1,6 +1,7 @@
 /** Azure Key Vault's errors: one row for each of the core's codes. */
 import type { ErrorCode, ErrorParams, ErrorSubject, KmsError } from '../../core/error.ts'
 import type { Rendered, RequestHead } from '../surface.ts'
+import { hostOf } from './names.ts'
 
 /** What a message is made of; nothing else of the request gets in. */
 type Facts = {
@@ -11,9 +12,14 @@ type Facts = {
   readonly operation: string
   /** The object's name as the caller wrote it, or as the kernel found it. */
   readonly name: string
+  /** First segment of the path. */
+  readonly root: string
+  /** Where the caller is, for identifiers. */
+  readonly host: string
 }
 type Row = { readonly status: number; readonly code: string; readonly inner?: string; message(facts: Facts): string }
 
+const HOST = /^[0-9a-z.:[\]-]{1,260}$/i
 /** Names and operations are echoed only as far as Azure's grammar allows them. */
 const ECHOED = /^[0-9a-zA-Z-]{1,127}$/
 
@@ -21,7 +27,9 @@ const keyNotFound = (named: Row['message']): Row => ({
   status: 404,
   code: 'KeyNotFound',
   message: (facts) =>
-    `A key with (name/id) ${named(facts)} was not found in this key vault. If you recently deleted this key you may be able to recover it using the correct recovery command. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125182`,
+    facts.root === 'deletedkeys'
+      ? `Deleted Key not found: ${facts.name}`
+      : `A key with (name/id) ${named(facts)} was not found in this key vault. If you recently deleted this key you may be able to recover it using the correct recovery command. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125182`,
 })
 const notFound = keyNotFound(({ name }) => name)
 const bad = (message: Row['message'], inner?: string): Row => ({
@@ -56,9 +64,17 @@ const nameTaken = conflict(
 const secretNotFound: Row = {
   status: 404,
   code: 'SecretNotFound',
-  message: ({ params, name }) =>
-    `A secret with (name/id) ${params.reference ?? name} was not found in this key vault. If you recently deleted this secret you may be able to recover it using the correct recovery command. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125182`,
+  message: ({ params, name, root }) =>
+    root === 'deletedsecrets'
+      ? `Deleted Secret not found: ${name}`
+      : `A secret with (name/id) ${params.reference ?? name} was not found in this key vault. If you recently deleted this secret you may be able to recover it using the correct recovery command. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125182`,
 }
+/** Restoring alone finds a name taken: what is made under one becomes its next version. */
+const restoring = (kind: 'key' | 'secret'): Row =>
+  conflict(undefined, ({ params, name, host }) => {
+    const version = params.version === undefined ? '' : `/${params.version}`
+    return `There was a conflict restoring the ${kind} 'https://${host}/${kind}s/${name}${version}'. This can happen if either: a second ${kind} with the same name was created after the first ${kind} was deleted; thus trying to restore a ${kind} whose name is already in use. To fix this, rename the second ${kind} to something else so that the restore works. The second probable cause of this exception is when multiple operations are performed in parallel against the ${kind}. To avoid this error, perform operations against a ${kind} in a sequential manner.`
+  })
 const noVault: Row = {
   status: 404,
   code: 'VaultNotFound',
@@ -98,22 +114,18 @@ const AZURE_ERRORS = {
   alias_not_found: notFound,
   grant_not_found: notFound,
   ring_exists: conflict(undefined, () => 'The vault exists already.'),
-  key_exists: conflict(undefined, ({ name }) => `Key ${name} exists already.`),
+  key_exists: restoring('key'),
   key_deleted: nameTaken,
   alias_exists: conflict(undefined, () => 'The name exists already.'),
   deletion_not_found: notFound,
   secret_not_found: secretNotFound,
-  secret_exists: conflict(undefined, ({ params }) => `Secret ${params.reference ?? ''} exists already.`),
+  secret_exists: restoring('secret'),
   secret_deleted: conflict(
     'ObjectIsDeletedButRecoverable',
     ({ params }) =>
       `Secret ${params.reference ?? ''} is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the secret can only be recovered or purged.`,
   ),
-  secret_not_deleted: {
-    status: 404,
-    code: 'SecretNotFound',
-    message: ({ params }) => `Deleted Secret not found: ${params.reference ?? ''}`,
-  },
+  secret_not_deleted: secretNotFound,
   secret_disabled: forbidden(
     'SecretDisabled',
     ({ operation }) => `Operation ${operation} is not allowed on a disabled secret.`,
@@ -210,6 +222,7 @@ const AZURE_ERRORS = {
 
 export const MISSING_TOKEN = 'AKV10000: Request is missing a Bearer or PoP token.'
 
+const MANAGED_HSM_HOST = /\.managedhsm\.azure\.net(?::[0-9]+)?$/i
 const CLIENT_REQUEST_ID = /^[\x21-\x7e]{1,128}$/
 export const clientRequestId = (headers: RequestHead['headers']): string | undefined => {
   const value = headers['x-ms-client-request-id']
@@ -241,6 +254,7 @@ const POLICY_OPERATIONS: Readonly<Record<string, string>> = { GET: 'getrotationp
 function factsOf(error: KmsError, head: RequestHead): Facts {
   const segments = (head.url.split('?', 1)[0] ?? '').split('/').slice(1)
   const last = segments.at(-1) ?? ''
+  const host = hostOf(head.headers)
   // What is restored has its name in the backup.
   const name = String(last === 'restore' ? (error.params.reference ?? '') : (segments[1] ?? ''))
   const verbs = last === 'rotationpolicy' ? POLICY_OPERATIONS : VERB_OPERATIONS
@@ -251,13 +265,24 @@ function factsOf(error: KmsError, head: RequestHead): Facts {
     method: head.method,
     operation: (head.method === 'POST' || error.code === 'unknown_operation') && ECHOED.test(last) ? last : verb,
     name: ECHOED.test(name) ? name : (error.subject?.keyName ?? ''),
+    root: segments[0] ?? '',
+    host: HOST.test(host) ? host : '',
   }
 }
 
-/** Status, headers and body of an error, for routes and for what never reached one. */
-export function renderError(error: KmsError, head: RequestHead, requestId: string): Rendered {
+/**
+ * Status, headers and body of an error, for routes and for what never reached one. A Managed HSM says in its messages
+ * which request it was.
+ */
+export function renderError(
+  error: KmsError,
+  head: RequestHead,
+  requestId: string,
+  managedHsm = MANAGED_HSM_HOST.test(hostOf(head.headers)),
+): Rendered {
   const row: Row = AZURE_ERRORS[error.code]
-  const message = row.message(factsOf(error, head))
+  const said = row.message(factsOf(error, head))
+  const message = managedHsm ? `${said} (Activity ID: ${requestId})` : said
   return {
     status: row.status,
     headers: {

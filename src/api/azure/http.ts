@@ -1,8 +1,8 @@
 /** What is read of a request before any binding sees it. */
 import type { FastifyRequest } from 'fastify'
 import { invalidArgument } from '../../core/error.ts'
-import type { RequestHead, SurfaceSettings } from '../surface.ts'
-import { parseHost, type VaultHost } from './names.ts'
+import type { SurfaceSettings } from '../surface.ts'
+import { hostOf, parseHost, type VaultHost } from './names.ts'
 
 export type Origin = {
   readonly host: VaultHost
@@ -12,12 +12,6 @@ export type Origin = {
   readonly secure: boolean
   /** TCP port the request came in on; undefined without a socket. */
   readonly localPort: number | undefined
-}
-
-/** HTTP/2 names the host in a pseudo header. */
-export const hostOf = (headers: RequestHead['headers']): string => {
-  const host = headers.host ?? headers[':authority']
-  return typeof host === 'string' ? host : ''
 }
 
 export function originOf(request: FastifyRequest, settings: SurfaceSettings): Origin {

@@ -2,10 +2,9 @@
 import type { Surface } from '../surface.ts'
 import { COVERAGE, PATH_ROOTS } from './coverage.ts'
 import { renderError } from './errors.ts'
-import { hostOf } from './http.ts'
 import { IDENTITY_PATH, serveIdentity } from './identity.ts'
 import { serveLogin } from './login.ts'
-import { isVaultHost } from './names.ts'
+import { hostOf, isVaultHost } from './names.ts'
 import { serveBindings } from './serve.ts'
 import { TokenStandIn } from './token.ts'
 
@@ -35,5 +34,5 @@ export const azureSurface: Surface = {
     }
     await app.register(async (scope) => serveBindings(scope, services, standIn))
   },
-  render: renderError,
+  render: (error, head, requestId) => renderError(error, head, requestId),
 }

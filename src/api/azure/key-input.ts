@@ -33,8 +33,15 @@ export function keyType(kty: string, { apiVersion }: Shown): KeyType {
 export const isHsmType = (kty: KeyType): boolean => kty.endsWith('-HSM')
 
 /** @throws KmsError invalid_argument: what a release policy is for is not there */
-export function refuseRelease({ release_policy }: Pick<Body, 'release_policy'>): void {
-  if (release_policy !== undefined) throw invalidArgument('release_policy', 'exportable keys are not supported')
+export function refuseRelease({ release_policy, attributes }: Pick<Body, 'release_policy' | 'attributes'>): void {
+  const exportable = attributes?.exportable === true
+  if (release_policy !== undefined && !exportable) {
+    throw invalidArgument('request', 'Non-exportable keys must not have release policy')
+  }
+  if (exportable && release_policy === undefined) {
+    throw invalidArgument('request', 'Exportable keys must have release policy')
+  }
+  if (exportable) throw invalidArgument('attributes.exportable', 'exportable keys are not supported')
 }
 
 /** @throws KmsError invalid_argument for a name that is no operation, or twice there */
@@ -67,8 +74,7 @@ export function usesOfKey(ops: readonly string[] | undefined): ((key: Key) => re
 }
 
 export function versionOptions(attributes: Attributes): VersionOptions {
-  const { enabled, nbf, exp, exportable } = attributes ?? {}
-  if (exportable === true) throw invalidArgument('attributes.exportable', 'exportable keys are not supported')
+  const { enabled, nbf, exp } = attributes ?? {}
   if (nbf !== undefined && exp !== undefined && exp <= nbf)
     throw invalidArgument('attributes.exp', 'must be later than nbf')
   return {

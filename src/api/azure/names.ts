@@ -4,6 +4,7 @@ import { invalidArgument, KmsError } from '../../core/error.ts'
 import type { Key, KeyVersion } from '../../core/key.ts'
 import { UUID } from '../../core/key.ts'
 import type { KeyReference, VersionReference } from '../../core/reference.ts'
+import type { RequestHead } from '../surface.ts'
 import { type Feature, knows } from './api-version.ts'
 
 const MANAGED_HSM_DOMAIN = 'managedhsm.azure.net'
@@ -44,6 +45,12 @@ export const isManagedHsm = ({ domain }: VaultHost): boolean => domain === MANAG
 /** Whether a host can only be a vault's, told without any setting: used before a dialect is known. */
 export const isVaultHost = (host: string): boolean =>
   /^[0-9a-z-]+\.(?:vault|managedhsm)\.[0-9a-z.-]+(?::[0-9]+)?$/i.test(host)
+
+/** HTTP/2 names the host in a pseudo header. */
+export const hostOf = (headers: RequestHead['headers']): string => {
+  const host = headers.host ?? headers[':authority']
+  return typeof host === 'string' ? host : ''
+}
 
 const KEY_NAME = /^[0-9a-zA-Z-]{1,127}$/
 const VERSION_ID = /^[0-9a-f]{32}$/i

@@ -89,7 +89,7 @@ export const RotationPolicyBody = Type.Object({
 export const MAX_BACKUP_BYTES = 8 * 1024 * 1024
 export const RestoreBody = Type.Object({ value: Type.String({ minLength: 1, maxLength: MAX_BACKUP_BYTES }) })
 
-export const RandomBody = Type.Object({ count: Type.Integer({ minimum: 1, maximum: 128 }) })
+export const RandomBody = Type.Object({ count: Type.Integer() })
 
 /** encrypt, decrypt, wrapkey, unwrapkey. */
 export const CipherBody = Type.Object({

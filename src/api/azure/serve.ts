@@ -105,6 +105,12 @@ function addUnsupported(app: FastifyInstance): void {
   }
 }
 
+/** Undefined before the host is known: then its own domain says it. */
+function managedHsmOf(request: FastifyRequest, settings: SurfaceSettings): boolean | undefined {
+  const host = callers.get(request)?.origin.host
+  return host && (isManagedHsm(host) || settings.managedHsm(host.vault))
+}
+
 /** The caller's address as the service saw it. */
 function networkInfo(address: string): string {
   const [type, family] = isIPv6(address) ? ['Ipv6', 'InterNetworkV6'] : ['Ipv4', 'InterNetwork']
@@ -146,7 +152,12 @@ export function serveBindings(
   app.setErrorHandler((cause, request, reply) => {
     const error = toKmsError(cause, request.routeOptions.bodyLimit ?? 0)
     if (error.code === 'internal') log.error({ requestId: request.id, err: error.cause ?? error }, 'request failed')
-    const { status, headers, body } = renderError(error, headOf(request.raw), request.id)
+    const { status, headers, body } = renderError(
+      error,
+      headOf(request.raw),
+      request.id,
+      managedHsmOf(request, settings),
+    )
     return reply.code(status).headers(headers).send(body)
   })
   for (const binding of BINDINGS) addBinding(app, services, binding)

@@ -22,11 +22,15 @@ async function read(env: Env, target: RingTarget, blob: Uint8Array): Promise<Key
 }
 
 /** @throws KmsError key_exists, key_deleted, name_reserved */
-async function checkName(env: Env, { ring }: RingTarget, name: string) {
+async function checkName(env: Env, { ring }: RingTarget, { key: { name, current }, versions }: KeyBackup) {
   const path = [ring.id, foldName(name)]
   const namesake = await env.store.find('keys', 'name', path)
   if (namesake !== undefined) {
-    throw new KmsError(namesake.state === 'pending_deletion' ? 'key_deleted' : 'key_exists', { reference: name })
+    const version = versions.find(({ number }) => number === current)?.hexId ?? ''
+    throw new KmsError(namesake.state === 'pending_deletion' ? 'key_deleted' : 'key_exists', {
+      reference: name,
+      version,
+    })
   }
   const tombstone = await env.store.find('tombstones', 'name', path)
   if (tombstone?.retired) throw new KmsError('name_reserved', { reference: name })
@@ -84,7 +88,7 @@ export const restoreKey = ringOperation<RestoreKeyInput, KeyView>({
   action: 'restore-key',
   async run(env, target, { blob }) {
     const backup = await read(env, target, blob)
-    const tombstone = await checkName(env, target, backup.key.name)
+    const tombstone = await checkName(env, target, backup)
     const key = await keyOf(env, target, backup, tombstone?.versionCounter ?? 0)
     const restored = await Promise.all(backup.versions.map((saved) => versionOf(env, key, saved)))
     const current = restored.find(({ version }) => version.number === key.current)?.version

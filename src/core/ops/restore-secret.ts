@@ -49,7 +49,7 @@ export const restoreSecret = ringOperation<RestoreSecretInput, SecretView>({
     const backup = JSON.parse(payload.toString('utf8')) as SecretBackup
     payload.fill(0)
     if ((await findNamesake(env, target, backup.name)) !== undefined) {
-      throw new KmsError('secret_exists', { reference: backup.name })
+      throw new KmsError('secret_exists', { reference: backup.name, version: backup.versions.at(-1)?.hexId ?? '' })
     }
     const secret = secretOf(env, target, backup)
     const versions = await versionsOf(env, secret, backup)
