@@ -183,7 +183,9 @@ export class Targets {
   #located({ key, expected }: Located, action: string, call: Call, trace: Trace): Eventually<KeyTarget> {
     if (expected === undefined) return this.#key(key, action, call, trace)
     return andThen(this.#key(expected, action, call, trace), (named) =>
-      andThen(this.#key(key, action, call, trace), (target) => {
+      // Another key is none of the caller's business, and the one that he named was decided on.
+      andThen(this.#find(key, action, call, trace), (target) => {
+        trace.realm = named.realm
         if (named.key.id !== target.key.id) throw new KmsError('incorrect_key')
         return target
       }),
@@ -192,15 +194,18 @@ export class Targets {
 
   /** Resolves a key and asks whether the caller may; the answer to "is it there?" depends on that (existence rule). */
   #key(reference: KeyReference, action: string, call: Call, trace: Trace): Eventually<KeyTarget> {
-    const known = this.#known.get(reference, call)
-    const found = known ?? this.#found(() => this.#look(reference, call, trace), action, call, trace, reference)
-    return andThen(found, (target) => {
+    return andThen(this.#find(reference, action, call, trace), (target) => {
       trace.realm = target.realm
       trace.ring = target.ring
       trace.key = target.key
       trace.version = undefined
       return andThen(this.#decide(action, call, trace), () => target)
     })
+  }
+
+  #find(reference: KeyReference, action: string, call: Call, trace: Trace): Eventually<KeyTarget> {
+    const known = this.#known.get(reference, call)
+    return known ?? this.#found(() => this.#look(reference, call, trace), action, call, trace, reference)
   }
 
   async #look(reference: KeyReference, call: Call, trace: Trace): Promise<KeyTarget> {

@@ -147,6 +147,35 @@ t.test('no operation is open to a caller whom nothing allows', async (t) => {
   }
 })
 
+t.test('a ciphertext of another key is that, whoever may use the other', async (t) => {
+  const { verdict, attempt, createKey } = await makeEnforced()
+  const [mine, theirs] = [await createKey(), await createKey()]
+  const { CiphertextBlob } = await attempt(admin, 'Encrypt', { KeyId: theirs, Plaintext })
+  const who = user('who', [policy(statement('kms:Decrypt', { Resource: arnOf(mine) }))])
+  const wrong =
+    'IncorrectKeyException: The key ID in the request does not identify a CMK that can perform this operation.'
+  t.equal(await verdict(who, 'Decrypt', { KeyId: mine, CiphertextBlob }), wrong)
+  t.equal(
+    await verdict(who, 'Decrypt', { CiphertextBlob }),
+    denied(who, 'Decrypt', arnOf(theirs), missing(NO_OWN, 'Decrypt')),
+  )
+})
+
+t.test('what conditions have to look at is bounded', async (t) => {
+  const { verdict, createKey } = await makeEnforced()
+  const KeyId = await createKey()
+  const context = (length: number) => ({ KeyId, Plaintext, EncryptionContext: { k: 'a'.repeat(length) } })
+  const wild = `${'*'.repeat(100)}${'a'.repeat(8_000)}b`
+  const who = user('who', [
+    policy(statement('kms:Encrypt', { Condition: { StringNotLike: { 'kms:EncryptionContext:k': wild } } })),
+  ])
+  t.equal(await verdict(who, 'Encrypt', context(8_191)), 'ok')
+  t.equal(
+    await verdict(who, 'Encrypt', context(8_192)),
+    'ValidationException: EncryptionContext is larger than 8192 bytes.',
+  )
+})
+
 t.test('aliases: the alias and every key that it stands for', async (t) => {
   const { verdict, createKey } = await makeEnforced()
   const [one, two] = [await createKey(), await createKey()]

@@ -41,6 +41,9 @@ export function encapsulationAlgorithm(wire: EncapsulationAlgorithmSpec): Algori
   return algorithm
 }
 
+/** AWS's limit. It bounds what conditions and constraints have to look at, too. */
+const MAX_CONTEXT_BYTES = 8192
+
 /** AWS binds a context to symmetric encryption only, and refuses it elsewhere. @throws AwsError */
 export function encryptionContext(
   entries: Readonly<Record<string, string>> | undefined,
@@ -49,5 +52,7 @@ export function encryptionContext(
   if (entries === undefined || Object.keys(entries).length === 0) return NO_CONTEXT
   if (algorithm !== 'envelope')
     throw validationError('EncryptionContext is only supported for symmetric encryption keys.')
+  const size = Buffer.byteLength(Object.entries(entries).flat().join(''))
+  if (size > MAX_CONTEXT_BYTES) throw validationError(`EncryptionContext is larger than ${MAX_CONTEXT_BYTES} bytes.`)
   return { kind: 'map', entries }
 }

@@ -189,27 +189,52 @@ function destinationOf({ wire, body, ctx }: Request): KeyReference | undefined {
   return wire === 'ReEncrypt' ? parseKeyReference(String(body.DestinationKeyId), ctx.realm) : undefined
 }
 
-/** The members that a decision may turn on are read when it asks. */
-export function factsOf(wire: string, body: Body, ctx: AwsContext): AwsFacts {
-  const request = { wire, body, ctx }
-  return {
-    condition: (name, subject) => condition(name, request, subject),
-    encryptionContext: (action) => encryptionContext(request, action),
-    isUnnamed: (action) => (wire === 'Decrypt' || isFrom(action)) && namedKey(request, action) === undefined,
-    resource: wire === 'ListRetirableGrants' ? textOf(body.RetiringPrincipal) : undefined,
-    alias: textOf(body.AliasName),
-    tags: MAKING.has(wire) && tagsOf(request).length > 0,
-    get grant() {
-      return readGrant(request)
-    },
-    get retires() {
-      return wire === 'RetireGrant' ? grantToRetire(body as RetireGrantRequest, ctx.realm).id : undefined
-    },
-    get destination() {
-      return destinationOf(request)
-    },
+/** The members that a decision may turn on are read when it asks. A class, because every request makes one. */
+class RequestFacts implements AwsFacts {
+  readonly #request: Request
+  readonly alias: string | undefined
+  readonly tags: boolean
+
+  constructor(request: Request) {
+    this.#request = request
+    const { wire, body } = request
+    this.alias = textOf(body.AliasName)
+    this.tags = MAKING.has(wire) && tagsOf(request).length > 0
+  }
+
+  condition(name: string, subject: Subject): Value {
+    return condition(name, this.#request, subject)
+  }
+
+  encryptionContext(action: string): ContextMap | undefined {
+    return encryptionContext(this.#request, action)
+  }
+
+  isUnnamed(action: string): boolean {
+    const { wire } = this.#request
+    return (wire === 'Decrypt' || isFrom(action)) && namedKey(this.#request, action) === undefined
+  }
+
+  get resource(): string | undefined {
+    const { wire, body } = this.#request
+    return wire === 'ListRetirableGrants' ? textOf(body.RetiringPrincipal) : undefined
+  }
+
+  get grant(): AwsFacts['grant'] {
+    return readGrant(this.#request)
+  }
+
+  get retires(): string | undefined {
+    const { wire, body, ctx } = this.#request
+    return wire === 'RetireGrant' ? grantToRetire(body as RetireGrantRequest, ctx.realm).id : undefined
+  }
+
+  get destination(): KeyReference | undefined {
+    return destinationOf(this.#request)
   }
 }
+
+export const factsOf = (wire: string, body: Body, ctx: AwsContext): AwsFacts => new RequestFacts({ wire, body, ctx })
 
 /** Who asks and how, for what a binding has to know before the kernel is asked. */
 export const askerOf = (wire: string, body: Body, ctx: AwsContext) =>

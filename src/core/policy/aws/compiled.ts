@@ -3,6 +3,7 @@ import { Lru } from '../../lru.ts'
 import type { AwsIdentity } from '../../ports.ts'
 import type { Caller } from './decide.ts'
 import { compilePolicy, type Policy, PolicyError, type PolicyKind, parsePolicy } from './document.ts'
+import { isRoot } from './principal.ts'
 
 /** Of key policies; a text is at most 32 KB. */
 const MAX_POLICIES = 4096
@@ -61,6 +62,7 @@ export function callerOf(identity: AwsIdentity): Caller {
   if (known !== undefined) return known
   const caller: Caller = {
     identity,
+    isRoot: isRoot(identity),
     policies: identity.policies.map((document) => documentOf(document, 'identity')),
     session: identity.sessionPolicies?.map((document) => documentOf(document, 'identity')),
     boundary: identity.boundary === undefined ? undefined : documentOf(identity.boundary, 'identity'),

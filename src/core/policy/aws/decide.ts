@@ -7,7 +7,7 @@
 import type { AwsIdentity } from '../../ports.ts'
 import { applies, type Policy, type Question } from './document.ts'
 import { type Grant, type GrantQuestion, matchGrant } from './grant.ts'
-import { isRoot, type Match, stronger } from './principal.ts'
+import { type Match, stronger } from './principal.ts'
 
 /** Where a verdict comes from, in the words of AWS's messages. */
 export type Source = 'resource-based policy' | 'identity-based policy' | 'session policy' | 'permissions boundary'
@@ -25,6 +25,7 @@ export type Verdict =
 /** A caller with his policies, compiled. */
 export type Caller = {
   readonly identity: AwsIdentity
+  readonly isRoot: boolean
   readonly policies: readonly Policy[]
   readonly session: readonly Policy[] | undefined
   readonly boundary: Policy | undefined
@@ -80,7 +81,7 @@ function limit({ boundary, session }: Caller, question: Question): Verdict | und
 
 /** Whether the caller's own side allows: undefined if it does. */
 function ownSide(caller: Caller, question: Question): Verdict | undefined {
-  if (!isRoot(caller.identity) && !allows(caller.policies, question)) return notAllowed('identity-based policy')
+  if (!caller.isRoot && !allows(caller.policies, question)) return notAllowed('identity-based policy')
   return limit(caller, question)
 }
 

@@ -61,6 +61,8 @@ const SHARED: ReadonlySet<string> = new Set([
 /** Decided on as a whole, even where they name a key. */
 const UNSPECIFIC: ReadonlySet<string> = new Set(['ListAliases'])
 
+const LOOKED_UP = [ALIASES, SAME_KEY]
+
 const NOWHERE: AwsAddress = { account: '', region: '' }
 const ALLOW: Decision = { allow: true }
 const UNKNOWN: Extract<Verdict, { allow: false }> = { allow: false, explicit: false, source: undefined }
@@ -80,19 +82,22 @@ function defaultOf(address: AwsAddress): Policy {
   return policy
 }
 
+type KeyFacts = Pick<Check, 'resource' | 'policy'>
+
 /** Rows are immutable, and the same object while they are kept at hand. */
-const policies = new WeakMap<Key, Policy>()
-function policyOf(key: Key, address: AwsAddress): Policy {
-  const known = policies.get(key)
+const keys = new WeakMap<Key, KeyFacts>()
+function factsOf(key: Key, address: AwsAddress): KeyFacts {
+  const known = keys.get(key)
   if (known !== undefined) return known
   const policy = key.awsPolicy === undefined ? defaultOf(address) : keyPolicyOf(key.awsPolicy)
-  policies.set(key, policy)
-  return policy
+  const facts = { resource: arnOfKey(address, key), policy }
+  keys.set(key, facts)
+  return facts
 }
 
 function keyCheck(operation: string, key: Key, address: AwsAddress): Check {
-  const { account } = address
-  return { operation, resource: arnOfKey(address, key), account, key, policy: policyOf(key, address) }
+  const { resource, policy } = factsOf(key, address)
+  return { operation, resource, account: address.account, key, policy }
 }
 
 const ownCheck = (operation: string, resource: string, account: string): Check => ({
@@ -140,6 +145,16 @@ const refusal = (
   return { allow: false, reason: message, message }
 }
 
+/** As statements are asked about it, in lower case. There are as many as AWS has operations. */
+const actions = new Map<string, string>()
+function actionOf(operation: string): string {
+  const known = actions.get(operation)
+  if (known !== undefined) return known
+  const action = `kms:${operation}`.toLowerCase()
+  actions.set(operation, action)
+  return action
+}
+
 export function queryOf(request: AccessRequest, check: Check, looked?: ContextSource['looked']): Query {
   const { principal, action, aws: facts } = request
   const identity = principal.aws
@@ -150,7 +165,7 @@ export function queryOf(request: AccessRequest, check: Check, looked?: ContextSo
     account,
     keyPolicy: policy,
     question: {
-      action: `kms:${operation}`.toLowerCase(),
+      action: actionOf(operation),
       resource,
       context,
       variables: variablesOf(context),
@@ -183,9 +198,12 @@ async function byGrants(
   return undefined
 }
 
-const asks = ({ caller, keyPolicy }: Query, name: string): boolean => {
-  const documents = [...(caller?.policies ?? []), ...(caller?.session ?? []), caller?.boundary, keyPolicy]
-  return documents.some((policy) => policy?.asks.has(name))
+function asks({ caller, keyPolicy }: Query, name: string): boolean {
+  const has = (policy: Policy): boolean => policy.asks.has(name)
+  if (keyPolicy !== undefined && has(keyPolicy)) return true
+  if (caller === undefined) return false
+  const { policies, session, boundary } = caller
+  return policies.some(has) || session?.some(has) === true || (boundary !== undefined && has(boundary))
 }
 
 function decideQuery(store: Store, request: AccessRequest, check: Check, query: Query): Eventually<Decision> {
@@ -207,7 +225,7 @@ function decideCheck(store: Store, request: AccessRequest, check: Check): Eventu
   const foreign = principal.aws !== undefined && principal.aws.account !== check.account
   if (foreign && check.key !== undefined && !SHARED.has(check.operation)) return refusal(UNKNOWN, request, check)
   const query = queryOf(request, check)
-  const wanted = [ALIASES, SAME_KEY].filter((name) => asks(query, name))
+  const wanted = LOOKED_UP.filter((name) => asks(query, name))
   if (wanted.length === 0) return decideQuery(store, request, check, query)
   return lookUp(store, request, check.key, wanted).then((looked) =>
     decideQuery(store, request, check, queryOf(request, check, looked)),

@@ -23,13 +23,19 @@ export const accountOf = (text: string): string | undefined => (ACCOUNT.test(tex
 /** An account's root needs no policy of its own. */
 export const isRoot = ({ arn }: AwsIdentity): boolean => ROOT.test(arn)
 
-/** By one name: an ARN, an account, or `*`. */
-export function matchName(name: string, identity: AwsIdentity): Match {
+/** A name, and the account that it stands for, if it does. */
+type Named = { readonly name: string; readonly account: string | undefined }
+const namedBy = (name: string): Named => ({ name, account: accountOf(name) })
+
+function matchNamed({ name, account }: Named, identity: AwsIdentity): Match {
   if (name === '*') return 'anyone'
   if (name === identity.arn) return 'exact'
   if (name === identity.roleArn) return 'role'
-  return accountOf(name) === identity.account ? 'account' : 'none'
+  return account === identity.account ? 'account' : 'none'
 }
+
+/** By one name: an ARN, an account, or `*`. */
+export const matchName = (name: string, identity: AwsIdentity): Match => matchNamed(namedBy(name), identity)
 
 /** Names that mean a caller, for looking up what names him. */
 export const namesOf = ({ arn, roleArn, account }: AwsIdentity): readonly string[] => {
@@ -52,7 +58,7 @@ const KINDS: ReadonlyMap<string, RegExp> = new Map([
   ['CanonicalUser', /^[0-9a-f]{64}$/],
 ])
 
-type Named = ReadonlyMap<string, readonly string[]>
+type ByKind = ReadonlyMap<string, readonly string[]>
 
 export const NO_PRINCIPAL = 'Policy contains a statement with no principal.'
 export const INVALID_PRINCIPALS = 'Policy contains a statement with one or more invalid principals.'
@@ -60,7 +66,7 @@ export const INVALID_PRINCIPALS = 'Policy contains a statement with one or more 
 const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [value])
 
 /** A statement's principals by kind; a text says what is wrong with them. */
-function readPrincipals(value: unknown): Named | string {
+function readPrincipals(value: unknown): ByKind | string {
   if (value === '*') return new Map([['AWS', ['*']]])
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return NO_PRINCIPAL
   const kinds = Object.entries(value).map(([kind, names]) => [kind, listOf(names)] as const)
@@ -93,12 +99,13 @@ export function compilePrincipal(value: unknown): Principals | string {
   if (typeof named === 'string') return named
   const names = named.get('AWS') ?? []
   const everyone = names.includes('*')
+  const entries = names.map(namedBy)
   return {
     names,
     match(identity: AwsIdentity | undefined): Match {
       if (identity === undefined) return everyone ? 'anyone' : 'none'
       let match: Match = 'none'
-      for (const name of names) match = stronger(match, matchName(name, identity))
+      for (const entry of entries) match = stronger(match, matchNamed(entry, identity))
       return match
     },
   }
