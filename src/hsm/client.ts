@@ -5,8 +5,10 @@
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { isAsymmetric } from '../core/algorithm.ts'
 import { KmsError } from '../core/error.ts'
 import type { CallContext } from '../core/ports.ts'
+import { CKO } from './mechanisms.ts'
 import type {
   CallName,
   Calls,
@@ -74,6 +76,9 @@ export class TokenClient {
   readonly #config: HsmConfig
   readonly #queue: Pending[] = []
   readonly #sent = new Map<number, Pending>()
+  /** Calls that a child died of, or with; what they may have left is removed when the token is back. */
+  readonly #overdue: Pending[] = []
+  readonly #doubtful: Pending[] = []
   #state: State = { kind: 'starting' }
   #child: ChildProcess | undefined
   #nextId = 1
@@ -209,16 +214,18 @@ export class TokenClient {
     clearTimeout(pending.timer)
     this.#sent.delete(pending.id)
     if (!pending.abandoned) pending.settle(outcome)
-    else if ('value' in outcome) this.#undo(pending, outcome.value)
+    else if ('value' in outcome) this.#undo(pending)
   }
 
   /** A key made for a caller who has gone would stay in the token with nobody knowing of it. Done even while closing. */
-  #undo({ message }: Pending, value: unknown): void {
+  #undo({ message }: Pending): void {
     if (message.kind !== 'call') return
     if (message.name !== 'generateKey' && message.name !== 'importKey') return
-    const { id, objectClass, wrapped } = value as Calls['generateKey']['result']
-    if (wrapped !== undefined) return
-    this.#enqueue('destroyKey', { key: { id, objectClass, label: message.args.label } }).catch((error: unknown) =>
+    // Wrapped keys leave nothing in the token.
+    if (this.#config.keyStorage === 'wrapped') return
+    const { spec, id, label } = message.args
+    const objectClass = isAsymmetric(spec) ? CKO.PRIVATE_KEY : CKO.SECRET_KEY
+    this.#enqueue('destroyKey', { key: { id, objectClass, label } }).catch((error: unknown) =>
       this.#event({ kind: 'failed', code: 'orphan', reason: `abandoned key not destroyed: ${String(error)}` }),
     )
   }
@@ -243,6 +250,7 @@ export class TokenClient {
     if (!hangs) this.#unqueue(pending)
     this.#finish(pending, { error: new KmsError('backend_timeout', { backend: this.name }) })
     if (hangs) {
+      this.#overdue.push(pending)
       this.#event({ kind: 'failed', code: 'backend_timeout', reason: `${pending.name} was not answered` })
       this.#child?.kill('SIGKILL')
     } else this.#flush()
@@ -327,6 +335,7 @@ export class TokenClient {
     this.#state = { kind: 'open', since: performance.now() }
     this.#event({ kind: 'opened', token })
     this.#firstAttempt?.()
+    if (!this.#closing) for (const pending of this.#doubtful.splice(0)) this.#undo(pending)
     this.#flush()
   }
 
@@ -344,9 +353,11 @@ export class TokenClient {
   #exited(how: string): void {
     this.#child = undefined
     const state = this.#state
-    for (const pending of [...this.#sent.values()])
-      this.#finish(pending, { error: this.#unavailable(`child ended: ${how}`) })
+    const lost = [...this.#sent.values()]
+    for (const pending of lost) this.#finish(pending, { error: this.#unavailable(`child ended: ${how}`) })
     if (state.kind === 'closed') return
+    // Whether it had made their keys is not known.
+    this.#doubtful.push(...lost, ...this.#overdue.splice(0))
     if (state.kind === 'open' && performance.now() - state.since > STABLE_MS) this.#failures = 0
     if (state.kind !== 'starting' && this.#failures === 0) {
       this.#failures = 1

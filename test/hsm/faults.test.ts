@@ -128,6 +128,17 @@ t.test('an abandoned creation leaves no key behind', options, async (t) => {
   t.same(await listObjects(hsm), [], 'no object in the token')
 })
 
+t.test('a child that dies with a key made leaves none behind', options, async (t) => {
+  const { hsm, backend } = await shimmed(t)
+  const key = await makeKey(backend)
+  await hsm.set('crash-made')
+  t.equal(await refusal(makeKey(backend)), 'backend_unavailable', 'the caller hears of a failure')
+  await until(async () => (await refusal(backend.health(callContext()))) === 'none')
+  await worksAgain(t, backend, key)
+  await backend.close()
+  t.same(await listObjects(hsm), [`trefoil:${key.handle.versionId.replaceAll('-', '')}`], 'and the token of nothing')
+})
+
 t.test('a wrong PIN', options, async (t) => {
   const hsm = await makeShimmedHsm()
   t.teardown(() => hsm.close())

@@ -6,6 +6,7 @@
  *   sign         a return code (decimal) that C_Sign answers instead of signing; removed by being answered
  *   fail         a return code (decimal) that C_SignInit and C_GetSessionInfo answer while it exists
  *   crash        C_Sign ends the process with SIGSEGV; removed by doing so
+ *   crash-made   C_GenerateKeyPair makes its keys, then ends the process; removed by doing so
  *   invalidate   C_Sign closes every session first, as another process' reset of the token would; removed by doing so
  *   sessions     while it exists, C_OpenSession answers CKR_SESSION_COUNT
  *   extractable  while it exists, C_GetAttributeValue claims that CKA_EXTRACTABLE is true
@@ -101,8 +102,10 @@ static CK_RV shim_GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM_PTR me
                                   CK_ULONG publicCount, CK_ATTRIBUTE_PTR privateTemplate, CK_ULONG privateCount,
                                   CK_OBJECT_HANDLE_PTR publicKey, CK_OBJECT_HANDLE_PTR privateKey) {
   while (present("hang")) usleep(10000);
-  return real->C_GenerateKeyPair(session, mechanism, publicTemplate, publicCount, privateTemplate, privateCount, publicKey,
-                                 privateKey);
+  CK_RV rv = real->C_GenerateKeyPair(session, mechanism, publicTemplate, publicCount, privateTemplate, privateCount,
+                                     publicKey, privateKey);
+  if (rv == CKR_OK && taken("crash-made")) raise(SIGKILL);
+  return rv;
 }
 
 static CK_RV shim_GetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_PTR template,

@@ -20,7 +20,16 @@ async function compilerMissing(): Promise<string | undefined> {
 /** Why tests with the shim can't run here. */
 export const shimMissing = await compilerMissing()
 
-export type Control = 'hang' | 'sign' | 'fail' | 'crash' | 'invalidate' | 'sessions' | 'extractable' | 'no-raw-rsa'
+export type Control =
+  | 'hang'
+  | 'sign'
+  | 'fail'
+  | 'crash'
+  | 'crash-made'
+  | 'invalidate'
+  | 'sessions'
+  | 'extractable'
+  | 'no-raw-rsa'
 
 export type ShimmedHsm = SoftHsm & {
   /** Sets a control file; see pkcs11-shim.c for what each does. */
