@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { startTrefoil } from '../support/process.ts'
-import { awsEnvironment, hasTool, run } from './aws-tools.ts'
+import { awsEnvironment, enforcing, hasTool, run } from './aws-tools.ts'
 
 const missing = ['aws', 'openssl'].find((tool) => !hasTool(tool))
 
 t.test('the slice, by the AWS CLI', { skip: missing === undefined ? false : `no tool: ${missing}` }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'trefoil-aws-cli-'))
-  const trefoil = await startTrefoil({})
+  const trefoil = await startTrefoil(enforcing())
   t.teardown(async () => {
     await trefoil.stop()
     rmSync(folder, { recursive: true })

@@ -44,6 +44,7 @@ import {
 } from '@aws-sdk/client-kms'
 import { ed25519ph } from '@noble/curves/ed25519.js'
 import { onEachBackend } from '../support/backends.ts'
+import { CREDENTIALS, enforcing } from './aws-tools.ts'
 
 const MESSAGE = Buffer.from('a message for every cloud')
 const bytesOf = (data: Uint8Array | undefined): Buffer => Buffer.from(data ?? [])
@@ -52,11 +53,11 @@ const privateKey = (der: Uint8Array | undefined) =>
   createPrivateKey({ key: bytesOf(der), format: 'der', type: 'pkcs8' })
 
 onEachBackend('cryptography, by the JavaScript SDK', async (t, { hsm, start }) => {
-  const trefoil = await start()
+  const trefoil = await start(enforcing())
   const client = new KMSClient({
     endpoint: trefoil.plainUrl,
     region: 'us-east-1',
-    credentials: { accessKeyId: 'AKIDSDK', secretAccessKey: 'anything' },
+    credentials: CREDENTIALS,
     maxAttempts: 1,
   })
   t.teardown(async () => {

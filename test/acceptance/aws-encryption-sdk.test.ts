@@ -19,15 +19,16 @@ import {
 } from '@aws-sdk/client-kms'
 import t from 'tap'
 import { startTrefoil } from '../support/process.ts'
+import { CREDENTIALS, enforcing } from './aws-tools.ts'
 
 const SECRET = Buffer.from('what the application keeps')
 const CONTEXT = { purpose: 'acceptance', ключ: '値' }
 
 t.test('messages of the AWS Encryption SDK', async (t) => {
-  const trefoil = await startTrefoil({})
+  const trefoil = await startTrefoil(enforcing())
   const settings = {
     endpoint: trefoil.plainUrl,
-    credentials: { accessKeyId: 'AKIDSDK', secretAccessKey: 'anything' },
+    credentials: CREDENTIALS,
     maxAttempts: 1,
   }
   const client = new KMSClient({ ...settings, region: 'us-east-1' })

@@ -23,6 +23,7 @@ import t from 'tap'
 import { startTrefoil } from '../support/process.ts'
 import { softHsmMissing, startSoftHsm } from '../support/softhsm.ts'
 import { CREDENTIAL, ENDPOINT, PATH, selfSigned, startProxy } from '../support/xks-proxy.ts'
+import { CREDENTIALS, enforcing } from './aws-tools.ts'
 
 const CLUSTER = 'cluster-234567abcde'
 const PASSWORD = 'planted-kmsuser-password'
@@ -54,13 +55,13 @@ t.test('custom key stores, over a restart', { skip: softHsmMissing ?? false }, a
   }
   const env = { ...hsm.env, CLUSTER_PASSWORD: PASSWORD }
   const dataDir = join(hsm.directory, 'data')
-  let trefoil = await startTrefoil({ config, env, dataDir })
+  let trefoil = await startTrefoil(enforcing({ config, env, dataDir }))
   t.teardown(() => trefoil.stop())
   const connect = () =>
     new KMSClient({
       endpoint: trefoil.plainUrl,
       region: 'us-east-1',
-      credentials: { accessKeyId: 'AKIDSDK', secretAccessKey: 'anything' },
+      credentials: CREDENTIALS,
       maxAttempts: 1,
     })
   let client = connect()
@@ -119,7 +120,7 @@ t.test('custom key stores, over a restart', { skip: softHsmMissing ?? false }, a
 
   await trefoil.kill()
   client.destroy()
-  trefoil = await startTrefoil({ config, env, dataDir })
+  trefoil = await startTrefoil(enforcing({ config, env, dataDir }))
   client = connect()
   for (const { KeyId, CiphertextBlob } of sealed) {
     const opened = await client.send(new DecryptCommand({ CiphertextBlob, EncryptionContext }))

@@ -30,15 +30,16 @@ import {
   VerifyCommand,
 } from '@aws-sdk/client-kms'
 import { onEachBackend } from '../support/backends.ts'
+import { CREDENTIALS, enforcing } from './aws-tools.ts'
 
 const MESSAGE = Buffer.from('a message for every cloud')
 
 onEachBackend('the slice, by the JavaScript SDK', async (t, { start }) => {
-  const trefoil = await start()
+  const trefoil = await start(enforcing())
   const client = new KMSClient({
     endpoint: trefoil.plainUrl,
     region: 'us-east-1',
-    credentials: { accessKeyId: 'AKIDSDK', secretAccessKey: 'anything' },
+    credentials: CREDENTIALS,
     maxAttempts: 1,
   })
   t.teardown(async () => {

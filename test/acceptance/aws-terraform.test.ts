@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { DescribeKeyCommand, KMSClient, ListAliasesCommand, ListKeysCommand } from '@aws-sdk/client-kms'
 import t from 'tap'
 import { startTrefoil } from '../support/process.ts'
-import { awsEnvironment, hasTool, run } from './aws-tools.ts'
+import { awsEnvironment, CREDENTIALS, enforcing, hasTool, run } from './aws-tools.ts'
 
 const PROVIDER = 'registry.terraform.io/hashicorp/aws'
 const MINUTE = 60_000
@@ -40,12 +40,13 @@ terraform {
 }
 provider "aws" {
   region                      = "us-east-1"
-  access_key                  = "AKIDTERRAFORM"
-  secret_key                  = "anything"
-  skip_credentials_validation = true
+  access_key                  = "${CREDENTIALS.accessKeyId}"
+  secret_key                  = "${CREDENTIALS.secretAccessKey}"
   skip_metadata_api_check     = true
-  skip_requesting_account_id  = true
-  endpoints { kms = "${endpoint}" }
+  endpoints {
+    kms = "${endpoint}"
+    sts = "${endpoint}"
+  }
 }
 resource "aws_kms_key" "symmetric" {
   description             = "${stage.description}"
@@ -125,7 +126,7 @@ t.test(
   { skip: missing === undefined ? false : `no tool: ${missing}` },
   async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'trefoil-terraform-'))
-    const trefoil = await startTrefoil({})
+    const trefoil = await startTrefoil(enforcing())
     t.teardown(async () => {
       await trefoil.stop()
       rmSync(folder, { recursive: true })
@@ -174,7 +175,7 @@ t.test(
     const client = new KMSClient({
       endpoint: trefoil.plainUrl,
       region: 'us-east-1',
-      credentials: { accessKeyId: 'AKIDTERRAFORM', secretAccessKey: 'anything' },
+      credentials: CREDENTIALS,
     })
     const { Keys = [] } = await client.send(new ListKeysCommand({}))
     t.equal(Keys.length, 5)

@@ -268,4 +268,7 @@ t.test('an SDK that was never told of any of this', async (t) => {
   t.teardown(() => [right.destroy(), wrong.destroy()])
   t.same((await right.send(new ListKeysCommand({}))).Keys, [])
   await t.rejects(wrong.send(new ListKeysCommand({})), { name: 'InvalidSignatureException' })
+  clock.time += 30 * 24 * 60 * MINUTE
+  await t.rejects(right.send(new ListKeysCommand({})), /Signature expired/)
+  t.same((await right.send(new ListKeysCommand({}))).Keys, [], 'the first answer told it the date')
 })

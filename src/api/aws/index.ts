@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { KmsError } from '../../core/error.ts'
 import { andThen } from '../../core/eventually.ts'
 import type { Realm } from '../../core/key.ts'
+import type { Clock } from '../../core/ports.ts'
 import { answerText } from '../http/answer.ts'
 import { bodyParser } from '../http/body.ts'
 import { toKmsError } from '../http/errors.ts'
@@ -146,11 +147,20 @@ function registerAuthentication(app: FastifyInstance, authenticator: Authenticat
   app.addContentTypeParser<Buffer>(MEDIA_TYPES, { parseAs: 'buffer' }, json)
 }
 
+/** SDKs sign by the server's date where theirs is far from it, so that they go along when dev's clock is set. */
+function followClock(app: FastifyInstance, clock: Clock): void {
+  app.addHook('onRequest', (_request, reply, done) => {
+    reply.header('date', new Date(clock.now()).toUTCString())
+    done()
+  })
+}
+
 function register(app: FastifyInstance, services: SurfaceServices, options: AwsOptions): void {
   const authenticator = new Authenticator({ ...options, ...services })
   const quotas = options.quotas && new RequestQuotas(options.quotas, services.clock)
   app.decorateRequest('awsPending')
   app.decorateRequest('awsCaller')
+  if (services.settings.profile === 'dev') followClock(app, services.clock)
   app.register(async (scope) => registerSts(scope, services, options, authenticator))
   app.register(async (scope) => registerKms(scope, services, authenticator, quotas))
 }

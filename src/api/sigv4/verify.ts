@@ -57,5 +57,5 @@ export class SignatureVerifier {
 
 function sameSignature(expected: Buffer, signature: string): boolean {
   if (!SIGNATURE.test(signature)) return false
-  return timingSafeEqual(Buffer.from(expected.toString('hex'), 'latin1'), Buffer.from(signature, 'latin1'))
+  return timingSafeEqual(expected, Buffer.from(signature, 'hex'))
 }
