@@ -53,7 +53,7 @@ import { AesSealer } from './core/seal.ts'
 import { openKeyStores } from './crypto/external/open.ts'
 import { nativeMac } from './crypto/native.ts'
 import { SoftwareBackend } from './crypto/software.ts'
-import { openPkcs11Backend, type Pkcs11Backend } from './hsm/pkcs11.ts'
+import { openPkcs11Backend, type Pkcs11Backend, type HsmConfig as TokenConfig } from './hsm/pkcs11.ts'
 import { probeToken, type TokenReport } from './hsm/probe.ts'
 import { type SweepReport, sweepToken } from './hsm/sweep.ts'
 import { loadAddon, type NativeAddon } from './native/addon.ts'
@@ -80,15 +80,16 @@ function requireInstallation(config: Config, consequence: string): void {
 
 const context = (): CallContext => ({ signal: new AbortController().signal, requestId: randomUUID() })
 
-const hsmOptions = (config: Config, hsm: HsmConfig) => {
-  const { pin, ...rest } = hsm
-  const secret = readSecret(pin, `the PIN of hsm ${hsm.name}`)
-  return {
-    ...rest,
-    pin: secret.use((bytes) => Buffer.from(bytes).toString('utf8')),
-    env: hsmEnvironment(config),
-    native: config.native,
-  }
+const readPin = ({ name, pin }: HsmConfig): string =>
+  readSecret(pin, `the PIN of hsm ${name}`).use((bytes) => Buffer.from(bytes).toString('utf8'))
+
+function hsmOptions(config: Config, { standby, ...hsm }: HsmConfig): TokenConfig {
+  const common = { env: hsmEnvironment(config), native: config.native }
+  const pin = readPin(hsm)
+  if (standby === undefined) return { ...hsm, ...common, pin }
+  // A descriptor can be read once only.
+  const itsPin = standby.pin === hsm.pin ? pin : readPin(standby)
+  return { ...hsm, ...common, pin, standby: { ...standby, ...common, pin: itsPin } }
 }
 
 export const probeHsm = (config: Config, hsm: HsmConfig): Promise<TokenReport> => probeToken(hsmOptions(config, hsm))
@@ -106,6 +107,13 @@ class Closers {
   }
 }
 
+/** What happens to each token goes to the log. */
+const listening = (token: TokenConfig, log: Logger): TokenConfig => ({
+  ...token,
+  onEvent: (event) => log.warn({ hsm: token.name, event }, 'token'),
+  ...(token.standby && { standby: listening(token.standby, log) }),
+})
+
 async function openTokens(
   config: Config,
   log: Logger,
@@ -114,8 +122,7 @@ async function openTokens(
 ): Promise<readonly Pkcs11Backend[]> {
   return Promise.all(
     config.hsm.map(async (hsm) => {
-      const onEvent = (event: unknown): void => log.warn({ hsm: hsm.name, event }, 'token')
-      const backend = await openPkcs11Backend({ ...hsmOptions(config, hsm), onEvent }, installation)
+      const backend = await openPkcs11Backend(listening(hsmOptions(config, hsm), log), installation)
       closers.add(() => backend.close())
       return backend
     }),

@@ -8,7 +8,7 @@ import { Problem } from './core/problem.ts'
 import { opensRootCheck, sealRootCheck } from './core/root-check.ts'
 import { AesSealer } from './core/seal.ts'
 import { Secret } from './core/secret.ts'
-import type { TokenClient } from './hsm/client.ts'
+import type { TokenCalls } from './hsm/client.ts'
 import type { Pkcs11Backend } from './hsm/pkcs11.ts'
 import { findTokenSealer, makeTokenSealer, TokenSealer } from './hsm/token-sealer.ts'
 import { readEscrow, readOperators, writeEscrow } from './store/escrow.ts'
@@ -62,7 +62,7 @@ export async function describeRootKey(root: RootKeyConfig, sealer: Sealer): Prom
   return `root key put into ${place}, with copies for ${copies} operator${copies === 1 ? '' : 's'} in ${root.escrow.path}`
 }
 
-function clientOf({ hsm }: InToken, tokens: readonly Pkcs11Backend[]): TokenClient {
+function clientOf({ hsm }: InToken, tokens: readonly Pkcs11Backend[]): TokenCalls {
   const token = tokens.find(({ name }) => name === `pkcs11:${hsm}`)
   if (token === undefined) throw new Problem(`rootKey.hsm names no hsm: ${hsm}`, 'name one of the hsm entries')
   return token.client
@@ -84,7 +84,7 @@ async function answering<T>({ hsm }: InToken, work: () => Promise<T>): Promise<T
   }
 }
 
-async function openInToken(root: InToken, client: TokenClient, make: boolean): Promise<Sealer> {
+async function openInToken(root: InToken, client: TokenCalls, make: boolean): Promise<Sealer> {
   const { hsm, label, escrow } = root
   const found = await findTokenSealer(client, label)
   if (found !== undefined) {
@@ -99,7 +99,7 @@ async function openInToken(root: InToken, client: TokenClient, make: boolean): P
 }
 
 /** The copies are durable before the key is in the token: there is no moment with a key in use and no copy of it. */
-async function importEscrowed(client: TokenClient, label: string, escrow: EscrowConfig): Promise<Sealer> {
+async function importEscrowed(client: TokenCalls, label: string, escrow: EscrowConfig): Promise<Sealer> {
   const operators = readOperators(escrow.publicKeys)
   const bytes = randomBytes(32)
   const key = new Secret(bytes)

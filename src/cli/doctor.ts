@@ -107,7 +107,9 @@ const checksOf = (config: Config): readonly Check[] => [
   { name: 'clock', run: checkClock },
   { name: 'data directory', run: () => checkDirectory(config) },
   ...config.listeners.map((listener) => ({ name: `port ${listener.port}`, run: () => checkPort(listener) })),
-  ...config.hsm.map((hsm) => ({ name: `hsm ${hsm.name}`, run: () => checkToken(config, hsm) })),
+  ...config.hsm
+    .flatMap(({ standby, ...hsm }) => (standby === undefined ? [hsm] : [hsm, standby]))
+    .map((hsm) => ({ name: `hsm ${hsm.name}`, run: () => checkToken(config, hsm) })),
   { name: 'store, root key and audit log', run: () => checkInstallation(config) },
 ]
 

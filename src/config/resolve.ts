@@ -1,6 +1,7 @@
 /** Fills the defaults in and refuses what contradicts itself. */
 import { resolve as absolute, join } from 'node:path'
 import { Problem } from '../core/problem.ts'
+import { type HsmConfig, resolveHsm } from './hsm.ts'
 import { type KeyStoresConfig, resolveKeyStores } from './key-stores.ts'
 import {
   type AuthModes,
@@ -16,24 +17,10 @@ import { type PrincipalConfig, resolvePrincipals } from './principals.ts'
 import { Refusals } from './refusals.ts'
 import { type RingConfig, resolveRings } from './rings.ts'
 import { type RootKeyConfig, refuseFile, resolveRootKey } from './root-key.ts'
-import type { HsmSettings, SecretSource, Settings } from './schema.ts'
+import type { SecretSource, Settings } from './schema.ts'
 import { checkSource } from './source.ts'
 
-export type { RingConfig, RootKeyConfig, SecretSource }
-
-export type HsmConfig = {
-  readonly name: string
-  readonly library: string
-  readonly tokenLabel?: string
-  readonly serial?: string
-  readonly slot?: number
-  readonly pin: SecretSource
-  readonly libraryParameters?: string
-  readonly mlDsa: 'hedged' | 'deterministic'
-  readonly sessions: number
-  readonly keyStorage: NonNullable<HsmSettings['keyStorage']>
-  readonly deadlineMs: number
-}
+export type { HsmConfig, RingConfig, RootKeyConfig, SecretSource }
 
 export type Config = {
   readonly profile: Profile
@@ -74,26 +61,6 @@ export type Config = {
     readonly jsonDepth: number
     /** Open at a time, of each listener. */
     readonly maxConnections: number
-  }
-}
-
-function resolveHsm(hsm: HsmSettings, index: number): HsmConfig {
-  const { name, library, libraryParameters, pin, tokenLabel, serial, slot } = hsm
-  if (tokenLabel === undefined && serial === undefined && slot === undefined) {
-    throw new Problem(`hsm[${index}] (${name}) does not say which token`, 'set its tokenLabel, serial or slot')
-  }
-  return {
-    name,
-    library,
-    pin: checkSource(pin, `hsm[${index}].pin`),
-    mlDsa: hsm.mlDsa ?? 'hedged',
-    sessions: hsm.sessions ?? 8,
-    keyStorage: hsm.keyStorage ?? 'token',
-    deadlineMs: hsm.deadlineMs ?? 10_000,
-    ...(libraryParameters === undefined ? {} : { libraryParameters }),
-    ...(tokenLabel === undefined ? {} : { tokenLabel }),
-    ...(serial === undefined ? {} : { serial }),
-    ...(slot === undefined ? {} : { slot }),
   }
 }
 

@@ -83,6 +83,18 @@ const Listener = Type.Object(
   closed,
 )
 
+/** A clone of the token: what it leaves out is as for the other. */
+const Standby = Type.Object(
+  {
+    library: Type.Optional(Path),
+    tokenLabel: Type.Optional(Type.String({ minLength: 1, maxLength: 32 })),
+    serial: Type.Optional(Type.String({ minLength: 1, maxLength: 16 })),
+    slot: Type.Optional(Type.Integer({ minimum: 0 })),
+    pin: Type.Optional(SecretSource),
+  },
+  closed,
+)
+
 const Hsm = Type.Object(
   {
     name: Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$', description: 'lower case letters, digits and hyphens' }),
@@ -91,6 +103,7 @@ const Hsm = Type.Object(
     serial: Type.Optional(Type.String({ minLength: 1, maxLength: 16 })),
     slot: Type.Optional(Type.Integer({ minimum: 0 })),
     pin: SecretSource,
+    standby: Type.Optional(Standby),
     /** Passed to C_Initialize, as NSS takes them. */
     libraryParameters: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
     /** Whether ML-DSA signatures are hedged (FIPS 204 section 3.4). */

@@ -22,6 +22,8 @@ import type {
 
 export type HsmConfig = WorkerConfig & {
   readonly name: string
+  /** A token with the same keys, which takes over (pair.ts). */
+  readonly standby?: HsmConfig
   /** For one call; making a key may take ten times as long. */
   readonly deadlineMs: number
   /** The child's environment: what the vendor's library reads. Nothing else is handed down. */
@@ -35,6 +37,8 @@ export type HsmEvent =
   | { readonly kind: 'problem'; readonly problem: TokenProblem }
   | { readonly kind: 'failed'; readonly code: string; readonly reason: string }
   | { readonly kind: 'down'; readonly reason: string; readonly restartInMs: number }
+  /** Of a pair the token of that serial number serves from now on. */
+  | { readonly kind: 'moved'; readonly serial: string; readonly reason: string }
 
 const START_DEADLINE_MS = 60_000
 const SLOW_CALLS: Readonly<Partial<Record<CallName, number>>> = { generateKey: 10, importKey: 10 }
@@ -72,7 +76,23 @@ type State =
   | { readonly kind: 'down'; readonly reason: string; readonly cause?: string }
   | { readonly kind: 'closed' }
 
-export class TokenClient {
+/** What a backend needs of its token, or of two. */
+export interface TokenCalls {
+  readonly name: string
+  /** The token that serves, as it was last seen; undefined until it was opened once. */
+  readonly token: TokenIdentity | undefined
+  readonly profile: Profile | undefined
+  /** Of the child process that serves, for tests and diagnosis. */
+  readonly pid: number | undefined
+  /** Whether keys of that token can be asked for here; also while no token was seen yet. */
+  holds(serial: string): boolean
+  start(): Promise<void>
+  call<N extends CallName>(name: N, args: Calls[N]['args'], ctx?: CallContext): Promise<Calls[N]['result']>
+  health(ctx: CallContext): Promise<void>
+  close(): Promise<void>
+}
+
+export class TokenClient implements TokenCalls {
   readonly #config: HsmConfig
   readonly #queue: Pending[] = []
   readonly #sent = new Map<number, Pending>()
@@ -105,6 +125,15 @@ export class TokenClient {
 
   get profile(): Profile | undefined {
     return this.#profile
+  }
+
+  /** The token is open: a call would reach it. */
+  get serves(): boolean {
+    return this.#state.kind === 'open'
+  }
+
+  holds(serial: string): boolean {
+    return this.#token === undefined || this.#token.serial === serial
   }
 
   /** Process id of the child, for tests and diagnosis. */

@@ -14,10 +14,11 @@ import { Lru } from '../core/lru.ts'
 import type { CallContext, CryptoBackend, EncryptParams, KeyHandle, KeyHome, KeyRef, SignInput } from '../core/ports.ts'
 import type { Secret } from '../core/secret.ts'
 import { checkSignInput } from '../core/sign-input.ts'
-import { type HsmConfig, TokenClient } from './client.ts'
+import { type HsmConfig, type TokenCalls, TokenClient } from './client.ts'
 import { decodeRef, encodeRef, isWrapped, labelOf, newObjectId, type ObjectRef, type TokenObject } from './key-ref.ts'
 import { peerPoint } from './material.ts'
 import { needs } from './needs.ts'
+import { TokenPair } from './pair.ts'
 import type { MadeKey } from './protocol.ts'
 
 export type { HsmConfig, HsmEvent } from './client.ts'
@@ -30,14 +31,14 @@ export class Pkcs11Backend implements CryptoBackend {
   readonly name: string
   readonly protection = 'hsm'
   readonly portable = undefined
-  readonly client: TokenClient
+  readonly client: TokenCalls
   readonly #installation: string
   readonly #publicKeys = new Lru<KeyObject>(CACHED_PUBLIC_KEYS)
   /** A request that read the row before its destruction must not use the key afterwards, though it is wrapped in the row. */
   readonly #destroyed = new Lru<true>(REMEMBERED_DESTROYED)
 
   /** `installation` marks the objects that it makes as its own. */
-  constructor(client: TokenClient, installation: string) {
+  constructor(client: TokenCalls, installation: string) {
     this.name = `pkcs11:${client.name}`
     this.client = client
     this.#installation = installation
@@ -141,7 +142,9 @@ export class Pkcs11Backend implements CryptoBackend {
     this.#destroyed.set(name, true)
     await this.client.call('destroyKey', { key }, ctx).catch((error: unknown) => {
       // What the store kept is destroyed with its row; a token out of reach has nothing of it.
-      if (!isWrapped(key) || !(error instanceof KmsError) || error.code !== 'backend_unavailable') throw error
+      if (isWrapped(key) && error instanceof KmsError && error.code === 'backend_unavailable') return
+      this.#destroyed.delete(name)
+      throw error
     })
     this.#publicKeys.delete(name)
   }
@@ -192,9 +195,8 @@ export class Pkcs11Backend implements CryptoBackend {
   /** Where another token than the key's answers, the key is out of reach, not gone. */
   #address(handle: KeyHandle): TokenObject {
     const object = decodeRef(handle.ref, handle, handle.spec)
-    const { token } = this.client
-    if (token === undefined || token.serial === object.serial) return object
-    const cause = new Error(`the key is in token ${object.serial}, this is ${token.serial}`)
+    if (this.client.holds(object.serial)) return object
+    const cause = new Error(`the key is in token ${object.serial}, this is ${this.client.token?.serial}`)
     throw new KmsError('backend_unavailable', { backend: this.name }, { cause })
   }
 
@@ -225,6 +227,11 @@ function encryptRsa(row: RsaRow, key: KeyObject, plaintext: Uint8Array): Uint8Ar
     : publicEncrypt({ key, padding: constants.RSA_PKCS1_PADDING }, plaintext)
 }
 
+function clientOf(config: HsmConfig): TokenCalls {
+  const first = new TokenClient(config)
+  return config.standby === undefined ? first : new TokenPair(first, new TokenClient(config.standby), config.onEvent)
+}
+
 /**
  * Starts the token's child process. Resolves when the first attempt to open the token has ended: a token that is not
  * there yet is no reason not to start, `health` says what is wrong and the attempts go on. The exception is a refused
@@ -234,7 +241,7 @@ export async function openPkcs11Backend(
   config: HsmConfig,
   installation: string = randomUUID(),
 ): Promise<Pkcs11Backend> {
-  const client = new TokenClient(config)
+  const client = clientOf(config)
   await client.start()
   return new Pkcs11Backend(client, installation)
 }

@@ -2,16 +2,16 @@
 import { KmsError } from '../core/error.ts'
 import type { Sealer } from '../core/ports.ts'
 import type { Secret } from '../core/secret.ts'
-import type { TokenClient } from './client.ts'
+import type { TokenCalls } from './client.ts'
 import type { RootKeyFacts } from './protocol.ts'
 
 export class TokenSealer implements Sealer {
   /** Whether the key was generated in the token, and so was never outside of one. */
   readonly madeInside: boolean
-  readonly #client: TokenClient
+  readonly #client: TokenCalls
   readonly #label: string
 
-  constructor(client: TokenClient, label: string, { madeInside }: RootKeyFacts) {
+  constructor(client: TokenCalls, label: string, { madeInside }: RootKeyFacts) {
     this.#client = client
     this.#label = label
     this.madeInside = madeInside
@@ -37,7 +37,7 @@ export class TokenSealer implements Sealer {
  * The root key of an opened token; undefined where a search that succeeded found none.
  * @throws KmsError internal where more than one has the label; backend_unavailable, backend_timeout
  */
-export async function findTokenSealer(client: TokenClient, label: string): Promise<TokenSealer | undefined> {
+export async function findTokenSealer(client: TokenCalls, label: string): Promise<TokenSealer | undefined> {
   const facts = await client.call('findRoot', { label })
   return facts && new TokenSealer(client, label, facts)
 }
@@ -47,7 +47,7 @@ export async function findTokenSealer(client: TokenClient, label: string): Promi
  * answered with a fresh one.
  * @param key put into the token instead of a key that is generated there
  */
-export async function makeTokenSealer(client: TokenClient, label: string, key?: Secret): Promise<TokenSealer> {
+export async function makeTokenSealer(client: TokenCalls, label: string, key?: Secret): Promise<TokenSealer> {
   const copy = key?.use((bytes) => Uint8Array.from(bytes))
   try {
     return new TokenSealer(client, label, await client.call('makeRoot', { label, key: copy }))

@@ -195,6 +195,7 @@ t.test('what contradicts itself is refused', async (t) => {
     ],
     [hsm(HSM, HSM), 'two hsm entries are named a', 'another name'],
     [hsm({ ...HSM, tokenLabel: undefined }), 'does not say which token', 'tokenLabel'],
+    [hsm({ ...HSM, standby: {} }), 'hsm[0].standby does not say which token', 'serial'],
     [hsm({ ...HSM, pin: {} }), 'hsm[0].pin says nothing', 'hsm[0].pin.env'],
     [hsm({ ...HSM, pin: { env: 'A', file: '/b' } }), 'more than one source', 'exactly one'],
     [{ TREFOIL_ROOT_KEY_TYPE: 'passphrase' }, 'rootKey.passphrase says nothing', 'rootKey.passphrase.env'],
