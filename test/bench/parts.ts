@@ -60,7 +60,7 @@ function surface(keyId: string, output: unknown): () => Promise<unknown> {
   const body = Buffer.from(JSON.stringify({ KeyId: keyId, Plaintext: PLAINTEXT.toString('base64') }))
   const kernel = { execute: async () => output } as unknown as Kernel
   const realm = { dialect: 'aws', account: '000000000000', region: 'us-east-1' } as const
-  const ctx = { realm, now: Date.now() } as AwsContext
+  const ctx = { realm, settings: { auth: 'off' }, now: Date.now() } as AwsContext
   return () => route.answer(parseJson(body, { depth: 32 }), kernel, {} as Call, ctx)
 }
 

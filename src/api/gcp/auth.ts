@@ -1,5 +1,5 @@
 /** Who asks. Access tokens are opaque and Google's own; none can be checked here. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { KmsError } from '../../core/error.ts'
 import type { Principal } from '../../core/ports.ts'
 import type { RequestHead, SurfaceSettings } from '../surface.ts'
@@ -11,7 +11,7 @@ const ANONYMOUS: Principal = { id: 'anonymous:', method: 'none' }
 function bearerOf(authorization: RequestHead['headers'][string]): Principal | undefined {
   const token = typeof authorization === 'string' ? BEARER.exec(authorization)?.[1] : undefined
   if (token === undefined) return undefined
-  const digest = createHash('sha256').update(token).digest('hex')
+  const digest = hash('sha256', token)
   return { id: `bearer:${digest.slice(0, 16)}`, method: 'bearer' }
 }
 
