@@ -6,19 +6,11 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { ENCRYPTIONS, OCT_ALGORITHMS, SIGNATURES } from '../src/api/azure/algorithms.ts'
 import { BINDINGS } from '../src/api/azure/bindings/index.ts'
 import { AZURE_OPERATIONS } from '../src/api/azure/coverage.ts'
 import { MACS } from '../src/api/azure/macs.ts'
-import {
-  AES_SIZES,
-  AKP_ALGORITHMS,
-  CURVES,
-  ENCRYPTIONS,
-  MAC_SIZES,
-  OCT_ALGORITHMS,
-  RSA_SIZES,
-  SIGNATURES,
-} from '../src/api/azure/names.ts'
+import { AES_SIZES, AKP_ALGORITHMS, CURVES, MAC_SIZES, RSA_SIZES } from '../src/api/azure/names.ts'
 import { specHas } from '../src/core/algorithm.ts'
 
 const PAGE = join(import.meta.dirname, '..', 'docs', 'azure.md')

@@ -8,17 +8,9 @@ import { encrypt } from '../../core/ops/encrypt.ts'
 import { rawDecrypt } from '../../core/ops/raw-decrypt.ts'
 import { rawEncrypt } from '../../core/ops/raw-encrypt.ts'
 import { encodeBase64url } from '../codec/base64url.ts'
+import { encryptionAlgorithm, isOctAlgorithm, octAlgorithm } from './algorithms.ts'
 import { type AzureRequest, type BoundOperation, bindBody, bindEither } from './binding.ts'
-import {
-  encryptionAlgorithm,
-  isOctAlgorithm,
-  type KeyOp,
-  keyId,
-  keyReference,
-  octAlgorithm,
-  useOfKey,
-  versionReference,
-} from './names.ts'
+import { type KeyOp, keyId, keyReference, useOfKey, versionReference } from './names.ts'
 import { bytesOf, CipherBody } from './schemas.ts'
 
 type Body = Static<typeof CipherBody>

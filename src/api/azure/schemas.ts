@@ -3,7 +3,8 @@ import { type Static, Type } from '@sinclair/typebox'
 import { HASH_BYTES } from '../../core/algorithm.ts'
 import { invalidArgument, KmsError } from '../../core/error.ts'
 import { decodeBase64url } from '../codec/base64url.ts'
-import { akpAlgorithm, isAkpAlgorithm, signatureAlgorithm, signatureRow } from './names.ts'
+import { akpAlgorithm, signatureAlgorithm, signatureRow } from './algorithms.ts'
+import { isAkpAlgorithm } from './names.ts'
 
 /** Year 9999: what dates can say. */
 const LAST_SECOND = 253_402_300_799
