@@ -41,7 +41,14 @@ async function ask(hsm: SoftHsm, way: unknown): Promise<string> {
     const mechanism = { mechanism: type, ...(parameter && { parameter: Buffer.from(parameter, 'hex') }) }
     try {
       if (call === 'pair') lib.C_GenerateKeyPair(session, mechanism, [], [])
-      else if (call === 'derive') lib.C_DeriveKey(session, mechanism, aes, [])
+      else if (call === 'wrap') {
+        const own = [{ type: 0x1, value: false }, { type: 0x103, value: true }, { type: 0x162, value: true }]
+        const curve = [{ type: 0x180, value: Buffer.from(parameter, 'hex') }]
+        const { privateKey } = lib.C_GenerateKeyPair(session, { mechanism: 0x1055 }, curve, own)
+        const uses = [{ type: 0x106, value: true }, { type: 0x107, value: true }, { type: 0x161, value: 32 }]
+        const wrapping = lib.C_GenerateKey(session, { mechanism: 0x1080 }, uses)
+        lib.C_WrapKey(session, { mechanism: type }, wrapping, privateKey, Buffer.alloc(8192))
+      } else if (call === 'derive') lib.C_DeriveKey(session, mechanism, aes, [])
       else {
         lib.C_SignInit(session, mechanism, edwards.privateKey)
         const signature = lib.C_Sign(session, Buffer.alloc(64), Buffer.alloc(64))
@@ -76,5 +83,23 @@ t.test('SoftHSM', softHsmMissing === undefined ? {} : { skip: softHsmMissing }, 
     const way = WAYS[algorithm]
     if (way === undefined) t.ok(NO_MECHANISM.includes(algorithm), `${algorithm}: no mechanism of PKCS#11 does it`)
     else t.match(await ask(hsm, way), /CKR_|signed another algorithm/, `${algorithm}: refused by the token`)
+  }
+})
+
+t.test('SoftHSM, keys wrapped', softHsmMissing === undefined ? {} : { skip: softHsmMissing }, async (t) => {
+  const hsm = await makeSoftHsm()
+  t.teardown(() => hsm.close())
+  const { library, tokenLabel, pin, env } = hsm
+  const config = { name: 'soft', library, tokenLabel, pin, env, sessions: 2, deadlineMs: 20_000 }
+  const [token, wrapped] = [await probeToken(config), await probeToken({ ...config, keyStorage: 'wrapped' })]
+  if (!token.ok || !wrapped.ok) throw new Error('no profile')
+  const others = wrapped.profile.gaps.filter(({ reason }) => reason !== 'wrap')
+  t.same(others, token.profile.gaps, 'the gaps of use are the same')
+  const curves = { ed25519: '06032b6570', x25519: '06032b656e' } as const
+  for (const spec of new Set(wrapped.profile.gaps.filter(({ reason }) => reason === 'wrap').map((gap) => gap.spec))) {
+    const parameter = curves[spec as keyof typeof curves]
+    // CKM_AES_KEY_WRAP, _PAD and _KWP.
+    for (const type of [0x2109, 0x210a, 0x210b])
+      t.match(await ask(hsm, { call: 'wrap', type, parameter }), /CKR_/, `${spec}: not by 0x${type.toString(16)}`)
   }
 })
