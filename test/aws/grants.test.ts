@@ -231,6 +231,22 @@ t.test('retired by its token or by its name, revoked by its name', async (t) => 
   t.same(await ids(), [four.GrantId])
 })
 
+t.test('a grant and a change of its key do not pass each other by', async (t) => {
+  const { ask, refused, list, store, KeyId } = await make(t)
+  const commit = store.commit.bind(store)
+  let raced = false
+  store.commit = async (writes) => {
+    if (!raced && writes.some(({ collection }) => collection === 'grants')) {
+      raced = true
+      await ask('DisableKey', { KeyId })
+    }
+    return commit(writes)
+  }
+  t.equal(await refused({}), `DisabledException: ${arnOf(KeyId)} is disabled.`)
+  t.ok(raced)
+  t.same((await list()).Grants, [])
+})
+
 t.test('dry runs make nothing, and refuse what would be refused', async (t) => {
   const { list, refused } = await make(t)
   t.equal(await refused({ DryRun: true }), DRY)

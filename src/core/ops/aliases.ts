@@ -3,20 +3,15 @@ import { isAsymmetric } from '../algorithm.ts'
 import { invalidArgument, KmsError } from '../error.ts'
 import type { Alias, Key } from '../key.ts'
 import { type KeyInput, type KeyTarget, keyOperation, type RealmTarget, realmOperation } from '../operation.ts'
-import type { Write } from '../ports.ts'
 import { checkKeyStays } from './destroy-version.ts'
 import type { Paging } from './list-keys.ts'
+import { unchanged } from './unchanged-key.ts'
 
 /** `alias` with its `alias/` prefix, everywhere in this file. */
 export type AliasInput = KeyInput & { readonly alias: string }
 export type CreateAliasInput = AliasInput & {
   /** Most aliases that a key may have; absent: no limit. */
   readonly limit?: number | undefined
-}
-
-/** The key's row as it is, so that an alias and its key's deletion can't pass each other by. */
-function unchanged({ key: { revision, ...row } }: KeyTarget): Write {
-  return { kind: 'update', collection: 'keys', row, revision }
 }
 
 /** @throws KmsError alias_exists, key_pending_deletion, limit_exceeded */

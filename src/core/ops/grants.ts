@@ -6,6 +6,7 @@ import { arnOfKey } from '../policy/aws/arn.ts'
 import type { Grant } from '../policy/aws/grant.ts'
 import type { Stored } from '../ports.ts'
 import type { Paging } from './list-keys.ts'
+import { unchanged } from './unchanged-key.ts'
 
 export type CreateGrantInput = KeyInput &
   Pick<Grant, 'grantee' | 'operations' | 'constraints'> & {
@@ -72,7 +73,10 @@ export const createGrant = keyOperation<CreateGrantInput, GrantOutput>({
       throw new KmsError('limit_exceeded', { limit: `${input.limit} grants of a key` })
     }
     if (input.dryRun === true) return { output: { ...target, grant } }
-    return { output: { ...target, grant }, writes: [{ kind: 'insert', collection: 'grants', row: grant }] }
+    return {
+      output: { ...target, grant },
+      writes: [unchanged(target), { kind: 'insert', collection: 'grants', row: grant }],
+    }
   },
 })
 
