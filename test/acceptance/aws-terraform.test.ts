@@ -32,22 +32,27 @@ const FIRST: Stage = { description: 'made by terraform', team: 'one', period: 18
 /** Every change is made in place. */
 const SECOND: Stage = { description: 'changed by terraform', team: 'two', period: 90, first: false, target: 'other' }
 
+const provider = (region: string, endpoint: string, alias?: string): string => `
+provider "aws" {
+  ${alias === undefined ? '' : `alias = "${alias}"`}
+  region                  = "${region}"
+  access_key              = "${CREDENTIALS.accessKeyId}"
+  secret_key              = "${CREDENTIALS.secretAccessKey}"
+  skip_metadata_api_check = true
+  endpoints {
+    kms = "${endpoint}"
+    sts = "${endpoint}"
+  }
+}`
+
 const configuration = (endpoint: string, stage: Stage): string => `
 terraform {
   required_providers {
     aws = { source = "hashicorp/aws" }
   }
 }
-provider "aws" {
-  region                      = "us-east-1"
-  access_key                  = "${CREDENTIALS.accessKeyId}"
-  secret_key                  = "${CREDENTIALS.secretAccessKey}"
-  skip_metadata_api_check     = true
-  endpoints {
-    kms = "${endpoint}"
-    sts = "${endpoint}"
-  }
-}
+${provider('us-east-1', endpoint)}
+${provider('us-west-2', endpoint, 'west')}
 resource "aws_kms_key" "symmetric" {
   description             = "${stage.description}"
   deletion_window_in_days = 7
@@ -78,6 +83,37 @@ resource "aws_kms_key" "mac" {
   customer_master_key_spec = "HMAC_256"
   key_usage                = "GENERATE_VERIFY_MAC"
   is_enabled               = ${!stage.first}
+}
+resource "aws_kms_key_policy" "other" {
+  key_id = aws_kms_key.other.id
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Principal = { AWS = "arn:aws:iam::000000000000:root" }, Action = "kms:*", Resource = "*" }]
+  })
+}
+resource "aws_kms_grant" "symmetric" {
+  name              = "by-terraform"
+  key_id            = aws_kms_key.symmetric.key_id
+  grantee_principal = "arn:aws:iam::000000000000:user/acceptance"
+  operations        = ["Encrypt", "Decrypt", "DescribeKey"]
+  constraints {
+    encryption_context_equals = { purpose = "acceptance" }
+  }
+}
+resource "aws_kms_external_key" "own" {
+  description             = "brought along"
+  key_material_base64     = "${Buffer.alloc(32, 7).toString('base64')}"
+  enabled                 = true
+  deletion_window_in_days = 7
+}
+resource "aws_kms_key" "primary" {
+  multi_region            = true
+  deletion_window_in_days = 7
+}
+resource "aws_kms_replica_key" "west" {
+  provider                = aws.west
+  primary_key_arn         = aws_kms_key.primary.arn
+  deletion_window_in_days = 7
 }
 resource "aws_kms_alias" "symmetric" {
   name          = "alias/by-terraform"
@@ -161,7 +197,7 @@ t.test(
 
     write(FIRST)
     await ok('init', '-input=false')
-    await apply(FIRST, /Resources: 7 added, 0 changed, 0 destroyed/)
+    await apply(FIRST, /Resources: 12 added, 0 changed, 0 destroyed/)
     const { arn = '', pem = '', ...made } = await outputs()
     t.match(arn, /^arn:aws:kms:us-east-1:\d{12}:key\//)
     t.match(made, { found: arn, target: arn, opened: 'attack at dawn' })
@@ -178,10 +214,10 @@ t.test(
       credentials: CREDENTIALS,
     })
     const { Keys = [] } = await client.send(new ListKeysCommand({}))
-    t.equal(Keys.length, 5)
-    for (const { KeyId } of Keys) {
-      const { KeyMetadata } = await client.send(new DescribeKeyCommand({ KeyId }))
-      t.equal(KeyMetadata?.KeyState, 'PendingDeletion')
+    t.equal(Keys.length, 7)
+    const states = Keys.map(async ({ KeyId }) => (await client.send(new DescribeKeyCommand({ KeyId }))).KeyMetadata)
+    for (const { KeyState, MultiRegion } of (await Promise.all(states)).filter((metadata) => metadata !== undefined)) {
+      t.equal(KeyState, MultiRegion === true ? 'PendingReplicaDeletion' : 'PendingDeletion')
     }
     t.same((await client.send(new ListAliasesCommand({}))).Aliases, [])
     client.destroy()

@@ -186,6 +186,40 @@ t.test('signatures that leave something out', async (t) => {
   )
 })
 
+t.test('text beyond ASCII is signed byte by byte', async (t) => {
+  const { send, host, clock } = await listen(t)
+  const headers = { host, 'content-length': String(BODY.length), ...TARGET, 'x-amz-note': 'ключ  値 ' }
+  const query = 'a=%D0%BA&b=%C3%A9'
+  const signed = (path: { readonly query?: string }) =>
+    sign({ method: 'POST', path: '/', headers, body: BODY, ...path }, USER, { at: clock.now() })
+  t.equal(await send(headOf(signed({})), BODY), 'ok 200')
+  t.equal(await send(headOf(signed({ query }), `/?${query}`), BODY), 'ok 200')
+  t.equal(await send(headOf(signed({ query }), '/?b=%c3%a9&a=%d0%ba'), BODY), 'ok 200', 'in another order and case')
+  t.equal(await send(headOf({ ...signed({}), 'x-amz-note': 'ключ 値' }), BODY), 'ok 200', 'white space is one space')
+  t.equal(await send(headOf({ ...signed({}), 'x-amz-note': 'ключ値' }), BODY), MISMATCH)
+  t.equal(await send(headOf({ ...signed({}), 'x-amz-note': 'клюЧ 値' }), BODY), MISMATCH)
+})
+
+t.test('paths that lead to the same place', async (t) => {
+  const { send, host, clock } = await listen(t)
+  const base = { host, 'content-length': String(BODY.length), ...TARGET }
+  const headers = sign({ method: 'POST', path: '/', headers: base, body: BODY }, USER, { at: clock.now() })
+  for (const url of [
+    '//',
+    '/./',
+    '/a/..',
+    '/%2f',
+    '/@aws/ListKeys',
+    '/%40aws/ListKeys',
+    '/@aws-sts',
+    `http://${host}/`,
+    '/;a',
+  ]) {
+    const answer = await send(headOf(headers, url), BODY)
+    t.match(answer, /^(UnknownOperationException|InvalidSignatureException|ok 4)/, `${url}: ${answer}`)
+  }
+})
+
 t.test('bodies in chunks, and none', async (t) => {
   const { send, host, clock } = await listen(t)
   const chunked = { host, 'transfer-encoding': 'chunked', ...TARGET }
