@@ -42,7 +42,7 @@ const INIT = `
   lib.C_InitPIN(session, pin)
 `
 
-export type NssToken = HsmConfig & { close(): Promise<void> }
+export type NssToken = HsmConfig & { readonly directory: string; close(): Promise<void> }
 
 export async function makeNss(): Promise<NssToken> {
   if (folder === undefined) throw new Error(nssMissing)
@@ -56,5 +56,5 @@ export async function makeNss(): Promise<NssToken> {
   const close = () => rm(directory, { recursive: true, force: true })
   const common = { name: 'nss', library, libraryParameters, env, pin: PIN, sessions: 4, deadlineMs: 20_000 }
   // Slot 1 is for certificates that come over the network, slot 2 for keys.
-  return { ...common, slot: 2, close }
+  return { ...common, slot: 2, directory, close }
 }
