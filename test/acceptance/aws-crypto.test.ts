@@ -32,7 +32,6 @@ import {
   IncorrectKeyException,
   InvalidCiphertextException,
   InvalidKeyUsageException,
-  KMSClient,
   KMSInvalidMacException,
   KMSInvalidSignatureException,
   NotFoundException,
@@ -44,7 +43,8 @@ import {
 } from '@aws-sdk/client-kms'
 import { ed25519ph } from '@noble/curves/ed25519.js'
 import { onEachBackend } from '../support/backends.ts'
-import { CREDENTIALS, enforcing } from './aws-tools.ts'
+import { clientOf } from './aws-client.ts'
+import { enforcing } from './aws-tools.ts'
 
 const MESSAGE = Buffer.from('a message for every cloud')
 const bytesOf = (data: Uint8Array | undefined): Buffer => Buffer.from(data ?? [])
@@ -54,12 +54,7 @@ const privateKey = (der: Uint8Array | undefined) =>
 
 onEachBackend('cryptography, by the JavaScript SDK', async (t, { hsm, start }) => {
   const trefoil = await start(enforcing())
-  const client = new KMSClient({
-    endpoint: trefoil.plainUrl,
-    region: 'us-east-1',
-    credentials: CREDENTIALS,
-    maxAttempts: 1,
-  })
+  const client = clientOf(trefoil.plainUrl)
   t.teardown(async () => {
     client.destroy()
     await trefoil.stop()

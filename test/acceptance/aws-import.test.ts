@@ -16,7 +16,6 @@ import {
   IncorrectKeyMaterialException,
   InvalidCiphertextException,
   InvalidImportTokenException,
-  KMSClient,
   KMSInvalidStateException,
   paginateListKeyRotations,
   RotateKeyOnDemandCommand,
@@ -24,18 +23,11 @@ import {
 } from '@aws-sdk/client-kms'
 import t from 'tap'
 import { startTrefoil } from '../support/process.ts'
+import { clientOf } from './aws-client.ts'
 
 const Plaintext = Buffer.from('attack at dawn')
 const FOREVER = { ExpirationModel: 'KEY_MATERIAL_DOES_NOT_EXPIRE' } as const
 const DAY_S = 86_400
-
-const clientOf = (endpoint: string): KMSClient =>
-  new KMSClient({
-    endpoint,
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'AKIDSDK', secretAccessKey: 'anything' },
-    maxAttempts: 1,
-  })
 
 t.test('a key of one’s own, over restarts and the end of its material', async (t) => {
   const dataDir = mkdtempSync(join(tmpdir(), 'trefoil-import-'))

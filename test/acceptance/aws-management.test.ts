@@ -16,7 +16,6 @@ import {
   GetKeyPolicyCommand,
   GetKeyRotationStatusCommand,
   InvalidMarkerException,
-  KMSClient,
   KMSInvalidStateException,
   LimitExceededException,
   ListAliasesCommand,
@@ -39,14 +38,7 @@ import {
 } from '@aws-sdk/client-kms'
 import t from 'tap'
 import { startTrefoil } from '../support/process.ts'
-
-const clientOf = (endpoint: string): KMSClient =>
-  new KMSClient({
-    endpoint,
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'AKIDSDK', secretAccessKey: 'anything' },
-    maxAttempts: 1,
-  })
+import { clientOf } from './aws-client.ts'
 
 t.test('facts of keys that change', async (t) => {
   const trefoil = await startTrefoil({})

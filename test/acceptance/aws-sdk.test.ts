@@ -17,7 +17,6 @@ import {
   GetKeyRotationStatusCommand,
   GetPublicKeyCommand,
   InvalidCiphertextException,
-  KMSClient,
   KMSInvalidSignatureException,
   KMSInvalidStateException,
   ListGrantsCommand,
@@ -30,18 +29,14 @@ import {
   VerifyCommand,
 } from '@aws-sdk/client-kms'
 import { onEachBackend } from '../support/backends.ts'
-import { CREDENTIALS, enforcing } from './aws-tools.ts'
+import { clientOf } from './aws-client.ts'
+import { enforcing } from './aws-tools.ts'
 
 const MESSAGE = Buffer.from('a message for every cloud')
 
 onEachBackend('the slice, by the JavaScript SDK', async (t, { start }) => {
   const trefoil = await start(enforcing())
-  const client = new KMSClient({
-    endpoint: trefoil.plainUrl,
-    region: 'us-east-1',
-    credentials: CREDENTIALS,
-    maxAttempts: 1,
-  })
+  const client = clientOf(trefoil.plainUrl)
   t.teardown(async () => {
     client.destroy()
     await trefoil.stop()
