@@ -1,6 +1,7 @@
 /** From a request message to the kernel and back, the same for both transports. */
 import type { DescMethod, Message } from '@bufbuild/protobuf'
 import { KmsError } from '../../core/error.ts'
+import type { Principal } from '../../core/ports.ts'
 import type { RequestHead, SurfaceServices, WireContext } from '../surface.ts'
 import { expressible } from './algorithms.ts'
 import { authenticate } from './auth.ts'
@@ -11,10 +12,12 @@ import { type ResourceName, realmOf } from './names.ts'
 import type { RpcError } from './status.ts'
 
 export type Caller = {
-  readonly headers: RequestHead['headers']
   readonly requestId: string
   readonly signal: AbortSignal
 }
+
+/** A method that is served, and who asks for it. */
+export type Admitted = { readonly bound: BoundMethod; readonly principal: Principal }
 
 const BOUND: ReadonlyMap<DescMethod, BoundMethod> = new Map(BINDINGS.map((bound) => [bound.method, bound]))
 
@@ -29,19 +32,19 @@ export class Dispatcher {
   }
 
   /** @throws RpcError for an unbound method and for callers who are nobody; asked before a body is read */
-  admit(method: DescMethod, headers: Caller['headers']): BoundMethod {
+  admit(method: DescMethod, headers: RequestHead['headers']): Admitted {
     try {
-      authenticate(headers, this.#services.settings.auth)
+      const principal = authenticate(headers, this.#services.settings.auth)
       const bound = BOUND.get(method)
       if (bound === undefined) throw new KmsError('unimplemented', { operation: fullName(method) })
-      return bound
+      return { bound, principal }
     } catch (error) {
       throw toRpcError(error)
     }
   }
 
   /** @throws RpcError, nothing else */
-  async execute(bound: BoundMethod, request: Message, caller: Caller): Promise<Message> {
+  async execute({ bound, principal }: Admitted, request: Message, caller: Caller): Promise<Message> {
     const { kernel, clock, settings } = this.#services
     let resource: ResourceName | undefined
     try {
@@ -56,7 +59,7 @@ export class Dispatcher {
           requestId: caller.requestId,
           dialect: 'gcp',
           wire: bound.method.name,
-          principal: authenticate(caller.headers, settings.auth),
+          principal,
           realm,
           expresses: expressible,
         },

@@ -97,14 +97,14 @@ async function call(dispatcher: Dispatcher, method: DescMethod, request: Fastify
   if (!GRPC_TYPE.test(headers['content-type'] ?? '')) {
     throw new RpcError('UNIMPLEMENTED', 'Only application/grpc and application/grpc+proto are served.')
   }
-  const bound = dispatcher.admit(method, headers)
+  const admitted = dispatcher.admit(method, headers)
   const timeoutMs = readTimeout(headers['grpc-timeout'])
   const encoding = headers['grpc-encoding'] ?? 'identity'
   const limit = limitOf(request, timeoutMs)
   try {
     const message = decode(method, await readFrame(request.body as Uint8Array, String(encoding)))
-    const caller = { headers, requestId: request.id, signal: limit.signal }
-    const answer = await Promise.race([dispatcher.execute(bound, message, caller), limit.expired])
+    const caller = { requestId: request.id, signal: limit.signal }
+    const answer = await Promise.race([dispatcher.execute(admitted, message, caller), limit.expired])
     return toBinary(method.output, answer)
   } finally {
     limit.end()

@@ -114,11 +114,11 @@ async function serve(dispatcher: Dispatcher, request: FastifyRequest): Promise<u
   const matched = ROUTES.match(verb, mark === -1 ? url : url.slice(0, mark))
   if (matched === undefined) throw new RpcError('NOT_FOUND', 'Method not found.')
   const { method } = matched.target
-  const bound = dispatcher.admit(method, request.headers)
+  const admitted = dispatcher.admit(method, request.headers)
   const query = readQuery(mark === -1 ? '' : url.slice(mark + 1))
   const message = readRequest(matched, query, readBody(request.body))
-  const caller = { headers: request.headers, requestId: request.id, signal: request.deadline }
-  const answer = await dispatcher.execute(bound, message, caller)
+  const caller = { requestId: request.id, signal: request.deadline }
+  const answer = await dispatcher.execute(admitted, message, caller)
   return messageToJson(method.output, answer, query.enumAsInteger)
 }
 
