@@ -257,4 +257,11 @@ t.test('what is no request', async (t) => {
   const tag = (n: number, key: string) => ({ [`Tags.member.${n}.Key`]: key, [`Tags.member.${n}.Value`]: 'v' })
   t.match(await attempt({ ...tag(1, 'a'), ...tag(2, 'A') }), /^400 InvalidParameterValue: Duplicate tag keys/)
   t.equal((await ask('AssumeRole', { RoleArn })).status, 400)
+  const long = (n: number) => ({
+    [`Tags.member.${n}.Key`]: `${n}`.padEnd(128, 'k'),
+    [`Tags.member.${n}.Value`]: 'v'.repeat(256),
+  })
+  const tags = (count: number) => Object.assign({}, ...Array.from({ length: count }, (_, index) => long(index + 1)))
+  t.equal(await attempt(tags(10)), 'ok')
+  t.match(await attempt(tags(30)), /^400 PackedPolicyTooLarge: /)
 })

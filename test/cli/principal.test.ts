@@ -79,7 +79,7 @@ t.test('a server’s principals', async (t) => {
 })
 
 t.test('the socket takes commands and nothing else', async (t) => {
-  const trefoil = await startTrefoil({})
+  const trefoil = await startTrefoil({ config: { aws: { principals: [{ name: 'fixed' }] } } })
   t.teardown(() => trefoil.stop())
   const socketPath = join(trefoil.dataDir, 'trefoil.sock')
   const ask = (path: string, body: string, method = 'POST', type = 'application/json'): Promise<number> =>
@@ -99,6 +99,8 @@ t.test('the socket takes commands and nothing else', async (t) => {
   t.equal(await ask('/principal/create', '{"name":"a/b"}'), 400)
   t.equal(await ask('/principal/create', '{"name":"a","kind":"group"}'), 400)
   t.equal(await ask('/principal/delete', '{"name":"nobody"}'), 400)
+  t.equal(await ask('/principal/create', '{"name":"Fixed"}'), 400, 'the configuration has it')
+  t.equal(await ask('/principal/rotate-key', '{"name":"fixed"}'), 400)
   t.equal(await ask('/principal/delete-key', '{"accessKeyId":"AKIANOBODY"}'), 400)
   t.equal(await ask('/principal/create', '{"kind":"root","account":"111122223333"}'), 200)
   t.equal(await ask('/principal/create', '{"__proto__":{"name":"a"}}'), 400)

@@ -156,6 +156,13 @@ t.test('what the configuration says', async (t) => {
   t.equal(secretOf('AKIAFIXED'), 's3cret')
   t.equal(directory.byArn(`arn:aws:iam::${ACCOUNT}:user/fixed`)?.id, id)
   t.ok(directory.isFixed(id))
+  t.ok(directory.isNameFixed({ kind: 'user', account: ACCOUNT, name: 'FIXED' }))
+  t.notOk(directory.isNameFixed({ kind: 'role', account: ACCOUNT, name: 'fixed' }))
+  const stored = { ...fixed, id: 'AIDASTORED', policies: [] }
+  directory.committed([{ kind: 'insert', collection: 'principals', row: stored }])
+  t.equal(directory.byArn(`arn:aws:iam::${ACCOUNT}:user/fixed`)?.id, id, 'the configuration has the name')
+  directory.committed([{ kind: 'delete', collection: 'principals', id: stored.id, revision: 1 }])
+  t.equal(directory.byArn(`arn:aws:iam::${ACCOUNT}:user/fixed`)?.id, id)
 })
 
 t.test('last uses are kept', async (t) => {

@@ -1,5 +1,6 @@
 /** How commands name principals, and what they are shown of them. */
 import { Type } from '@sinclair/typebox'
+import { invalidArgument } from '../../core/error.ts'
 import type { PrincipalName } from '../../core/ops/principals.ts'
 import type { AccessKey, AccessKeyUse, StoredPrincipal } from '../../core/principals/principal.ts'
 import { principalArn } from '../../core/principals/principal.ts'
@@ -24,11 +25,12 @@ export const FACTS = {
 
 type Named = { readonly [F in keyof PrincipalName]?: PrincipalName[F] | undefined }
 
-export const nameOf = ({ kind = 'user', account, name }: Named, ctx: AdminContext): PrincipalName => ({
-  kind,
-  account: account ?? ctx.account,
-  name: name ?? (kind === 'root' ? 'root' : ''),
-})
+/** @throws KmsError invalid_argument for one that the configuration describes: no command changes it */
+export function nameOf({ kind = 'user', account, name }: Named, ctx: AdminContext): PrincipalName {
+  const full = { kind, account: account ?? ctx.account, name: name ?? (kind === 'root' ? 'root' : '') }
+  if (ctx.directory.isNameFixed(full)) throw invalidArgument('name', 'the configuration describes it: change it there')
+  return full
+}
 
 export const shown = (principal: StoredPrincipal) => ({
   arn: principalArn(principal),

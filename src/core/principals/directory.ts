@@ -3,6 +3,7 @@
  * same for a key that is there and one that is not needs no care anywhere else. Filled at the start, kept up with commits.
  */
 import type { Clock, Principal, Sealer, Store, Write } from '../ports.ts'
+import { foldName } from '../schema.ts'
 import { Secret } from '../secret.ts'
 import { AccessKeyUses } from './access-key-uses.ts'
 import { type AccessKey, identityOf, principalArn, type StoredPrincipal } from './principal.ts'
@@ -38,6 +39,7 @@ export class Directory {
   readonly #store: Store
   readonly #sealer: Sealer
   readonly #fixed: FixedPrincipals
+  readonly #fixedIds: ReadonlySet<string>
   readonly #principals = new Map<string, StoredPrincipal>()
   readonly #arns = new Map<string, StoredPrincipal>()
   readonly #keys = new Map<string, OpenKey>()
@@ -51,6 +53,7 @@ export class Directory {
     this.#store = store
     this.#sealer = sealer
     this.#fixed = fixed
+    this.#fixedIds = new Set(fixed.principals.map(({ id }) => id))
     this.uses = new AccessKeyUses(store, clock)
     for (const principal of fixed.principals) this.#keep(principal)
     for (const key of fixed.accessKeys) this.#keys.set(key.id, { ...key, enabled: true })
@@ -88,7 +91,15 @@ export class Directory {
 
   /** Whether the configuration describes it, so that commands can't change it. */
   isFixed(id: string): boolean {
-    return this.#fixed.principals.some((principal) => principal.id === id)
+    return this.#fixedIds.has(id)
+  }
+
+  /** Whether the configuration has that name taken; names differ in more than case. */
+  isNameFixed({ kind, account, name }: Pick<StoredPrincipal, 'kind' | 'account' | 'name'>): boolean {
+    const wanted = foldName(name)
+    return this.#fixed.principals.some(
+      (one) => one.kind === kind && one.account === account && foldName(one.name) === wanted,
+    )
   }
 
   get all(): readonly StoredPrincipal[] {
@@ -131,14 +142,16 @@ export class Directory {
   #keep(principal: StoredPrincipal): void {
     this.#drop(principal.id)
     this.#principals.set(principal.id, principal)
-    this.#arns.set(principalArn(principal), principal)
+    // A name that the configuration came to use later means what that says.
+    if (this.isFixed(principal.id) || !this.isNameFixed(principal)) this.#arns.set(principalArn(principal), principal)
   }
 
   #drop(id: string): void {
     const principal = this.#principals.get(id)
     if (principal === undefined) return
     this.#principals.delete(id)
-    this.#arns.delete(principalArn(principal))
+    const arn = principalArn(principal)
+    if (this.#arns.get(arn) === principal) this.#arns.delete(arn)
     for (const key of this.#keys.values()) if (key.principalId === id) this.#credentials.delete(key.id)
   }
 

@@ -3,6 +3,7 @@
  * forgotten. format 0x01 | iv (12) | ciphertext | tag (16), AES-256-GCM under a key of the installation.
  */
 import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from 'node:crypto'
+import { KmsError } from '../error.ts'
 import { Lru } from '../lru.ts'
 import type { AwsIdentity, Clock, Principal } from '../ports.ts'
 import { Secret } from '../secret.ts'
@@ -12,8 +13,8 @@ import { identityOf, newSecretAccessKey, newSessionKeyId, type StoredPrincipal }
 const FORMAT = 1
 const IV_BYTES = 12
 const TAG_BYTES = 16
-/** Longer ones are none of ours; a header would not hold them anyway. */
-const MAX_TOKEN = 12 * 1024
+/** Of characters: more would leave a request's head no room for anything else. */
+const MAX_TOKEN = 8 * 1024
 
 export type SessionPlan = {
   readonly principal: StoredPrincipal
@@ -82,6 +83,7 @@ export class Sessions {
     this.#clock = clock
   }
 
+  /** @throws KmsError limit_exceeded where policies and tags are too long for a token */
   create({ principal, seconds, name, policies = [], tags = {} }: SessionPlan): NewSession {
     const session: Session = {
       accessKeyId: newSessionKeyId(),
@@ -92,10 +94,12 @@ export class Sessions {
       policies,
       tags,
     }
+    const token = this.#seal(session)
+    if (token.length > MAX_TOKEN) throw new KmsError('limit_exceeded', { limit: MAX_TOKEN })
     return {
       accessKeyId: session.accessKeyId,
       secret: session.secret,
-      token: this.#seal(session),
+      token,
       expiresAt: session.expiresAt,
       identity: sessionIdentity(principal, session),
     }

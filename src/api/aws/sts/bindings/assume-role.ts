@@ -153,7 +153,14 @@ export const assumeRoleBinding: StsBinding = {
       create: identities.sessions.create.bind(identities.sessions),
     }
     const session = await kernel.execute(assumeRole, input, call).catch((error: unknown) => {
-      if (KmsError.from(error).code !== 'access_denied') throw error
+      const { code } = KmsError.from(error)
+      if (code === 'limit_exceeded') {
+        throw new StsError(
+          'PackedPolicyTooLarge',
+          'Packed policy consumes more than 100% of allotted space, please use smaller policy.',
+        )
+      }
+      if (code !== 'access_denied') throw error
       throw accessDenied(
         `User: ${identity.arn} is not authorized to perform: sts:AssumeRole on resource: ${asked.roleArn}`,
       )
