@@ -32,16 +32,16 @@ import {
 } from '@aws-sdk/client-kms'
 import t from 'tap'
 import { startTrefoil } from '../support/process.ts'
+import { CREDENTIALS, enforcing } from './aws-tools.ts'
 
 const [EAST, WEST] = ['us-east-1', 'us-west-2']
 const SECRET = Buffer.from('what every Region keeps')
-const credentials = { accessKeyId: 'AKIDSDK', secretAccessKey: 'anything' }
 
 t.test('one key in two Regions, over a restart', async (t) => {
   const dataDir = mkdtempSync(join(tmpdir(), 'trefoil-regions-'))
-  let trefoil = await startTrefoil({ dataDir })
+  let trefoil = await startTrefoil(enforcing({ dataDir }))
   const clientIn = (region: string) =>
-    new KMSClient({ endpoint: trefoil.plainUrl, region, credentials, maxAttempts: 1 })
+    new KMSClient({ endpoint: trefoil.plainUrl, region, credentials: CREDENTIALS, maxAttempts: 1 })
   let [east, west] = [clientIn(EAST), clientIn(WEST)]
   const destroy = () => {
     for (const client of [east, west]) client.destroy()
@@ -65,7 +65,7 @@ t.test('one key in two Regions, over a restart', async (t) => {
   // The two packages' types differ in what may be undefined.
   const clientProvider: KmsNodeClientSupplier = getClient(KMS as never, {
     endpoint: trefoil.plainUrl,
-    credentials,
+    credentials: CREDENTIALS,
     maxAttempts: 1,
   })
   const { encrypt, decrypt } = buildClient(CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT)
@@ -92,7 +92,7 @@ t.test('one key in two Regions, over a restart', async (t) => {
   await east.send(new UpdatePrimaryRegionCommand({ KeyId, PrimaryRegion: WEST }))
   destroy()
   await trefoil.stop()
-  trefoil = await startTrefoil({ dataDir })
+  trefoil = await startTrefoil(enforcing({ dataDir }))
   ;[east, west] = [clientIn(EAST), clientIn(WEST)]
   for (const [client, type] of [
     [east, 'REPLICA'],
