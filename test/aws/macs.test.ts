@@ -67,7 +67,7 @@ t.test('random bytes', async (t) => {
   t.match(await aws.refusal('GenerateRandom', { NumberOfBytes: 1025 }), /ValidationException.*numberOfBytes/)
   t.match(
     await aws.refusal('GenerateRandom', { NumberOfBytes: 8, CustomKeyStoreId: 'cks-1234567890abcdef0' }),
-    'UnsupportedOperationException',
+    'CustomKeyStoreNotFoundException',
   )
 })
 

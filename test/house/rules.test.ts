@@ -1,6 +1,6 @@
 /** The house rules that a program can check. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import t from 'tap'
 
@@ -76,6 +76,16 @@ t.test('files stay short, and hold no leftovers', (t) => {
     if (name === 'test/house/rules.test.ts') continue
     t.notMatch(text, /^export default|^\s*(export )?(const )?enum \w|\b(TODO|FIXME)\b/m, name)
   }
+  t.end()
+})
+
+t.test('decisions are numbered once each, without a gap', (t) => {
+  const decisions = readdirSync(join(ROOT, 'docs/adr')).sort()
+  decisions.forEach((name, index) => {
+    const number = String(index + 1).padStart(3, '0')
+    t.ok(name.startsWith(`${number}-`), `${name} is ${number}`)
+    t.match(read(`docs/adr/${name}`), new RegExp(`^# ${number} `), `the title of ${name}`)
+  })
   t.end()
 })
 
