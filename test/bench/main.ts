@@ -1,18 +1,20 @@
 /**
  * `npm run bench`: interleaved rounds in one run, so that the machine's moods fall on all alike. Prints requests per
  * second, latencies, server CPU per request and its ratio to a bare Fastify echo of the same payload. The audit log is
- * durable throughout. Then what has to hold (targets.ts), and the parts of an AWS Encrypt alone: what is left of its cost beside them and the echo is the
- * surface (routing, validation, rendering) and waiting. BENCH_ROUNDS and BENCH_SECONDS set the length.
+ * durable throughout; `enforced` is a software server that checks AWS's signatures and evaluates its policies. Then what
+ * has to hold (targets.ts), and the parts of an AWS Encrypt alone: what is left of its cost beside them and the echo is
+ * the surface (routing, validation, rendering) and waiting. BENCH_ROUNDS and BENCH_SECONDS set the length.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { enforcing } from '../acceptance/aws-tools.ts'
 import { startTrefoil } from '../support/process.ts'
 import { startSoftHsm } from '../support/softhsm.ts'
 import { cpuSeconds } from './cpu.ts'
 import { http1, http2, type Sample } from './load.ts'
 import { ceilings } from './openssl.ts'
 import { encryptParts } from './parts.ts'
-import { echoRequest, makeScenarios, type Scenario, SIGN_P256, SIGN_RSA } from './scenarios.ts'
+import { echoRequest, makeEnforcedScenarios, makeScenarios, type Scenario, SIGN_P256, SIGN_RSA } from './scenarios.ts'
 import { makeTargets, median } from './targets.ts'
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5)
@@ -50,7 +52,7 @@ const quantile = (values: readonly number[], q: number): number =>
 const cpuOf = (round: Round): number => (round.cpu / round.requests) * 1e6
 /** µs of CPU for one request, of each round. */
 const costsOf = (list: readonly Measured[], name: string): readonly number[] =>
-  list.find((one) => one.name === name && one.backend !== 'software')?.rounds.map(cpuOf) ?? []
+  list.find((one) => one.name === name && (one.backend === 'hsm' || one.backend === ''))?.rounds.map(cpuOf) ?? []
 
 function summary({ name, backend, rounds }: Measured, echo: Measured) {
   const latencies = rounds.flatMap((round) => round.latenciesMs).sort((a, b) => a - b)
@@ -69,6 +71,7 @@ function summary({ name, backend, rounds }: Measured, echo: Measured) {
 async function run(): Promise<void> {
   const echo = await startEcho()
   const software = await startTrefoil({})
+  const enforced = await startTrefoil(enforcing())
   const token = await startSoftHsm().catch((error: unknown) => {
     process.stderr.write(`bench: without SoftHSM (${String(error)})\n`)
   })
@@ -88,10 +91,14 @@ async function run(): Promise<void> {
     ]
     for (const [backend, server] of [
       ['software', software],
+      ['enforced', enforced],
       ['hsm', hsm],
     ] as const) {
       if (!server) continue
-      const scenarios = await makeScenarios(server.plainUrl, backend)
+      const { plainUrl } = server
+      const scenarios = await (backend === 'enforced'
+        ? makeEnforcedScenarios(plainUrl)
+        : makeScenarios(plainUrl, backend))
       const port = Number(new URL(server.plainUrl).port)
       list.push(...scenarios.map((scenario) => ({ ...scenario, backend, port, pid: server.pid, rounds: [] })))
     }
@@ -112,6 +119,7 @@ async function run(): Promise<void> {
     echo.child.kill('SIGTERM')
     await targets.close()
     await software.stop()
+    await enforced.stop()
     await hsm?.stop()
     await token?.close()
   }

@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { EncryptRequestSchema } from '../../src/api/gcp/gen/google/cloud/kms/v1/service_pb.js'
+import { CREDENTIALS } from '../acceptance/aws-tools.ts'
+import { sign } from '../sigv4/sign.ts'
 import type { Request } from './load.ts'
 
 export type Scenario = { readonly name: string; readonly protocol: 'http1' | 'http2'; readonly request: Request }
@@ -121,5 +123,44 @@ export async function makeScenarios(base: string, backend: 'software' | 'hsm'): 
     ...(await awsScenarios(base)),
     ...(await gcpScenarios(base, backend === 'hsm' ? 'HSM' : 'SOFTWARE')),
     ...(await azureScenarios(base, backend === 'hsm' ? 'EC-HSM' : 'EC')),
+  ]
+}
+
+/** Signed once: a signature holds for five minutes, and the server checks it anew each time. */
+function signedRequest(base: string, operation: string, input: unknown): Request {
+  const { authorization: _, 'x-amz-date': __, ...unsigned } = AWS_HEADERS
+  const body = JSON.stringify(input)
+  const headers = { host: new URL(base).host, ...unsigned, 'x-amz-target': `TrentService.${operation}` }
+  const signed = ['host', 'content-type', 'x-amz-date', 'x-amz-target']
+  const request = { method: 'POST', path: '/', headers, body }
+  return { path: '/', headers: sign(request, CREDENTIALS, { at: Date.now(), signed }), body: Buffer.from(body) }
+}
+
+/** @param base the plain URL of a server that checks signatures and evaluates policies, as production does */
+export async function makeEnforcedScenarios(base: string): Promise<readonly Scenario[]> {
+  const create = async (input: unknown): Promise<string> => {
+    const { headers: signed, ...request } = signedRequest(base, 'CreateKey', input)
+    const { host: _, ...headers } = signed
+    return (await post<{ KeyMetadata: { KeyId: string } }>(base, { ...request, headers })).KeyMetadata.KeyId
+  }
+  const KeyId = await create({})
+  const ec = await create({ KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' })
+  const rsa = await create({ KeySpec: 'RSA_2048', KeyUsage: 'SIGN_VERIFY' })
+  const encrypt = signedRequest(base, 'Encrypt', { KeyId, Plaintext: PLAINTEXT.toString('base64') })
+  const { host: _, ...headers } = encrypt.headers
+  const { CiphertextBlob } = await post<{ CiphertextBlob: string }>(base, { ...encrypt, headers })
+  const Message = MESSAGE.toString('base64')
+  const scenario = (name: string, operation: string, input: unknown): Scenario => ({
+    name,
+    protocol: 'http1',
+    request: signedRequest(base, operation, input),
+  })
+  return [
+    { name: 'AWS Encrypt', protocol: 'http1', request: encrypt },
+    scenario('AWS Decrypt', 'Decrypt', { CiphertextBlob }),
+    scenario('AWS GenerateDataKey', 'GenerateDataKey', { KeyId, KeySpec: 'AES_256' }),
+    scenario('AWS Sign P-256 RAW', 'Sign', { KeyId: ec, SigningAlgorithm: 'ECDSA_SHA_256', Message }),
+    scenario(SIGN_RSA, 'Sign', { KeyId: rsa, SigningAlgorithm: 'RSASSA_PKCS1_V1_5_SHA_256', Message }),
+    scenario('AWS DescribeKey', 'DescribeKey', { KeyId }),
   ]
 }
