@@ -6,10 +6,14 @@ import { join } from 'node:path'
 import { DescribeKeyCommand, KMSClient, ListAliasesCommand, ListKeysCommand } from '@aws-sdk/client-kms'
 import t from 'tap'
 import { startTrefoil } from '../support/process.ts'
+import { startSoftHsm } from '../support/softhsm.ts'
+import { selfSigned } from '../support/xks-proxy.ts'
 import { awsEnvironment, CREDENTIALS, enforcing, hasTool, run } from './aws-tools.ts'
 
 const PROVIDER = 'registry.terraform.io/hashicorp/aws'
 const MINUTE = 60_000
+const CLUSTER = 'cluster-234567abcde'
+const PASSWORD = 'kmsPswd-of-the-tests'
 
 /** A folder in the layout of a filesystem mirror that holds the provider; registries are not asked. */
 function findMirror(): string | undefined {
@@ -45,7 +49,7 @@ provider "aws" {
   }
 }`
 
-const configuration = (endpoint: string, stage: Stage): string => `
+const configuration = (endpoint: string, stage: Stage, trustAnchor: string): string => `
 terraform {
   required_providers {
     aws = { source = "hashicorp/aws" }
@@ -66,6 +70,12 @@ resource "aws_kms_key" "symmetric" {
       { Effect = "Allow", Principal = { Service = "logs.amazonaws.com" }, Action = ["kms:Encrypt*", "kms:Decrypt*"], Resource = "*" },
     ]
   })
+}
+resource "aws_kms_custom_key_store" "token" {
+  cloud_hsm_cluster_id     = "${CLUSTER}"
+  custom_key_store_name    = "token of team ${stage.team}"
+  key_store_password       = "${PASSWORD}"
+  trust_anchor_certificate = file("${trustAnchor}")
 }
 resource "aws_kms_key" "other" {
   enable_key_rotation = ${stage.first}
@@ -162,12 +172,19 @@ t.test(
   { skip: missing === undefined ? false : `no tool: ${missing}` },
   async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'trefoil-terraform-'))
-    const trefoil = await startTrefoil(enforcing())
+    const hsm = await startSoftHsm()
+    const trustAnchor = join(folder, 'anchor.pem')
+    writeFileSync(trustAnchor, (await selfSigned('cluster.example')).cert)
+    const cluster = { id: CLUSTER, hsm: 'soft', trustAnchor, password: { env: 'CLUSTER_PASSWORD' } }
+    const config = { hsm: hsm.config.hsm, keyStores: { clusters: [cluster] } }
+    const trefoil = await startTrefoil(enforcing({ config, env: { ...hsm.env, CLUSTER_PASSWORD: PASSWORD } }))
     t.teardown(async () => {
       await trefoil.stop()
+      await hsm.close()
       rmSync(folder, { recursive: true })
     })
-    const write = (stage: Stage) => writeFileSync(join(folder, 'main.tf'), configuration(trefoil.plainUrl, stage))
+    const write = (stage: Stage) =>
+      writeFileSync(join(folder, 'main.tf'), configuration(trefoil.plainUrl, stage, trustAnchor))
     writeFileSync(join(folder, 'cli.tfrc'), `provider_installation {\n  filesystem_mirror { path = "${mirror}" }\n}\n`)
     const env = {
       ...awsEnvironment(),
@@ -197,13 +214,13 @@ t.test(
 
     write(FIRST)
     await ok('init', '-input=false')
-    await apply(FIRST, /Resources: 12 added, 0 changed, 0 destroyed/)
+    await apply(FIRST, /Resources: 13 added, 0 changed, 0 destroyed/)
     const { arn = '', pem = '', ...made } = await outputs()
     t.match(arn, /^arn:aws:kms:us-east-1:\d{12}:key\//)
     t.match(made, { found: arn, target: arn, opened: 'attack at dawn' })
     t.equal(createPublicKey(pem).asymmetricKeyDetails?.modulusLength, 2048)
 
-    await apply(SECOND, /Resources: 0 added, 5 changed, 0 destroyed/)
+    await apply(SECOND, /Resources: 0 added, 6 changed, 0 destroyed/)
     const changed = await outputs()
     t.match(changed, { arn, description: SECOND.description, opened: 'attack at dawn' })
     t.not(changed.target, arn)
