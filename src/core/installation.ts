@@ -1,4 +1,5 @@
 /** What an installation has once: its built-in realm and the secrets it keeps sealed in its own store. */
+import { rowsOf } from './all-rows.ts'
 import { KmsError } from './error.ts'
 import { handleOf, type KeyVersion, type Realm } from './key.ts'
 import type { CallContext, CryptoBackend, Sealer, Store, Stored, Write } from './ports.ts'
@@ -93,12 +94,7 @@ async function empty<C extends Emptied>(store: Store, collection: C, index: Inde
 
 /** Every version that has material. */
 export async function* versionsWithMaterial(store: Store): AsyncGenerator<Stored<KeyVersion>> {
-  let after: string | undefined
-  do {
-    const page = await store.page('versions', 'number', [], after, PAGE)
-    for (const version of page.rows) if (version.ref.length > 0) yield version
-    after = page.next
-  } while (after !== undefined)
+  for await (const version of rowsOf(store, 'versions', 'number')) if (version.ref.length > 0) yield version
 }
 
 async function destroyAllMaterial(store: Store, backendOf: (name: string) => CryptoBackend, ctx: CallContext) {

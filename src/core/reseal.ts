@@ -1,11 +1,11 @@
 /** Moving what the root key seals (design section 1) under another root key. */
+import { allRows } from './all-rows.ts'
 import { KmsError } from './error.ts'
 import type { Sealer, Store, Stored, Write } from './ports.ts'
 import { accessKeyContext } from './principals/directory.ts'
 import type { CollectionName, IndexName, Rows } from './schema.ts'
 import { metaContext, ringKeyContext } from './seal.ts'
 
-const PAGE = 500
 /** A token may take a millisecond for each seal, and its queue is bounded. */
 const AT_ONCE = 16
 
@@ -27,7 +27,7 @@ function moverOf<C extends CollectionName>(
     return [{ kind: 'update', collection, revision, row: { ...row, ...changed } } as unknown as Write]
   }
   return async (store, reseal) => {
-    const rows = await allOf(store, collection, index)
+    const rows = await allRows(store, collection, index)
     const writes: Write[] = []
     for (let at = 0; at < rows.length; at += AT_ONCE) {
       const moved = await Promise.all(rows.slice(at, at + AT_ONCE).map((row) => move(row, reseal)))
@@ -49,21 +49,6 @@ const UNDER_ROOT: readonly Mover[] = [
     typeof value === 'string' ? undefined : { value: await reseal(value, metaContext(id)) },
   ),
 ]
-
-async function allOf<C extends CollectionName>(
-  store: Store,
-  collection: C,
-  index: IndexName<C>,
-): Promise<readonly Stored<Rows[C]>[]> {
-  const rows: Stored<Rows[C]>[] = []
-  let after: string | undefined
-  do {
-    const page = await store.page(collection, index, [], after, PAGE)
-    rows.push(...page.rows)
-    after = page.next
-  } while (after !== undefined)
-  return rows
-}
 
 /** Opened again before anything relies on it: what is committed replaces the only other seal. */
 async function moved(from: Sealer, to: Sealer, sealed: Uint8Array, context: string): Promise<Uint8Array> {

@@ -1,5 +1,6 @@
 /** Custom key stores: what is kept of them, and connecting them. */
 import { randomBytes } from 'node:crypto'
+import { rowsOf } from '../all-rows.ts'
 import { invalidArgument, KmsError } from '../error.ts'
 import type { Realm } from '../key.ts'
 import {
@@ -52,22 +53,17 @@ type Address = Pick<ProxyPlace, 'endpoint' | 'path' | 'service'>
 
 /** A private endpoint is one store's, a public one is shared by paths. @throws KmsError key_store_refused */
 async function checkFreeProxy(env: Env, realm: Realm, id: string, wanted: Address): Promise<void> {
-  let after: string | undefined
-  do {
-    const page = await env.store.page('keyStores', 'proxy', [realm.id], after, 500)
-    for (const { id: other, place } of page.rows) {
-      if (other === id || place.kind !== 'proxy') continue
-      if (wanted.service !== undefined && place.service?.name === wanted.service.name) {
-        throw refusedStore('service_in_use', wanted.service.name)
-      }
-      if (place.endpoint !== wanted.endpoint) continue
-      if (place.path === wanted.path) throw refusedStore('uri_in_use', wanted.endpoint + wanted.path)
-      if (wanted.service !== undefined || place.service !== undefined) {
-        throw refusedStore('endpoint_in_use', wanted.endpoint)
-      }
+  for await (const { id: other, place } of rowsOf(env.store, 'keyStores', 'proxy', [realm.id])) {
+    if (other === id || place.kind !== 'proxy') continue
+    if (wanted.service !== undefined && place.service?.name === wanted.service.name) {
+      throw refusedStore('service_in_use', wanted.service.name)
     }
-    after = page.next
-  } while (after !== undefined)
+    if (place.endpoint !== wanted.endpoint) continue
+    if (place.path === wanted.path) throw refusedStore('uri_in_use', wanted.endpoint + wanted.path)
+    if (wanted.service !== undefined || place.service !== undefined) {
+      throw refusedStore('endpoint_in_use', wanted.endpoint)
+    }
+  }
 }
 
 /** A private endpoint is asked when the store is connected, a public one before it is taken (as AWS has it). */

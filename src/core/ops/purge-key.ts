@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { allRows } from '../all-rows.ts'
 import { KmsError } from '../error.ts'
 import { handleOf, type Key, type KeyRing, type KeyVersion, type Tombstone } from '../key.ts'
 import { otherHolder, replicaGone } from '../multi-region.ts'
@@ -29,31 +30,15 @@ export async function destroyMaterial(
   return []
 }
 
-export async function removeAliases(env: Env, keyId: string): Promise<readonly Write[]> {
-  const writes: Write[] = []
-  let after: string | undefined
-  do {
-    const page = await env.store.page('aliases', 'key', [keyId], after, 500)
-    writes.push(
-      ...page.rows.map((row): Write => ({ kind: 'delete', collection: 'aliases', id: row.id, revision: row.revision })),
-    )
-    after = page.next
-  } while (after !== undefined)
-  return writes
-}
-
-export async function removeGrants(env: Env, keyId: string): Promise<readonly Write[]> {
-  const writes: Write[] = []
-  let after: string | undefined
-  do {
-    const page = await env.store.page('grants', 'key', [keyId], after, 500)
-    writes.push(
-      ...page.rows.map((row): Write => ({ kind: 'delete', collection: 'grants', id: row.id, revision: row.revision })),
-    )
-    after = page.next
-  } while (after !== undefined)
-  return writes
-}
+/** Of rows that belong to the key. */
+const removeAll =
+  (collection: 'aliases' | 'grants') =>
+  async (env: Env, keyId: string): Promise<readonly Write[]> => {
+    const rows = await allRows(env.store, collection, 'key', [keyId])
+    return rows.map(({ id, revision }) => ({ kind: 'delete', collection, id, revision }))
+  }
+export const removeAliases = removeAll('aliases')
+export const removeGrants = removeAll('grants')
 
 export async function removeLastUse(env: Env, keyId: string): Promise<readonly Write[]> {
   const row = await env.store.get('lastUses', keyId)

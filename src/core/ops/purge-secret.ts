@@ -1,3 +1,4 @@
+import { allRows } from '../all-rows.ts'
 import { KmsError } from '../error.ts'
 import { type Env, type Outcome, type SecretInput, type SecretTarget, secretOperation } from '../operation.ts'
 import type { Stored, Write } from '../ports.ts'
@@ -5,22 +6,11 @@ import type { SecretVersion } from '../stored-secret.ts'
 
 export type PurgeSecretOutput = { readonly purged: boolean }
 
-const PAGE = 500
-
 /** Every version of a secret, oldest first. */
-export async function allSecretVersions(
+export const allSecretVersions = (
   env: Pick<Env, 'store'>,
   secretId: string,
-): Promise<readonly Stored<SecretVersion>[]> {
-  const versions: Stored<SecretVersion>[] = []
-  let after: string | undefined
-  do {
-    const page = await env.store.page('secretVersions', 'number', [secretId], after, PAGE)
-    versions.push(...page.rows)
-    after = page.next
-  } while (after !== undefined)
-  return versions
-}
+): Promise<readonly Stored<SecretVersion>[]> => allRows(env.store, 'secretVersions', 'number', [secretId])
 
 async function purge(env: Env, { secret }: SecretTarget): Promise<Outcome<PurgeSecretOutput>> {
   const versions = await allSecretVersions(env, secret.id)

@@ -2,13 +2,12 @@
  * Every access key and whom it belongs to, in memory: signatures are verified on each request, and a look-up that costs the
  * same for a key that is there and one that is not needs no care anywhere else. Filled at the start, kept up with commits.
  */
+import { rowsOf } from '../all-rows.ts'
 import type { Clock, Principal, Sealer, Store, Write } from '../ports.ts'
 import { foldName } from '../schema.ts'
 import { Secret } from '../secret.ts'
 import { AccessKeyUses } from './access-key-uses.ts'
 import { type AccessKey, identityOf, principalArn, type StoredPrincipal } from './principal.ts'
-
-const PAGE = 500
 
 /** An access key that may be used, with its secret and its owner. */
 export type Credential = {
@@ -60,8 +59,8 @@ export class Directory {
   }
 
   async start(): Promise<void> {
-    await this.#each('principals', (principal) => this.#keep(principal))
-    await this.#each('accessKeys', (key) => this.#open(key))
+    for await (const principal of rowsOf(this.#store, 'principals', 'all')) this.#keep(principal)
+    for await (const key of rowsOf(this.#store, 'accessKeys', 'all')) await this.#open(key)
   }
 
   async stop(): Promise<void> {
@@ -160,17 +159,5 @@ export class Directory {
     const secret = new Secret(await this.#sealer.unseal(key.sealedSecret, accessKeyContext(key.id)))
     if (this.#gone.has(key.id)) return
     this.#keys.set(key.id, { id: key.id, principalId: key.principalId, secret, enabled: key.enabled })
-  }
-
-  async #each<C extends 'principals' | 'accessKeys'>(
-    collection: C,
-    take: (row: C extends 'principals' ? StoredPrincipal : AccessKey) => void | Promise<void>,
-  ): Promise<void> {
-    let after: string | undefined
-    do {
-      const page = await this.#store.page(collection, 'all' as never, [], after, PAGE)
-      for (const row of page.rows) await take(row as never)
-      after = page.next
-    } while (after !== undefined)
   }
 }
