@@ -12,6 +12,7 @@ import { Refusals } from './config/refusals.ts'
 import { type Config, resolve, type SecretSource } from './config/resolve.ts'
 import type { Settings } from './config/schema.ts'
 import { Problem } from './core/problem.ts'
+import { isRecord } from './core/record.ts'
 import { Secret } from './core/secret.ts'
 
 export type { Environment } from './config/environment.ts'
@@ -72,9 +73,6 @@ function readSettings(path: string): Settings {
   return settings.dataDir === undefined ? settings : { ...settings, dataDir: absolute(dirname(path), settings.dataDir) }
 }
 
-const isGroup = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
 function merge(
   under: Readonly<Record<string, unknown>>,
   over: Readonly<Record<string, unknown>>,
@@ -82,7 +80,7 @@ function merge(
   const merged: Record<string, unknown> = { ...under }
   for (const [key, value] of Object.entries(over)) {
     const below = merged[key]
-    merged[key] = isGroup(below) && isGroup(value) ? merge(below, value) : value
+    merged[key] = isRecord(below) && isRecord(value) ? merge(below, value) : value
   }
   return merged
 }
@@ -101,7 +99,7 @@ function fromCloudTools(env: Environment): Settings {
 /** Names of the variables that `env:` sources point at. */
 function secretNames(value: unknown, into = new Set<string>()): Set<string> {
   if (Array.isArray(value)) for (const item of value) secretNames(item, into)
-  else if (isGroup(value)) {
+  else if (isRecord(value)) {
     for (const [key, item] of Object.entries(value)) {
       if (key === 'env' && typeof item === 'string') into.add(item)
       else secretNames(item, into)

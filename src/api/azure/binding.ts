@@ -4,6 +4,7 @@ import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler'
 import { invalidArgument } from '../../core/error.ts'
 import type { Kernel } from '../../core/kernel.ts'
 import type { Call, Operation } from '../../core/operation.ts'
+import { isRecord } from '../../core/record.ts'
 import type { Binding, WireContext } from '../surface.ts'
 import type { Feature } from './api-version.ts'
 
@@ -47,9 +48,6 @@ export type BoundOperation = Route & {
   /** Rejects with a KmsError. */
   serve(kernel: Kernel, request: AzureRequest<unknown>, ctx: WireContext, call: Call): Promise<unknown>
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Clients that serialise absent members as null mean nothing by it. */
 function withoutNulls(value: unknown, depth: number): unknown {

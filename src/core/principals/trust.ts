@@ -3,10 +3,8 @@ import { callerOf } from '../policy/aws/compiled.ts'
 import { decideByPolicies } from '../policy/aws/decide.ts'
 import { compilePolicy, type Policy, PolicyError } from '../policy/aws/document.ts'
 import type { AwsIdentity } from '../ports.ts'
+import { isRecord } from '../record.ts'
 import { principalArn, type StoredPrincipal } from './principal.ts'
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The policy of a resource that is the role itself, which its statements do not name. */
 export function parseTrust(text: string): Policy {
@@ -16,12 +14,12 @@ export function parseTrust(text: string): Policy {
   } catch {
     throw new PolicyError('Policy contains invalid JSON')
   }
-  if (!isObject(policy)) throw new PolicyError('Policy is not an object')
+  if (!isRecord(policy)) throw new PolicyError('Policy is not an object')
   const statements = Array.isArray(policy.Statement) ? policy.Statement : [policy.Statement]
-  if (statements.some((one) => isObject(one) && ('Resource' in one || 'NotResource' in one))) {
+  if (statements.some((one) => isRecord(one) && ('Resource' in one || 'NotResource' in one))) {
     throw new PolicyError('Has prohibited field Resource')
   }
-  const whole = statements.map((one) => (isObject(one) ? { ...one, Resource: '*' } : one))
+  const whole = statements.map((one) => (isRecord(one) ? { ...one, Resource: '*' } : one))
   return compilePolicy({ ...policy, Statement: whole }, 'key')
 }
 

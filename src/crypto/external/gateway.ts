@@ -10,6 +10,7 @@ import {
   type TokenPlace,
 } from '../../core/key-store.ts'
 import type { CryptoBackend } from '../../core/ports.ts'
+import { isRecord } from '../../core/record.ts'
 import type { Secret } from '../../core/secret.ts'
 import { EXTERNAL_BACKEND } from './backend.ts'
 import type { ProxyEndpoint } from './endpoint.ts'
@@ -40,18 +41,17 @@ const digest = (secret: Secret): Buffer => secret.use((bytes) => createHash('sha
 
 const HEALTH = new Set(['ACTIVE', 'DEGRADED', 'UNAVAILABLE'])
 type Json = Readonly<Record<string, unknown>>
-const isJson = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** GetHealthStatus: the proxy's own facts have to be there, and at least one instance behind it has to serve. */
 function checkHealth({ xksProxyFleetSize, xksProxyVendor, xksProxyModel, ekmVendor, ekmFleetDetails }: Json): void {
   const texts = [xksProxyVendor, xksProxyModel, ekmVendor]
   const sized = Number.isInteger(xksProxyFleetSize) && Number(xksProxyFleetSize) > 0
   const fleet = Array.isArray(ekmFleetDetails) ? ekmFleetDetails : []
-  const known = fleet.every((one) => isJson(one) && HEALTH.has(String(one.healthStatus)))
+  const known = fleet.every((one) => isRecord(one) && HEALTH.has(String(one.healthStatus)))
   if (!sized || !texts.every((text) => typeof text === 'string') || fleet.length === 0 || !known) {
     throw externalFailure('malformed')
   }
-  if (fleet.every((one) => isJson(one) && one.healthStatus === 'UNAVAILABLE')) throw externalFailure('unavailable')
+  if (fleet.every((one) => isRecord(one) && one.healthStatus === 'UNAVAILABLE')) throw externalFailure('unavailable')
 }
 
 function checkMetadata({ keySpec, keyUsage, keyStatus }: Json): void {

@@ -1,4 +1,6 @@
 /** Policy documents: their form is checked once, and they become matchers. */
+
+import { isRecord } from '../../record.ts'
 import { type Condition, type Context, compileCondition, type Effect } from './condition.ts'
 import { type Matcher, pattern, type Variables } from './pattern.ts'
 import { compileNotPrincipal, compilePrincipal, type Principals } from './principal.ts'
@@ -28,7 +30,6 @@ export type Policy = {
 }
 
 type Json = Readonly<Record<string, unknown>>
-const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
 const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [value])
 
 const MEMBERS: ReadonlySet<string> = new Set(['Version', 'Id', 'Statement'])
@@ -96,9 +97,9 @@ function wantedOf(value: unknown): readonly string[] {
 
 function compileConditions(block: unknown, effect: Effect, options: Options): readonly Condition[] {
   if (block === undefined) return []
-  if (!isObject(block)) throw malformed(INVALID_CONDITION)
+  if (!isRecord(block)) throw malformed(INVALID_CONDITION)
   return Object.entries(block).flatMap(([operator, keys]) => {
-    if (!isObject(keys)) throw malformed(INVALID_CONDITION)
+    if (!isRecord(keys)) throw malformed(INVALID_CONDITION)
     return Object.entries(keys).map(([key, value]) => {
       const wanted = wantedOf(value)
       for (const text of wanted) noteVariables(text, options)
@@ -126,7 +127,7 @@ function compilePrincipals(statement: Json, effect: Effect, kind: PolicyKind): P
 }
 
 function compileStatement(statement: unknown, options: Options): Statement {
-  if (!isObject(statement)) throw malformed('Policy contains a statement that is not an object')
+  if (!isRecord(statement)) throw malformed('Policy contains a statement that is not an object')
   if (Object.keys(statement).some((member) => !STATEMENT_MEMBERS.has(member))) {
     throw malformed('Policy contains a statement with an unknown member')
   }
@@ -144,13 +145,13 @@ function compileStatement(statement: unknown, options: Options): Statement {
 }
 
 function checkSids(statements: readonly unknown[]): void {
-  const sids = statements.flatMap((statement) => (isObject(statement) && statement.Sid) || [])
+  const sids = statements.flatMap((statement) => (isRecord(statement) && statement.Sid) || [])
   if (new Set(sids).size !== sids.length) throw malformed('Statement IDs (SID) in a single policy must be unique.')
 }
 
 /** @throws PolicyError */
 export function compilePolicy(policy: unknown, kind: PolicyKind): Policy {
-  if (!isObject(policy)) throw malformed('Policy is not an object')
+  if (!isRecord(policy)) throw malformed('Policy is not an object')
   if (Object.keys(policy).some((member) => !MEMBERS.has(member))) throw malformed('Policy has an unknown member')
   const { Version: version, Id: id, Statement: statement } = policy
   if (version !== undefined && !VERSIONS.has(version)) throw malformed('Policy has an invalid Version')
