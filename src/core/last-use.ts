@@ -3,6 +3,7 @@
  * others once a minute and at the end, so that a crash forgets a minute of uses at most.
  */
 import type { KeyUse } from './algorithm.ts'
+import { DelayedWrites } from './delayed-writes.ts'
 import { KmsError } from './error.ts'
 import type { Call } from './operation.ts'
 import type { Clock, Store, Write } from './ports.ts'
@@ -20,7 +21,6 @@ export type LastUse = {
   readonly recordId: string
 }
 
-const FLUSH_MS = 60_000
 const BATCH = 500
 /** Name of the installation's fact that says since when uses are kept. */
 const SINCE = 'last-uses-since'
@@ -35,15 +35,13 @@ export function isUse(input: unknown, output: unknown): boolean {
 export class LastUses {
   readonly #store: Store
   readonly #clock: Clock
-  /** Not yet written; for each key its latest use only. */
-  #pending = new Map<string, LastUse>()
-  #cancel: (() => void) | undefined
-  #flushing: Promise<void> = Promise.resolve()
+  readonly #uses: DelayedWrites<LastUse>
   #since = 0
 
   constructor(store: Store, clock: Clock) {
     this.#store = store
     this.#clock = clock
+    this.#uses = new DelayedWrites({ clock, batch: BATCH, write: (uses) => this.#write(uses) })
   }
 
   /** Since when uses are kept, ms since the epoch: the start of the first process that did. */
@@ -62,46 +60,33 @@ export class LastUses {
   }
 
   note(use: LastUse): void {
-    this.#pending.set(use.id, use)
-    this.#cancel ??= this.#clock.schedule(this.#clock.now() + FLUSH_MS, () => {
-      this.#cancel = undefined
-      // What could not be written stays pending, and is tried again after the next use.
-      this.flush().catch(() => {})
-    })
+    this.#uses.note(use)
   }
 
   async of(keyId: string): Promise<LastUse | undefined> {
     const written = await this.#store.get('lastUses', keyId)
-    const kept = this.#pending.get(keyId)
+    const kept = this.#uses.pending(keyId)
     return kept === undefined || (written !== undefined && written.at > kept.at) ? written : kept
   }
 
-  /** Writes what is pending. One at a time. @throws KmsError store_unavailable; what is not written stays pending */
+  /** Writes what is pending. @throws KmsError store_unavailable; what is not written stays pending */
   flush(): Promise<void> {
-    this.#flushing = this.#flushing.catch(() => {}).then(() => this.#write())
-    return this.#flushing
+    return this.#uses.flush()
   }
 
-  async stop(): Promise<void> {
-    this.#cancel?.()
-    await this.flush()
+  stop(): Promise<void> {
+    return this.#uses.stop()
   }
 
-  async #write(): Promise<void> {
-    const uses = [...this.#pending.values()]
-    for (let from = 0; from < uses.length; from += BATCH) await this.#writeBatch(uses.slice(from, from + BATCH))
-  }
-
-  async #writeBatch(uses: readonly LastUse[]): Promise<void> {
+  async #write(uses: readonly LastUse[]): Promise<void> {
     const writes = (await Promise.all(uses.map((use) => this.#writesOf(use)))).flat()
     try {
       if (writes.length > 0) await this.#store.commit(writes)
     } catch (error) {
       if (KmsError.from(error).code !== 'conflict') throw error
       // A key was purged, or another process wrote: what is there now decides.
-      return this.#writeBatch(uses)
+      await this.#write(uses)
     }
-    for (const use of uses) if (this.#pending.get(use.id) === use) this.#pending.delete(use.id)
   }
 
   /** Nothing for a key that is gone, or whose later use is there already. */

@@ -1,65 +1,52 @@
-/** When each access key was last used, kept in memory and written once a minute and at the end, as uses of keys are. */
+/** When each access key was last used, kept as uses of keys are. */
+import { DelayedWrites } from '../delayed-writes.ts'
 import { KmsError } from '../error.ts'
 import type { Clock, Store, Write } from '../ports.ts'
 import type { AccessKeyUse } from './principal.ts'
 
-const FLUSH_MS = 60_000
-
 export class AccessKeyUses {
   readonly #store: Store
-  readonly #clock: Clock
-  readonly #pending = new Map<string, AccessKeyUse>()
-  #cancel: (() => void) | undefined
-  #flushing: Promise<void> = Promise.resolve()
+  readonly #uses: DelayedWrites<AccessKeyUse>
 
   constructor(store: Store, clock: Clock) {
     this.#store = store
-    this.#clock = clock
+    this.#uses = new DelayedWrites({ clock, batch: 1, write: (uses) => this.#write(uses) })
   }
 
   note(use: AccessKeyUse): void {
-    this.#pending.set(use.id, use)
-    this.#cancel ??= this.#clock.schedule(use.at + FLUSH_MS, () => {
-      this.#cancel = undefined
-      // What could not be written stays pending, and is tried again after the next use.
-      this.flush().catch(() => {})
-    })
+    this.#uses.note(use)
   }
 
   /** One that is not written yet. */
   recent(id: string): AccessKeyUse | undefined {
-    return this.#pending.get(id)
+    return this.#uses.pending(id)
   }
 
   async of(id: string): Promise<AccessKeyUse | undefined> {
     return this.recent(id) ?? (await this.#store.get('accessKeyUses', id))
   }
 
-  /** One at a time. */
   flush(): Promise<void> {
-    this.#flushing = this.#flushing.catch(() => {}).then(() => this.#write())
-    return this.#flushing
+    return this.#uses.flush()
   }
 
-  async stop(): Promise<void> {
-    this.#cancel?.()
-    await this.flush()
+  stop(): Promise<void> {
+    return this.#uses.stop()
   }
 
-  async #write(): Promise<void> {
-    for (const use of [...this.#pending.values()]) {
-      const known = await this.#store.get('accessKeyUses', use.id)
+  async #write(uses: readonly AccessKeyUse[]): Promise<void> {
+    for (const row of uses) {
+      const known = await this.#store.get('accessKeyUses', row.id)
       const write: Write =
         known === undefined
-          ? { kind: 'insert', collection: 'accessKeyUses', row: use }
-          : { kind: 'update', collection: 'accessKeyUses', row: use, revision: known.revision }
+          ? { kind: 'insert', collection: 'accessKeyUses', row }
+          : { kind: 'update', collection: 'accessKeyUses', row, revision: known.revision }
       try {
         await this.#store.commit([write])
       } catch (error) {
         // Another process wrote it a moment ago: late enough.
         if (KmsError.from(error).code !== 'conflict') throw error
       }
-      if (this.#pending.get(use.id) === use) this.#pending.delete(use.id)
     }
   }
 }
