@@ -129,7 +129,6 @@ async function openTokens(
   )
 }
 
-/** Said once at the start: without the add-on everything works, some of it slowly. */
 /** Keys are in this process's memory: production keeps that memory out of files. */
 function forbidCoreDumps(config: Config, log: Logger, addon: NativeAddon | undefined): void {
   if (config.profile !== 'production') return
@@ -137,6 +136,7 @@ function forbidCoreDumps(config: Config, log: Logger, addon: NativeAddon | undef
   else log.warn('core dumps are not turned off, for want of the native add-on: set LimitCORE=0, or ulimit -c 0')
 }
 
+/** Said once at the start: without the add-on everything works, some of it slowly. */
 function openAddon(config: Config, log: Logger): NativeAddon | undefined {
   const { addon, missing } = config.native === 'off' ? { missing: 'native is off' } : loadAddon()
   forbidCoreDumps(config, log, addon)

@@ -4,6 +4,8 @@ import { valuesUnder } from '../../core/policy/aws/context.ts'
 import type { AwsFacts, Subject } from '../../core/policy/aws/facts.ts'
 import type { ContextMap } from '../../core/policy/aws/grant.ts'
 import type { KeyReference } from '../../core/reference.ts'
+import { OPERATIONS } from './gen/operations.ts'
+import { SHAPES } from './gen/shapes.ts'
 import type { CreateGrantRequest, CreateKeyRequest, RecipientInfo, RetireGrantRequest, Tag } from './gen/types.ts'
 import { grantToRetire, readConstraints } from './grants.ts'
 import { isExpressible, parseKeyReference, wireOrigin, wireSpec, wireUsage } from './names.ts'
@@ -42,14 +44,11 @@ const ofKey =
 const SYMMETRIC = 'SYMMETRIC_DEFAULT'
 const isFrom = (action: string): boolean => action === 're-encrypt-from'
 
-const CONTEXT_OPERATIONS: ReadonlySet<string> = new Set([
-  'Decrypt',
-  'Encrypt',
-  'GenerateDataKey',
-  'GenerateDataKeyPair',
-  'GenerateDataKeyPairWithoutPlaintext',
-  'GenerateDataKeyWithoutPlaintext',
-])
+const CONTEXT_OPERATIONS: ReadonlySet<string> = new Set(
+  Object.entries(OPERATIONS).flatMap(([name, { input }]) =>
+    'EncryptionContext' in SHAPES[input].members ? [name] : [],
+  ),
+)
 
 function encryptionContext({ wire, body }: Request, action: string): ContextMap | undefined {
   if (wire === 'ReEncrypt') {
