@@ -5,11 +5,8 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { DIALECTS } from '../core/key.ts'
 import { ACCESS_KEY_ID, ACCOUNT, MAX_ACCESS_KEYS, PRINCIPAL_NAME } from '../core/principals/principal.ts'
+import { closed, oneOf, Path } from './parts.ts'
 
-const closed = { additionalProperties: false } as const
-const oneOf = <const T extends readonly string[]>(values: T) =>
-  Type.Unsafe<T[number]>(Type.Union(values.map((value) => Type.Literal(value))))
-const Path = Type.String({ minLength: 1, maxLength: 4096 })
 const Host = Type.String({
   pattern: '^([A-Za-z0-9_.-]{1,253}|[0-9A-Fa-f:.]{2,45})$',
   description: 'a host name or IP address',
