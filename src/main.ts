@@ -16,6 +16,7 @@ import { openSocket } from './api/admin/socket.ts'
 import { createAwsSurface } from './api/aws/index.ts'
 import { quotasWith } from './api/aws/quotas.ts'
 import { azureSurface } from './api/azure/index.ts'
+import { Exposures } from './api/exposures.ts'
 import { gcpSurface } from './api/gcp/index.ts'
 import type { HealthCheck } from './api/http/health.ts'
 import { createLogger } from './api/http/logging.ts'
@@ -23,6 +24,7 @@ import { type BoundListener, createServer, type Server } from './api/server.ts'
 import { nodeFiles } from './audit/files.ts'
 import { openAuditLog } from './audit/log.ts'
 import { type AuditVerdict, verifyAudit } from './audit/verify.ts'
+import { loadExposures } from './config/exposures/index.ts'
 import { fixedPrincipals } from './config/principals.ts'
 import { ringBackends } from './config/rings.ts'
 import { type Config, type HsmConfig, hsmEnvironment, readSecret } from './config.ts'
@@ -297,6 +299,8 @@ export type Trefoil = {
   readonly store: Store
   readonly realm: Realm
   readonly log: Logger
+  /** What external callers may use, for whoever replaces it. */
+  readonly exposures: Exposures
   /** Where the root key is, for the operator. @throws Problem where its escrow is not its own */
   rootKey(): Promise<string>
   /** The administrator's commands, as the socket has them. */
@@ -359,6 +363,7 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
     ringKeys.forget()
     realm = await ensureRealm(store, sealer, plan())
   }
+  const exposures = new Exposures(loadExposures(config.exposures, readSecret))
   const server = await createServer({
     config,
     surfaces: [
@@ -395,6 +400,7 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
     store,
     realm,
     log,
+    exposures,
     admin,
     recover: () => kernel.start(),
     rootKey: () => describeRootKey(config.rootKey, sealer),

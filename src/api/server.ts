@@ -8,7 +8,7 @@ import type { Logger } from 'pino'
 import { authority, type Config, type ListenerConfig } from '../config.ts'
 import { KmsError } from '../core/error.ts'
 import type { Kernel } from '../core/kernel.ts'
-import type { Dialect } from '../core/key.ts'
+import { isExternal, type WireDialect } from '../core/key.ts'
 import type { Clock } from '../core/ports.ts'
 import { Problem } from '../core/problem.ts'
 import { type DevHooks, registerDev } from './dev/endpoints.ts'
@@ -46,7 +46,7 @@ export type BoundListener = {
   readonly tls: boolean
   readonly address: string
   readonly port: number
-  readonly dialects: readonly Dialect[]
+  readonly dialects: readonly WireDialect[]
 }
 
 export type Server = {
@@ -83,13 +83,13 @@ function readCertificate(path: string): X509Certificate {
   }
 }
 
-export function surfaceSettings(config: Config, dialect: Dialect): SurfaceSettings {
+export function surfaceSettings(config: Config, dialect: WireDialect): SurfaceSettings {
   const rings = config.rings.filter((ring) => ring.purgeProtected).map(({ name }) => name)
   const vaults = config.rings.filter((ring) => ring.managedHsm).map(({ name }) => name.toLowerCase())
   const [purgeProtected, managedHsm] = [new Set(rings), new Set(vaults)]
   return {
     profile: config.profile,
-    auth: config.auth[dialect],
+    auth: isExternal(dialect) ? 'enforce' : config.auth[dialect],
     publicUrl: config.publicUrl,
     vaultDomain: config.vaultDomain,
     defaultAccount: config.realm.aws.account,

@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import type { KmsError } from '../core/error.ts'
 import type { Kernel } from '../core/kernel.ts'
-import type { Dialect } from '../core/key.ts'
+import type { WireDialect } from '../core/key.ts'
 import type { Call, Operation } from '../core/operation.ts'
 import type { Clock } from '../core/ports.ts'
 
@@ -71,7 +71,7 @@ export type Rendered = {
 }
 
 export interface Surface {
-  readonly dialect: Dialect
+  readonly dialect: WireDialect
   readonly coverage: readonly Coverage[]
   /** Whose request is this? Asked for unknown routes and for failures before routing; the first surface that says yes renders. */
   owns(head: RequestHead): boolean

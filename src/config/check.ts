@@ -2,6 +2,7 @@
 import { Kind, type TObject, type TSchema } from '@sinclair/typebox'
 import { Value, type ValueError, ValueErrorType } from '@sinclair/typebox/value'
 import { Problem } from '../core/problem.ts'
+import { exposureSchema } from './exposures/index.ts'
 import { nearest } from './nearest.ts'
 import { choices, Settings } from './schema.ts'
 
@@ -57,6 +58,16 @@ function problemOf(error: ValueError, source: string): Problem {
   )
 }
 
+/** Of an entry by its protocol's own schema, under the entry's place in the list. */
+function exposureErrors({ exposures = [] }: Settings): readonly ValueError[] {
+  return exposures.flatMap((exposure, index) =>
+    [...Value.Errors(exposureSchema(exposure.protocol), exposure)].map((error) => ({
+      ...error,
+      path: `/exposures/${index}${error.path}`,
+    })),
+  )
+}
+
 /**
  * @param source what to blame in messages: a file's name or "the environment"
  * @throws Problem
@@ -68,7 +79,8 @@ export function checkSettings(value: unknown, source: string): Settings {
       'write it as "name: value" lines, as docs/operations.md shows',
     )
   }
-  const errors = [...Value.Errors(Settings, value)]
+  const found = [...Value.Errors(Settings, value)]
+  const errors = found.length > 0 ? found : exposureErrors(value as Settings)
   // A mistyped name is also a missing one: the mistake is the more helpful half.
   const error = errors.find(({ type }) => type === ValueErrorType.ObjectAdditionalProperties) ?? errors[0]
   if (error !== undefined) throw problemOf(error, source)

@@ -1,7 +1,7 @@
 /** The listeners, and who may be let in by them. */
 import { isIPv6 } from 'node:net'
 import { resolve as absolute } from 'node:path'
-import { DIALECTS, type Dialect } from '../core/key.ts'
+import { DIALECTS, type Dialect, isExternal, type WireDialect } from '../core/key.ts'
 import { Problem } from '../core/problem.ts'
 import type { Refusals } from './refusals.ts'
 import type { Settings, TlsSettings } from './schema.ts'
@@ -22,7 +22,7 @@ export type ListenerConfig = {
   /** 0: any free port. */
   readonly port: number
   readonly tls?: TlsConfig
-  readonly dialects: readonly Dialect[]
+  readonly dialects: readonly WireDialect[]
   /** Only this machine can reach it. */
   readonly loopback: boolean
 }
@@ -120,7 +120,10 @@ export function checkPorts(listeners: readonly ListenerConfig[]): void {
 export function checkExposure(listeners: readonly ListenerConfig[], auth: AuthModes, refusals: Refusals): void {
   for (const listener of listeners) {
     if (listener.loopback) continue
-    const open = listener.dialects.find((dialect) => auth[dialect] !== 'enforce')
+    // External callers are always authenticated.
+    const open = listener.dialects.find(
+      (dialect): dialect is Dialect => !isExternal(dialect) && auth[dialect] !== 'enforce',
+    )
     if (open === undefined) continue
     refusals.add(
       `auth.${open} is ${auth[open]}, but other machines can reach the listener ${authority(listener.address, listener.port)}`,

@@ -1,6 +1,8 @@
 /** What production asks of the machine: files that keep secrets, and a disk that keeps what it was told to. */
 import { statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { isExternal } from '../core/key.ts'
+import { authority } from './listeners.ts'
 import type { Refusals } from './refusals.ts'
 import type { Config } from './resolve.ts'
 
@@ -59,8 +61,22 @@ function checkStorage(config: Config, refusals: Refusals): void {
   }
 }
 
+/** Whoever may only use keys must not reach what manages them, by a fault of any one check. */
+function checkSharedListeners({ listeners }: Config, refusals: Refusals): void {
+  for (const { address, port, dialects } of listeners) {
+    const external = dialects.find(isExternal)
+    const management = dialects.find((dialect) => !isExternal(dialect))
+    if (external === undefined || management === undefined) continue
+    refusals.add(
+      `the listener ${authority(address, port)} serves ${external} beside ${management}, which manages keys`,
+      `give ${external} a listener of its own, and leave it out of this one's dialects`,
+    )
+  }
+}
+
 export function checkMachine(config: Config, refusals: Refusals): void {
   if (config.profile !== 'production') return
   checkSecretFiles(config, refusals)
   checkStorage(config, refusals)
+  checkSharedListeners(config, refusals)
 }

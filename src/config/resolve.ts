@@ -1,6 +1,7 @@
 /** Fills the defaults in and refuses what contradicts itself. */
 import { resolve as absolute, join } from 'node:path'
 import { Problem } from '../core/problem.ts'
+import { checkServed, type ExposureConfig, resolveExposures } from './exposures/index.ts'
 import { type HsmConfig, resolveHsm } from './hsm.ts'
 import { type KeyStoresConfig, resolveKeyStores } from './key-stores.ts'
 import {
@@ -20,7 +21,7 @@ import { type RootKeyConfig, refuseFile, resolveRootKey } from './root-key.ts'
 import type { SecretSource, Settings } from './schema.ts'
 import { checkSource } from './source.ts'
 
-export type { HsmConfig, RingConfig, RootKeyConfig, SecretSource }
+export type { ExposureConfig, HsmConfig, RingConfig, RootKeyConfig, SecretSource }
 
 export type Config = {
   readonly profile: Profile
@@ -38,6 +39,7 @@ export type Config = {
   readonly native: 'auto' | 'off'
   readonly rings: readonly RingConfig[]
   readonly keyStores: KeyStoresConfig
+  readonly exposures: readonly ExposureConfig[]
   /** Addresses of the built-in realm when it is made; afterwards the store knows them. */
   readonly realm: {
     readonly aws: { readonly account: string; readonly region: string }
@@ -111,6 +113,8 @@ export function resolve(settings: Settings, given?: Refusals): Config {
   if (!dev) checkAuth(settings, listeners, auth, refusals)
   if (!dev) refuseFile(rootKey, refusals)
   const realm = resolveRealm(settings)
+  const exposures = resolveExposures(settings.exposures ?? [])
+  checkServed(exposures, listeners)
   if (given === undefined) refusals.throwIfAny()
   return {
     profile,
@@ -128,6 +132,7 @@ export function resolve(settings: Settings, given?: Refusals): Config {
     native: settings.native ?? 'auto',
     rings: resolveRings(settings, names),
     keyStores: resolveKeyStores(settings, names),
+    exposures,
     realm,
     aws: {
       clockSkewMs: (settings.aws?.clockSkewSeconds ?? 300) * 1000,

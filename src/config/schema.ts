@@ -3,9 +3,12 @@
  * out gets its default in resolve.ts.
  */
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
-import { DIALECTS } from '../core/key.ts'
+import { DIALECTS, EXTERNAL_DIALECTS } from '../core/key.ts'
 import { ACCESS_KEY_ID, ACCOUNT, MAX_ACCESS_KEYS, PRINCIPAL_NAME } from '../core/principals/principal.ts'
-import { closed, oneOf, Path } from './parts.ts'
+import { AnyExposure } from './exposures/common.ts'
+import { closed, oneOf, Path, SecretSource } from './parts.ts'
+
+export type { SecretSource }
 
 const Host = Type.String({
   pattern: '^([A-Za-z0-9_.-]{1,253}|[0-9A-Fa-f:.]{2,45})$',
@@ -17,18 +20,6 @@ const DnsName = Type.String({
   description: 'a DNS name in lower case',
 })
 const Port = Type.Integer({ minimum: 0, maximum: 65535 })
-
-/** Where a secret comes from: exactly one of the three. The secret itself is never part of the configuration. */
-const SecretSource = Type.Partial(
-  Type.Object({
-    /** Name of an environment variable. */
-    env: Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$', description: 'the name of an environment variable' }),
-    file: Path,
-    /** An open file descriptor, 3 or more. */
-    fd: Type.Integer({ minimum: 3, maximum: 1024 }),
-  }),
-  closed,
-)
 
 const Tls = Type.Partial(
   Type.Object({ cert: Path, key: Path, clientCa: Path, minVersion: oneOf(['TLSv1.2', 'TLSv1.3']) }),
@@ -73,7 +64,7 @@ const Listener = Type.Object(
     port: Port,
     /** Present: TLS. Without `cert` and `key` the dev profile uses its local certificate authority. */
     tls: Type.Optional(Tls),
-    dialects: Type.Optional(Type.Array(oneOf(DIALECTS), { minItems: 1, uniqueItems: true })),
+    dialects: Type.Optional(Type.Array(oneOf([...DIALECTS, ...EXTERNAL_DIALECTS]), { minItems: 1, uniqueItems: true })),
     /** Something in front of this plain listener ends TLS; without it, production refuses plain listeners. */
     behindProxy: Type.Optional(Type.Boolean()),
   },
@@ -258,6 +249,8 @@ export const Settings = Type.Partial(
     keyRings: Type.Array(KeyRing, { maxItems: 4096 }),
     native: oneOf(['auto', 'off']),
     keyStores: KeyStores,
+    /** Keys that external callers may use; what else is in an entry is its protocol's. */
+    exposures: Type.Array(AnyExposure, { maxItems: 1024 }),
     realm: Realm,
     aws: Type.Partial(
       Type.Object({
@@ -297,7 +290,6 @@ export const Settings = Type.Partial(
   closed,
 )
 export type Settings = Static<typeof Settings>
-export type SecretSource = Static<typeof SecretSource>
 export type TlsSettings = Static<typeof Tls>
 export type AwsPrincipalSettings = Static<typeof AwsPrincipal>
 export type HsmSettings = Static<typeof Hsm>
@@ -305,6 +297,7 @@ export type RootKeySettings = NonNullable<Settings['rootKey']>
 
 /** The literals of a `oneOf`, or undefined for any other schema. */
 export function choices(schema: TSchema): readonly string[] | undefined {
-  const members: unknown = schema.anyOf
+  // A union of one is that one.
+  const members: unknown = typeof schema.const === 'string' ? [schema] : schema.anyOf
   return Array.isArray(members) ? members.map((member: { const: string }) => member.const) : undefined
 }

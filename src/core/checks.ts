@@ -4,6 +4,7 @@ import { isEnvelope } from './envelope.ts'
 import { KmsError } from './error.ts'
 import {
   effectiveKeyState,
+  isExternal,
   type Key,
   type KeyVersion,
   keyStateError,
@@ -40,9 +41,13 @@ const AZURE_LENIENT: ReadonlySet<KeyUse> = new Set<KeyUse>(['encrypt', 'raw_encr
 const lenient = (version: KeyVersion, use: KeyUse, call: Call): boolean =>
   call.dialect === 'azure' && version.disabledBy === 'azure' && AZURE_LENIENT.has(use)
 
-/** A version may have several uses in Azure; AWS and GCP know one, fixed by the key's purpose (design section 1, "Azure key_ops"). */
-const mayUse = (key: Key, version: KeyVersion, use: KeyUse, call: Call): boolean =>
-  usesOfVersion(key, version).includes(use) && (call.dialect === 'azure' || usesOf(key.purpose, key.spec).includes(use))
+/**
+ * A version may have several uses in Azure; AWS and GCP know one, fixed by the key's purpose (design section 1, "Azure
+ * key_ops"). An exposure shows the key as it is.
+ */
+const mayUse = (key: Key, version: KeyVersion, use: KeyUse, { dialect }: Call): boolean =>
+  usesOfVersion(key, version).includes(use) &&
+  (dialect === 'azure' || isExternal(dialect) || usesOf(key.purpose, key.spec).includes(use))
 
 /** @throws KmsError for a state, a date or a use that forbids it */
 export function checkUse(key: Key, version: KeyVersion, use: KeyUse, call: Call, operation: string, now: number): void {

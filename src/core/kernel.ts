@@ -97,6 +97,18 @@ export class Kernel {
     return outcome.output
   }
 
+  /**
+   * Records a request of an external caller that its surface refuses: for a key that is not exposed, or by a rule of the
+   * exposure's. @throws KmsError `error`
+   */
+  async refuse(operation: Operation, call: Call, error: KmsError): Promise<never> {
+    const { audit, clock } = this.#deps
+    if (!audit.available) throw new KmsError('audit_unavailable')
+    const trace: Trace = { ...newTrace(clock.now()), decision: 'deny' }
+    await audit.append(recordOf(operation, call, trace, error.code))
+    throw error
+  }
+
   #noteUses(call: Call, trace: Trace): void {
     if (trace.source !== undefined) this.#noteUse(trace.source.key, trace.source.use, call, trace)
     this.#noteUse(trace.key, trace.use, call, trace)

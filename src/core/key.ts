@@ -5,8 +5,15 @@ import type { KeyStore, KeyStoreMembership } from './key-store.ts'
 import type { RotationPolicy } from './rotation.ts'
 
 export const DIALECTS = ['aws', 'azure', 'gcp'] as const
-/** Dialects that manage keys. XKS and EKM only use them. */
+/** Dialects that manage keys. */
 export type Dialect = (typeof DIALECTS)[number]
+/** Dialects of clouds that call out for the use of keys they are shown, and manage none. */
+export const EXTERNAL_DIALECTS = ['xks', 'ekm'] as const
+export type ExternalDialect = (typeof EXTERNAL_DIALECTS)[number]
+export type WireDialect = Dialect | ExternalDialect
+
+export const isExternal = (dialect: WireDialect | 'system'): dialect is ExternalDialect =>
+  dialect === 'xks' || dialect === 'ekm'
 
 export type Realm = {
   readonly id: string
@@ -30,6 +37,10 @@ export type KeyRing = {
   readonly sealedKey: Uint8Array
   readonly createdAt: number
 }
+
+/** External callers name no rings: the configuration names each key that they see. */
+export const isShown = (ring: KeyRing, dialect: WireDialect | 'system'): boolean =>
+  dialect === 'system' || isExternal(dialect) || ring.dialects.includes(dialect)
 
 export type KeyState =
   | 'creating'

@@ -2,7 +2,8 @@
 import type { Algorithm, KeyUse } from './algorithm.ts'
 import type { Backends } from './backends.ts'
 import type { Eventually } from './eventually.ts'
-import type { Dialect, Key, KeyRing, KeyState, KeyVersion, Realm, VersionState } from './key.ts'
+import type { Exposed } from './exposed.ts'
+import type { Key, KeyRing, KeyState, KeyVersion, Realm, VersionState, WireDialect } from './key.ts'
 import type { KeyStore, KeyStoreGateway } from './key-store.ts'
 import type { LastUses } from './last-use.ts'
 import type { MessageCounter } from './message-counter.ts'
@@ -15,7 +16,7 @@ import type { SecretVersion, StoredSecret } from './stored-secret.ts'
 
 /** One request, as its surface hands it to the kernel. */
 export type Call = CallContext & {
-  readonly dialect: Dialect | 'system'
+  readonly dialect: WireDialect | 'system'
   /** The operation's name on the wire, for audit: `Encrypt`, `keys/sign`, `AsymmetricSign`. */
   readonly wire: string
   readonly principal: Principal
@@ -27,6 +28,8 @@ export type Call = CallContext & {
   readonly reaches?: (realm: Realm) => boolean
   /** What AWS's policies may ask of an AWS request. */
   readonly aws?: AwsFacts
+  /** Every external request has it. */
+  readonly exposed?: Exposed
   /** Counts the request, which is about that key, against its caller's quotas. @throws KmsError throttled */
   readonly admit?: (key: Key | undefined) => void
 }

@@ -1,7 +1,8 @@
 /** What the core needs from outside. Every method's promise rejects with a KmsError, nothing else. */
 import type { Algorithm, KeySpec } from './algorithm.ts'
 import type { Eventually } from './eventually.ts'
-import type { Dialect, Key, KeyRing, Protection, Realm } from './key.ts'
+import type { Exposed } from './exposed.ts'
+import type { Key, KeyRing, Protection, Realm, WireDialect } from './key.ts'
 import type { AwsFacts } from './policy/aws/facts.ts'
 import type { KeyReference } from './reference.ts'
 import type { CollectionName, IndexName, Rows } from './schema.ts'
@@ -190,7 +191,7 @@ export type AwsIdentity = {
 export type Principal = {
   /** `method:subject`, so that two methods never collide: `sigv4:AKIA…`, `bearer:<oid>`, `anonymous:`. */
   readonly id: string
-  readonly method: 'none' | 'sigv4' | 'bearer' | 'system' | 'socket'
+  readonly method: 'none' | 'sigv4' | 'bearer' | 'mtls' | 'system' | 'socket'
   /** Absent where nobody was verified. */
   readonly aws?: AwsIdentity
 }
@@ -202,7 +203,7 @@ export type AuditRecord = {
   readonly time: number
   readonly requestId: string
   readonly clientRequestId?: string | undefined
-  readonly dialect: Dialect | 'system'
+  readonly dialect: WireDialect | 'system'
   /** The operation's name on the wire, and in the core. */
   readonly wire: string
   readonly operation: string
@@ -211,6 +212,19 @@ export type AuditRecord = {
   readonly method: Principal['method']
   /** Whom the principal was verified to be. */
   readonly identity?: string | undefined
+  /** Of an external caller: what let it in, and the key's name there. */
+  readonly exposure?: string | undefined
+  readonly exposedKey?: string | undefined
+  /** What its cloud says of the request behind this one. */
+  readonly behalfPrincipal?: string | undefined
+  readonly behalfOperation?: string | undefined
+  readonly behalfKey?: string | undefined
+  readonly behalfService?: string | undefined
+  readonly behalfNetwork?: string | undefined
+  readonly behalfEndpoint?: string | undefined
+  readonly behalfReason?: string | undefined
+  /** The rule of the exposure that refused. */
+  readonly rule?: string | undefined
   /** Whose rights an administrative operation changed or gave. */
   readonly about?: string | undefined
   readonly realm?: string | undefined
@@ -258,7 +272,7 @@ export type Decision =
 
 export type AccessRequest = {
   readonly principal: Principal
-  readonly dialect: Dialect | 'system'
+  readonly dialect: WireDialect | 'system'
   /** The operation's name on the wire, and what it does in the core's own vocabulary. */
   readonly wire: string
   readonly action: string
@@ -272,6 +286,8 @@ export type AccessRequest = {
   readonly missing: KeyReference | undefined
   /** What AWS's policies may ask of an AWS request. */
   readonly aws: AwsFacts | undefined
+  /** Of an external caller. */
+  readonly exposed: Exposed | undefined
 }
 export interface Authorizer {
   decide(request: AccessRequest): Eventually<Decision>

@@ -1,7 +1,7 @@
 /** From references to rows: realm, ring, key, version. A ring that the calling dialect may not see is not there. */
 import { KmsError } from './error.ts'
 import type { Eventually } from './eventually.ts'
-import { DIALECTS, type Key, type KeyRing, type KeyVersion, type Realm, UUID } from './key.ts'
+import { DIALECTS, isShown, type Key, type KeyRing, type KeyVersion, type Realm, UUID } from './key.ts'
 import type { Call, Existing, KeyTarget, RealmTarget, RingTarget, SecretTarget } from './operation.ts'
 import type { Clock, Sealer, Store, Stored } from './ports.ts'
 import { addressPlan, newRealm, newRing } from './provision.ts'
@@ -65,7 +65,7 @@ export class Resolver {
       reference.by === 'default'
         ? (scope.addressed ?? (await reads.get('rings', scope.realm.defaultRingId)))
         : await reads.find('rings', 'name', [scope.realm.id, reference.name])
-    if (ring === undefined || !exposed(ring, call)) {
+    if (ring === undefined || !isShown(ring, call.dialect)) {
       throw new KmsError('ring_not_found', { reference: reference.by === 'name' ? reference.name : 'default' })
     }
     return { realm: scope.realm, ring }
@@ -129,7 +129,7 @@ export class Resolver {
   async secret(scope: Scope, reference: SecretReference, call: Call): Promise<Omit<SecretTarget, 'secretVersion'>> {
     const secret = await this.#findSecret(scope, reference, call)
     const ring = secret?.realmId === scope.realm.id ? await this.#store.get('rings', secret.ringId) : undefined
-    if (secret === undefined || ring === undefined || !exposed(ring, call)) {
+    if (secret === undefined || ring === undefined || !isShown(ring, call.dialect)) {
       throw new KmsError('secret_not_found', { reference: reference.by === 'name' ? reference.name : reference.id })
     }
     return { realm: scope.realm, ring, secret }
@@ -257,9 +257,8 @@ export class Resolver {
 /** For messages: the account where it was looked for, if not the caller's own. */
 const elsewhere = ({ realm }: KeyReference) => (realm?.dialect === 'aws' ? { account: realm.account } : {})
 
-const visible = (key: Key, ring: KeyRing, call: Call): boolean => exposed(ring, call) && call.expresses?.(key) !== false
-const exposed = (ring: KeyRing, call: Call): boolean =>
-  call.dialect === 'system' || ring.dialects.includes(call.dialect)
+const visible = (key: Key, ring: KeyRing, call: Call): boolean =>
+  isShown(ring, call.dialect) && call.expresses?.(key) !== false
 
 function isNamed(version: KeyVersion, reference: VersionReference): boolean {
   switch (reference.by) {

@@ -219,10 +219,10 @@ export class Targets {
 
   #decide(action: string, call: Call, trace: Trace, missing?: KeyReference): Eventually<void> {
     const { realm, ring, key, secret } = trace
-    const { principal, dialect, wire, aws } = call
+    const { principal, dialect, wire, aws, exposed } = call
     call.admit?.(key)
     const source = trace.source?.key
-    const request = { principal, dialect, wire, action, realm, ring, key, secret, source, missing, aws }
+    const request = { principal, dialect, wire, action, realm, ring, key, secret, source, missing, aws, exposed }
     return andThen(this.#authorizer.decide(request), (decision) => applyDecision(decision, action, trace))
   }
 

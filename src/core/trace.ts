@@ -73,6 +73,8 @@ export function withSubject(error: KmsError, { realm, key, ring, version }: Trac
 
 /** `outcome`: `ok`, or the error code. */
 export function recordOf(operation: Operation, call: Call, trace: Trace, outcome: string): AuditRecord {
+  const { exposed } = call
+  const behalf = exposed?.behalf
   // Every field in one literal: conditional spreads took longer than the rest of the kernel's bookkeeping.
   return {
     id: trace.id,
@@ -86,6 +88,16 @@ export function recordOf(operation: Operation, call: Call, trace: Trace, outcome
     principal: call.principal.id,
     method: call.principal.method,
     identity: call.principal.aws?.arn,
+    exposure: exposed?.exposure,
+    exposedKey: exposed?.key,
+    behalfPrincipal: behalf?.principal,
+    behalfOperation: behalf?.operation,
+    behalfKey: behalf?.key,
+    behalfService: behalf?.service,
+    behalfNetwork: behalf?.network,
+    behalfEndpoint: behalf?.endpoint,
+    behalfReason: behalf?.reason,
+    rule: exposed?.rule,
     about: trace.about,
     realm: trace.realm?.id,
     ring: trace.ring?.id,

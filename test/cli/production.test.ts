@@ -63,6 +63,7 @@ t.test('each refusal, and the way out', async (t) => {
   chmodSync(dataDir, 0o755)
   const readable = file('readable', 'a passphrase', 0o604)
   const key = file('readable-key.pem', readFileSync(settings.tls.key, 'utf8'), 0o644)
+  const shared = { port: 0, tls: settings.tls, dialects: ['gcp', 'xks'] }
   const plain = { port: 0, behindProxy: true, dialects: ['aws'] }
   const cases: readonly (readonly [object, RegExp, RegExp, (readonly string[])?])[] = [
     [{ auth: { gcp: 'off' } }, /auth\.gcp is off/, /accepted\.auth/],
@@ -80,6 +81,8 @@ t.test('each refusal, and the way out', async (t) => {
     [{ rootKey: { type: 'passphrase', passphrase: { file: readable } } }, /readable holds a secret/, /chmod o-rwx/],
     [{ tls: { ...settings.tls, key } }, /readable-key\.pem holds a secret/, /chmod o-rwx/],
     [{ dataDir }, /open is open to others/, /chmod 700/],
+    [{ listeners: [shared] }, /serves xks beside gcp, which manages keys/, /a listener of its own/, ['tlsPort']],
+    [{ listeners: [{ ...shared, dialects: ['azure', 'ekm'] }] }, /serves ekm beside azure/, /dialects/, ['tlsPort']],
   ]
   const texts = await Promise.all(cases.map(([change, , , drop]) => refusal(change, drop)))
   cases.forEach(([, message, fix], index) => {

@@ -224,11 +224,17 @@ t.test('modes: off allows, permissive reports, enforce denies without an evaluat
     source: undefined,
     missing: undefined,
     aws: undefined,
+    exposed: undefined,
   }
   const request = { principal, wire: 'Sign', action: 'sign', ...nothing }
   t.same(await authorizer.decide({ ...request, dialect: 'aws' }), { allow: true })
   t.same(await authorizer.decide({ ...request, dialect: 'azure' }), { allow: true })
   t.same((await authorizer.decide({ ...request, dialect: 'gcp' })).allow, false)
+  t.same(reported, ['azure'])
+  const exposed = { exposure: 'a', actions: new Set(['sign']) }
+  t.same(await authorizer.decide({ ...request, dialect: 'xks', exposed }), { allow: true })
+  t.same((await authorizer.decide({ ...request, dialect: 'ekm', action: 'decrypt', exposed })).allow, false)
+  t.same((await authorizer.decide({ ...request, dialect: 'ekm' })).allow, false, 'of no exposure')
   t.same(reported, ['azure'])
 })
 

@@ -1,12 +1,12 @@
 /** What a request knows besides HTTP: the listener it came in by, and how long it may take. */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
-import type { Dialect } from '../../core/key.ts'
+import type { WireDialect } from '../../core/key.ts'
 import type { RequestHead } from '../surface.ts'
 
 export type ListenerInfo = {
   readonly tls: boolean
-  readonly dialects: ReadonlySet<Dialect>
+  readonly dialects: ReadonlySet<WireDialect>
   /** Only this machine can reach it. */
   readonly loopback: boolean
 }

@@ -1,5 +1,5 @@
 import { KmsError } from '../error.ts'
-import type { Key, Tombstone } from '../key.ts'
+import { isShown, type Key, type Tombstone } from '../key.ts'
 import { type Env, type RealmTarget, realmOperation } from '../operation.ts'
 import { sortable } from '../schema.ts'
 
@@ -11,8 +11,7 @@ export type GetDeletionInput = {
 
 async function visible(env: Env, { realm }: RealmTarget, ringId: string): Promise<boolean> {
   const ring = await env.store.get('rings', ringId)
-  const { dialect } = env.call
-  return ring?.realmId === realm.id && (dialect === 'system' || ring.dialects.includes(dialect))
+  return ring?.realmId === realm.id && isShown(ring, env.call.dialect)
 }
 
 /** Numbers are never used twice: one that was used and is not there has been deleted. */

@@ -1,4 +1,4 @@
-import type { Key } from '../key.ts'
+import { isShown, type Key } from '../key.ts'
 import {
   type Env,
   type Outcome,
@@ -70,8 +70,7 @@ async function collect(env: Env, target: RealmTarget, options: ListKeysOptions, 
 
 async function viewOf(env: Env, { realm }: RealmTarget, key: Stored<Key>): Promise<KeyView | undefined> {
   const ring = await env.store.get('rings', key.ringId)
-  const { dialect } = env.call
-  if (ring === undefined || (dialect !== 'system' && !ring.dialects.includes(dialect))) return undefined
+  if (ring === undefined || !isShown(ring, env.call.dialect)) return undefined
   const current =
     key.current === 0 ? undefined : await env.store.find('versions', 'number', [key.id, sortable(key.current)])
   return { realm, ring, key, current }

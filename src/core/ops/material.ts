@@ -42,10 +42,10 @@ export function checkSpec(backend: CryptoBackend, spec: KeySpec, purpose: Purpos
   if (!able) throw new KmsError('unsupported_spec', { spec, backend: backend.name })
 }
 
-/** The dialect of the caller; background work makes nothing. */
-export function dialectOf(env: Env): Dialect {
-  if (env.call.dialect === 'system') throw new KmsError('internal')
-  return env.call.dialect
+/** The dialect of the caller; background work and XKS make nothing, and of the EKM protocols only Google's do. */
+export function dialectOf({ call: { dialect } }: Env): Dialect {
+  if (dialect === 'system' || dialect === 'xks') throw new KmsError('internal')
+  return dialect === 'ekm' ? 'gcp' : dialect
 }
 
 /** One dialect's tags, and none of the others'. */

@@ -1,6 +1,5 @@
 import { KmsError } from '../error.ts'
-import type { KeyRing, Realm } from '../key.ts'
-import { DIALECTS } from '../key.ts'
+import { DIALECTS, isShown, type KeyRing, type Realm } from '../key.ts'
 import { type RingInput, type RingTarget, realmOperation, ringOperation } from '../operation.ts'
 import { newRing } from '../provision.ts'
 import { countShown, MAX_SCAN, type Paging } from './list-keys.ts'
@@ -45,8 +44,7 @@ export const listRings = realmOperation<ListRingsInput, RingList>({
   name: 'ListRings',
   action: 'list-rings',
   async run(env, { realm }, { after: start, limit, order, matches, counted }) {
-    const { dialect } = env.call
-    const shown = (ring: KeyRing): boolean => dialect === 'system' || ring.dialects.includes(dialect)
+    const shown = (ring: KeyRing): boolean => isShown(ring, env.call.dialect)
     const wanted = (ring: KeyRing): boolean => shown(ring) && matches?.(ring) !== false
     const scan = (after: string | undefined, rows: number) =>
       env.store.page('rings', 'name', [realm.id], after, rows, order)

@@ -1,9 +1,10 @@
 /**
  * Whether decisions are asked for at all, dialect by dialect: `off` allows, `permissive` allows and reports what would
  * have been denied, `enforce` denies whatever no evaluator allows. A dialect without an evaluator can't allow anything.
+ * External callers are let do what their exposure says, in every mode.
  */
 import { andThen, type Eventually } from '../eventually.ts'
-import type { Dialect } from '../key.ts'
+import { type Dialect, isExternal } from '../key.ts'
 import { Lru } from '../lru.ts'
 import type { AccessRequest, Authorizer, Decision } from '../ports.ts'
 
@@ -20,6 +21,7 @@ export type ModeOptions = {
 const ALLOW: Decision = { allow: true }
 /** Reports that are remembered, so as not to be repeated. */
 const MAX_REPORTED = 4096
+const NOT_EXPOSED: Decision = { allow: false, reason: 'the exposure does not let it be done with this key' }
 const NO_EVALUATOR: Decision = { allow: false, reason: 'this dialect has no policy evaluator' }
 
 export class ModeAuthorizer implements Authorizer {
@@ -31,8 +33,9 @@ export class ModeAuthorizer implements Authorizer {
   }
 
   decide(request: AccessRequest): Eventually<Decision> {
-    const { dialect } = request
+    const { dialect, exposed, action } = request
     if (dialect === 'system') return ALLOW
+    if (isExternal(dialect)) return exposed?.actions.has(action) === true ? ALLOW : NOT_EXPOSED
     const mode = this.#options.modes[dialect]
     if (mode === 'off') return ALLOW
     return andThen(this.#options.evaluators[dialect]?.(request) ?? NO_EVALUATOR, (decision) => {

@@ -1,0 +1,62 @@
+/**
+ * Exposures: keys that the clouds call out for. A protocol is a file here and a row in each table below; its dialect is
+ * in common.ts.
+ */
+import type { TSchema } from '@sinclair/typebox'
+import type { ExternalDialect } from '../../core/key.ts'
+import { Problem } from '../../core/problem.ts'
+import type { ListenerConfig } from '../listeners.ts'
+import { type AnyExposure, checkUnique, PROTOCOL_DIALECTS, type Protocol, type ReadSecret } from './common.ts'
+import { loadXks, resolveXks, XksExposure } from './xks.ts'
+
+type Row = {
+  readonly schema: TSchema
+  /** From settings that its schema accepted. @throws Problem */
+  resolve(settings: never, where: string): { readonly protocol: Protocol; readonly name: string; readonly path: string }
+  /** Reads the secrets. @throws Problem */
+  load(config: never, readSecret: ReadSecret): { readonly protocol: Protocol; readonly name: string }
+}
+const ROWS = {
+  xks: { schema: XksExposure, resolve: resolveXks, load: loadXks },
+} as const satisfies Record<Protocol, Row>
+
+/** As configured: secrets are where they come from. */
+export type ExposureConfig = ReturnType<(typeof ROWS)[Protocol]['resolve']>
+/** With its secrets. */
+export type Exposure = ReturnType<(typeof ROWS)[Protocol]['load']>
+export type ExposureOf<P extends Protocol> = Extract<Exposure, { readonly protocol: P }>
+export type { Protocol }
+
+export const exposureSchema = (protocol: Protocol): TSchema => ROWS[protocol].schema
+
+/** What callers address an exposure by; no two may share it. */
+const addressOf = (exposure: ExposureConfig): string => `${exposure.protocol} ${exposure.path}`
+
+/** @throws Problem */
+export function resolveExposures(settings: readonly AnyExposure[]): readonly ExposureConfig[] {
+  const exposures = settings.map((one, index) => ROWS[one.protocol].resolve(one as never, `exposures[${index}]`))
+  checkUnique(
+    exposures.map(({ name }) => name),
+    'exposures',
+  )
+  checkUnique(exposures.map(addressOf), 'exposures')
+  return exposures
+}
+
+const dialectOf = ({ protocol }: ExposureConfig): ExternalDialect => PROTOCOL_DIALECTS[protocol]
+
+/** No listener serves external callers unless it says so. @throws Problem for an exposure that nobody could reach */
+export function checkServed(exposures: readonly ExposureConfig[], listeners: readonly ListenerConfig[]): void {
+  for (const exposure of exposures) {
+    const dialect = dialectOf(exposure)
+    if (listeners.some(({ dialects }) => dialects.includes(dialect))) continue
+    throw new Problem(
+      `the exposure ${exposure.name} is served by no listener`,
+      `add a listener with dialects: [${dialect}] to listeners`,
+    )
+  }
+}
+
+/** Reads every secret, or changes nothing. @throws Problem */
+export const loadExposures = (exposures: readonly ExposureConfig[], readSecret: ReadSecret): readonly Exposure[] =>
+  exposures.map((exposure) => ROWS[exposure.protocol].load(exposure as never, readSecret))
