@@ -49,7 +49,7 @@ async function setUp(t: { teardown(handler: () => unknown): void }) {
       text += chunk
     })
     child.stdout.on('data', () => child.kill('SIGTERM'))
-    const code = await new Promise((resolve) => child.once('exit', resolve))
+    const code = await new Promise((resolve) => child.once('close', resolve))
     return code === 1 ? text : `ended with ${code}`
   }
   return { directory, settings, refusal, file }
