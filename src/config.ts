@@ -24,6 +24,7 @@ export {
   type Profile,
   type TlsConfig,
 } from './config/listeners.ts'
+export type { MetricsConfig } from './config/metrics.ts'
 export type {
   Config,
   ExposureConfig,

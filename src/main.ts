@@ -59,6 +59,7 @@ import { openPkcs11Backend, type Pkcs11Backend, type HsmConfig as TokenConfig } 
 import { probeToken, type TokenReport } from './hsm/probe.ts'
 import { type SweepReport, sweepToken } from './hsm/sweep.ts'
 import { loadAddon, type NativeAddon } from './native/addon.ts'
+import { Observation } from './observe.ts'
 import { describeRootKey, findRootKey, openRootKey, ROOT_KEY_FIX } from './root-key.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 
@@ -213,7 +214,7 @@ async function auditKeys({ store, sealer }: Vault): Promise<{ key: KeyObject; si
   return { key, signer: createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }) }
 }
 
-async function openAudit(config: Config, vault: Vault, log: Logger, addon?: NativeAddon) {
+async function openAudit(config: Config, vault: Vault, log: Logger, addon?: NativeAddon, observation?: Observation) {
   const chain = await auditKeys(vault)
   return openAuditLog({
     directory: config.audit.path,
@@ -221,6 +222,7 @@ async function openAudit(config: Config, vault: Vault, log: Logger, addon?: Nati
     ...chain,
     mac: addon && nativeMac(addon, chain.key),
     files: nodeFiles(addon?.append),
+    recorded: observation?.recorded,
     warn: (message, err) => log.warn(err === undefined ? {} : { err }, message),
   })
 }
@@ -320,13 +322,15 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
   const vault = await openVault(config, log, closers)
   const { store, sealer } = vault
   const addon = openAddon(config, log)
-  const audit = await openAudit(config, vault, log, addon)
+  const observation = new Observation(config)
+  closers.add(() => observation.stop())
+  const audit = await openAudit(config, vault, log, addon, observation)
   closers.add(() => audit.close())
   const ringKeys = new RingKeys(store, sealer)
   const software = new SoftwareBackend(ringKeys, addon)
   const keyStores = openKeyStores({ ...keyStoreOptions(config, vault.tokens), store, ringKeys, inner: software })
   closers.add(() => keyStores.external.close())
-  const all = [software, ...vault.tokens, keyStores.external]
+  const all = [software, ...vault.tokens, keyStores.external].map((backend) => observation.limit(backend))
   const backends = new Backends(all, config.defaultBackend, ringBackends(config.rings))
   const plan = () => ({ ...config.realm, dialects: dev ? DIALECTS : (['aws'] as const), now: clock.now() })
   let realm = await ensureRealm(store, sealer, plan())
@@ -364,6 +368,7 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
     realm = await ensureRealm(store, sealer, plan())
   }
   const exposures = new Exposures(loadExposures(config.exposures, readSecret))
+  const checks = readiness(store, audit, backends.all)
   const server = await createServer({
     config,
     surfaces: [
@@ -378,18 +383,20 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
       azureSurface,
     ],
     services: { kernel, clock, log },
-    readiness: readiness(store, audit, backends.all),
+    readiness: checks,
     ...(clock instanceof SettableClock && {
       dev: { clock, settle: () => due.settle(), soonest: () => due.soonest(), reset },
     }),
   })
   closers.add(async () => void (await server.stop()))
+  observation.watch({ kernel, audit, due, server, tokens: vault.tokens, readiness: checks })
   const { account } = config.realm.aws
   const admin = createAdmin({ kernel, directory, homeRealm, account })
   const start = async (): Promise<readonly BoundListener[]> => {
     await kernel.start()
     await due.settle()
     const bound = await server.start()
+    await observation.start(log)
     const closeSocket = await openSocket(config.dataDir, admin, log)
     if (closeSocket !== undefined) closers.add(closeSocket)
     return bound

@@ -26,7 +26,7 @@ import {
   type RawRequest,
   type RawResponse,
 } from './http/request.ts'
-import { fileTls, localNames, localTls } from './http/tls.ts'
+import { expiryOf, fileTls, localNames, localTls } from './http/tls.ts'
 import { type TunnelTarget, tunnelHandler } from './http/tunnel.ts'
 import type { RequestHead, Surface, SurfaceSettings } from './surface.ts'
 
@@ -49,11 +49,21 @@ export type BoundListener = {
   readonly dialects: readonly WireDialect[]
 }
 
+export type ListenerUse = {
+  /** `0.0.0.0:7443` */
+  readonly name: string
+  readonly connections: number
+  /** When its certificate expires, ms since the epoch. */
+  readonly certificateExpiry?: number | undefined
+}
+
 export type Server = {
   /** For tests that need no socket: `app.inject`. */
   readonly app: FastifyInstance
   /** @throws Problem when a port can't be bound or a certificate can't be read; nothing stays bound then */
   start(): Promise<readonly BoundListener[]>
+  /** How each listener is used. */
+  uses(): readonly ListenerUse[]
   /** Reads certificate files again, for new connections. */
   reloadCertificates(): Promise<void>
   /** New requests are refused, those in flight finish; @returns how many connections were cut off at the deadline */
@@ -158,7 +168,12 @@ class HttpServer implements Server {
   readonly #parts: ServerParts
   readonly #rules: HostRules
   readonly #deadlines: Deadlines
-  #listeners: { readonly config: ListenerConfig; readonly listener: Listener; port: number }[] = []
+  #listeners: {
+    readonly config: ListenerConfig
+    readonly listener: Listener
+    port: number
+    certificateExpiry: number | undefined
+  }[] = []
   #caPem: string | undefined
   #stopping: Promise<number> | undefined
 
@@ -314,7 +329,7 @@ class HttpServer implements Server {
     const { port } = await listener.listen(config.address, config.port).catch((error: NodeJS.ErrnoException) => {
       throw bindProblem(config, error)
     })
-    this.#listeners.push({ config, listener, port })
+    this.#listeners.push({ config, listener, port, certificateExpiry: expiryOf(material) })
     const host = info.tls && config.loopback ? 'localhost' : config.address
     return {
       url: `${info.tls ? 'https' : 'http'}://${authority(host, port)}`,
@@ -351,10 +366,20 @@ class HttpServer implements Server {
     return own === undefined ? undefined : { address: own.config.address, port: own.port }
   }
 
+  uses(): readonly ListenerUse[] {
+    return this.#listeners.map(({ config, listener, port, certificateExpiry }) => ({
+      name: authority(config.address, port),
+      connections: listener.connections,
+      certificateExpiry,
+    }))
+  }
+
   async reloadCertificates(): Promise<void> {
-    for (const { config, listener } of this.#listeners) {
-      const material = await this.#material(config)
-      if (material !== undefined) listener.setSecureContext(material)
+    for (const entry of this.#listeners) {
+      const material = await this.#material(entry.config)
+      if (material === undefined) continue
+      entry.listener.setSecureContext(material)
+      entry.certificateExpiry = expiryOf(material)
     }
   }
 

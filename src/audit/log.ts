@@ -23,6 +23,8 @@ export type AuditLogOptions = {
   readonly mac?: Mac | undefined
   /** Ed25519 private key of the checkpoints. */
   readonly signer: KeyObject
+  /** Told of each record that has become durable, in their order. */
+  readonly recorded?: ((record: AuditRecord) => void) | undefined
   /** For the operator's log: what was repaired, failed or recovered. */
   readonly warn: (message: string, cause?: unknown) => void
   /** ms since the epoch, for checkpoints. */
@@ -166,6 +168,8 @@ export class ChainedAuditLog implements AuditLog {
     await this.#withDeadline(this.#writer.append(bytes))
     this.#writer.accept(bytes)
     this.#head = head
+    const { recorded } = this.#options
+    if (recorded !== undefined) for (const record of batch.records) recorded(record)
   }
 
   async #nextSegment(): Promise<void> {
@@ -263,6 +267,11 @@ export class ChainedAuditLog implements AuditLog {
 
   get last(): number {
     return this.#head.seq
+  }
+
+  /** Records that wait to be written; those that are being written are not among them. */
+  get waiting(): number {
+    return this.#batch?.records.length ?? 0
   }
 
   async has(ids: readonly string[], after: number): Promise<ReadonlySet<string>> {

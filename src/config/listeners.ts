@@ -35,7 +35,7 @@ export const authority = (host: string, port: number): string => `${isIPv6(host)
 /** What a profile's rules are applied with. */
 export type Rules = { readonly profile: Profile; readonly refusals: Refusals }
 
-function resolveTls(tls: TlsSettings, { profile, refusals }: Rules, where: string): TlsConfig {
+export function resolveTls(tls: TlsSettings, { profile, refusals }: Rules, where: string): TlsConfig {
   const common = {
     minVersion: tls.minVersion ?? ('TLSv1.2' as const),
     ...(tls.clientCa === undefined ? {} : { clientCa: absolute(tls.clientCa) }),

@@ -13,6 +13,7 @@ import {
   type Profile,
   resolveListeners,
 } from './listeners.ts'
+import { type MetricsConfig, resolveMetrics } from './metrics.ts'
 import { nearest } from './nearest.ts'
 import { type PrincipalConfig, resolvePrincipals } from './principals.ts'
 import { Refusals } from './refusals.ts'
@@ -56,6 +57,7 @@ export type Config = {
   }
   readonly log: { readonly level: string; readonly format: 'json' | 'pretty' }
   readonly audit: { readonly path: string; readonly checkpoints: string }
+  readonly metrics?: MetricsConfig
   readonly limits: {
     readonly bodyBytes: number
     readonly headerBytes: number
@@ -63,6 +65,8 @@ export type Config = {
     readonly jsonDepth: number
     /** Open at a time, of each listener. */
     readonly maxConnections: number
+    /** In flight at a time, of each backend. */
+    readonly backendCalls: number
   }
 }
 
@@ -91,6 +95,7 @@ const LIMITS = {
   requestTimeoutMs: 30_000,
   jsonDepth: 32,
   maxConnections: 4096,
+  backendCalls: 1024,
 }
 
 /** @throws Problem; what `refusals` was given is the caller's to throw */
@@ -115,6 +120,7 @@ export function resolve(settings: Settings, given?: Refusals): Config {
   const realm = resolveRealm(settings)
   const exposures = resolveExposures(settings.exposures ?? [])
   checkServed(exposures, listeners)
+  const metrics = resolveMetrics(settings, rules)
   if (given === undefined) refusals.throwIfAny()
   return {
     profile,
@@ -145,6 +151,7 @@ export function resolve(settings: Settings, given?: Refusals): Config {
       path: absolute(settings.audit?.path ?? join(dataDir, 'audit')),
       checkpoints: absolute(settings.audit?.checkpoints ?? join(dataDir, 'audit.checkpoints')),
     },
+    ...(metrics && { metrics }),
     limits: { ...LIMITS, ...settings.limits },
   }
 }

@@ -276,6 +276,8 @@ export const Settings = Type.Partial(
       closed,
     ),
     audit: Type.Partial(Type.Object({ path: Path, checkpoints: Path }), closed),
+    /** A listener of its own for Prometheus, off where it is not named. */
+    metrics: Type.Partial(Type.Object({ address: Host, port: Port, tls: Tls }), closed),
     limits: Type.Partial(
       Type.Object({
         bodyBytes: Type.Integer({ minimum: 1024, maximum: 64 * 1024 * 1024 }),
@@ -283,6 +285,8 @@ export const Settings = Type.Partial(
         requestTimeoutMs: Type.Integer({ minimum: 100, maximum: 3_600_000 }),
         jsonDepth: Type.Integer({ minimum: 4, maximum: 256 }),
         maxConnections: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+        /** In flight at a time, of each backend; one more is told to come back. */
+        backendCalls: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
       }),
       closed,
     ),

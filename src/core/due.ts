@@ -33,6 +33,10 @@ type SourceSpec<C extends CollectionName, I> = {
 /** One thing to do; it may find that nothing is left of it. */
 type Work = (kernel: Kernel) => Promise<unknown>
 type Source = {
+  /** Of the operation that does it. */
+  readonly name: string
+  /** How many rows are due, not counting beyond a page. */
+  overdue(store: Store, until: number): Promise<number>
   /** When a row that was written falls due. */
   dateOf(write: Write): number | undefined
   first(store: Store): Promise<number | undefined>
@@ -49,6 +53,13 @@ function source<C extends CollectionName, I>(spec: SourceSpec<C, I>): Source {
       if (realmId !== undefined) await kernel.execute(operation, spec.input(row), systemCall(realmId, operation.name))
     }
   return {
+    name: operation.name,
+    async overdue(store, until) {
+      const [soonest] = (await store.page(collection, index, [], undefined, 1)).rows
+      if (soonest === undefined || (spec.at(soonest) ?? until + 1) > until) return 0
+      const { rows } = await store.page(collection, index, [], undefined, PAGE)
+      return rows.filter((row) => (spec.at(row) ?? until + 1) <= until).length
+    },
     dateOf(write) {
       return write.kind === 'delete' || write.collection !== collection ? undefined : spec.at(write.row as Rows[C])
     },
@@ -154,6 +165,16 @@ export class DueWork {
     const times = await Promise.all(SOURCES.map((from) => from.first(this.#deps.store)))
     const known = times.filter((at) => at !== undefined)
     return known.length === 0 ? undefined : Math.min(...known)
+  }
+
+  /** What was due this long ago and is not done yet, at most a page of each kind. */
+  async overdue(graceMs: number): Promise<Readonly<Record<string, number>>> {
+    const { store, clock } = this.#deps
+    const until = clock.now() - graceMs
+    const counts = await Promise.all(
+      SOURCES.map(async (from) => [from.name, await from.overdue(store, until)] as const),
+    )
+    return Object.fromEntries(counts)
   }
 
   /** A commit may have made something due sooner than all before. */

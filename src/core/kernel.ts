@@ -77,6 +77,11 @@ export class Kernel {
     await this.#lastUses.stop()
   }
 
+  /** Records that are committed and not yet in the log, and how far random IVs are used up. */
+  get load(): { readonly outbox: number; readonly messages: MessageCounter['state'] } {
+    return { outbox: this.#outbox.size, messages: this.#messages.state }
+  }
+
   /** @throws KmsError, with the key it is about as its subject where one was found */
   async execute<I, O>(operation: Operation<I, O>, input: I, call: Call): Promise<O> {
     const { audit, clock } = this.#deps

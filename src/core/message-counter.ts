@@ -25,10 +25,22 @@ export class MessageCounter {
   readonly #limit: number
   readonly #blocks = new Lru<Block>(VERSIONS)
   readonly #reserving = new Map<string, Promise<Block>>()
+  #highest = 0
+  readonly #nearLimit = new Set<string>()
 
   constructor(store: Store, limit: number = MAX_MESSAGES) {
     this.#store = store
     this.#limit = limit
+  }
+
+  /** Of the versions that were used since the start: the highest count, and how many are past half of the limit. */
+  get state(): { readonly limit: number; readonly highest: number; readonly nearLimit: number } {
+    return { limit: this.#limit, highest: this.#highest, nearLimit: this.#nearLimit.size }
+  }
+
+  #note({ id, reserved }: MessageCount): void {
+    this.#highest = Math.max(this.#highest, reserved)
+    if (reserved > this.#limit / 2) this.#nearLimit.add(id)
   }
 
   /** Before each message. @throws KmsError limit_exceeded once the version has made as many as it may */
@@ -57,6 +69,7 @@ export class MessageCounter {
       const row = await this.#store.get('messageCounts', versionId)
       const made = row?.reserved ?? 0
       const left = Math.min(BLOCK, this.#limit - made)
+      this.#note({ id: versionId, reserved: made + left })
       if (left <= 0) throw new KmsError('limit_exceeded', { limit: this.#limit })
       const next = { id: versionId, reserved: made + left }
       try {

@@ -37,6 +37,10 @@ export class Outbox {
     this.#pending.set(record.id, record)
   }
 
+  get size(): number {
+    return this.#pending.size
+  }
+
   /** Some record is committed and not yet in the chain. */
   get isPending(): boolean {
     return this.#pending.size > 0

@@ -76,6 +76,16 @@ type State =
   | { readonly kind: 'down'; readonly reason: string; readonly cause?: string }
   | { readonly kind: 'closed' }
 
+/** How a token's sessions are used, for whoever watches it. */
+export type TokenUse = {
+  readonly name: string
+  readonly sessions: number
+  readonly used: number
+  readonly queued: number
+  /** How often its process was started again. */
+  readonly restarts: number
+}
+
 /** What a backend needs of its token, or of two. */
 export interface TokenCalls {
   readonly name: string
@@ -86,6 +96,8 @@ export interface TokenCalls {
   readonly pid: number | undefined
   /** Whether keys of that token can be asked for here; also while no token was seen yet. */
   holds(serial: string): boolean
+  /** One for each token. */
+  readonly uses: readonly TokenUse[]
   start(): Promise<void>
   call<N extends CallName>(name: N, args: Calls[N]['args'], ctx?: CallContext): Promise<Calls[N]['result']>
   health(ctx: CallContext): Promise<void>
@@ -102,6 +114,7 @@ export class TokenClient implements TokenCalls {
   #state: State = { kind: 'starting' }
   #child: ChildProcess | undefined
   #nextId = 1
+  #starts = 0
   #closing = false
   #failures = 0
   #restart: NodeJS.Timeout | undefined
@@ -130,6 +143,12 @@ export class TokenClient implements TokenCalls {
   /** The token is open: a call would reach it. */
   get serves(): boolean {
     return this.#state.kind === 'open'
+  }
+
+  get uses(): readonly TokenUse[] {
+    const { name, sessions } = this.#config
+    const restarts = Math.max(0, this.#starts - 1)
+    return [{ name, sessions, used: this.#sent.size, queued: this.#queue.length, restarts }]
   }
 
   holds(serial: string): boolean {
@@ -287,6 +306,7 @@ export class TokenClient implements TokenCalls {
 
   #spawn(): void {
     this.#state = { kind: 'starting' }
+    this.#starts += 1
     const { library, libraryParameters, native, mlDsa, tokenLabel, serial, slot, pin, sessions, keyStorage, env } =
       this.#config
     const child = fork(WORKER, [], {

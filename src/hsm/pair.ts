@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import type { Algorithm, KeySpec } from '../core/algorithm.ts'
 import { KmsError } from '../core/error.ts'
 import type { CallContext } from '../core/ports.ts'
-import type { HsmConfig, TokenCalls, TokenClient } from './client.ts'
+import type { HsmConfig, TokenCalls, TokenClient, TokenUse } from './client.ts'
 import type { CallName, Calls, Profile, TokenIdentity } from './protocol.ts'
 
 /** A token that went away in silence is noticed before it is needed. */
@@ -64,6 +64,10 @@ export class TokenPair implements TokenCalls {
 
   get pid(): number | undefined {
     return this.#serving.pid
+  }
+
+  get uses(): readonly TokenUse[] {
+    return [...this.#serving.uses, ...this.#standing.uses]
   }
 
   holds(serial: string): boolean {

@@ -22,11 +22,12 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
   hsm: ['core', 'native'],
   store: ['core'],
   audit: ['core'],
+  metrics: ['core'],
   config: ['core'],
   api: ['core', 'config.ts', 'config'],
 }
 const CORE_PACKAGES = /^(node:(crypto|util|buffer|timers)|@noble\/.*)$/
-const ANYWHERE = new Set(['main.ts', 'root-key.ts', 'cli.ts', 'cli', 'config.ts'])
+const ANYWHERE = new Set(['main.ts', 'observe.ts', 'root-key.ts', 'cli.ts', 'cli', 'config.ts'])
 
 /** `core`, `api`, or a file's own name at the top. */
 const folderOf = (name: string): string => name.split('/')[1] ?? ''

@@ -24,7 +24,7 @@ async function verdict(check: HealthCheck): Promise<string> {
   return Promise.race([answer, tooLate]).finally(() => clearTimeout(timer))
 }
 
-async function examine(checks: readonly HealthCheck[]): Promise<Readiness> {
+export async function examine(checks: readonly HealthCheck[]): Promise<Readiness> {
   const results = await Promise.all(checks.map(async (check) => [check.name, await verdict(check)] as const))
   const healthy = results.every(([, result]) => result === 'ok')
   return { status: healthy ? 'ready' : 'not_ready', checks: Object.fromEntries(results) }

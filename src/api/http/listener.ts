@@ -219,6 +219,11 @@ export class Listener {
     })
   }
 
+  /** Open now. */
+  get connections(): number {
+    return this.#sockets.size
+  }
+
   /** For new connections. */
   setSecureContext(material: TlsMaterial): void {
     if ('setSecureContext' in this.#front) this.#front.setSecureContext(material)

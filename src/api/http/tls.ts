@@ -186,3 +186,10 @@ export function fileTls(tls: TlsConfig, files: { readonly cert: string; readonly
     'point tls.cert and tls.key at files that belong together',
   )
 }
+
+/** Of the first certificate, ms since the epoch. */
+export function expiryOf(material: TlsMaterial | undefined): number | undefined {
+  const { cert } = material ?? {}
+  const first = Array.isArray(cert) ? cert[0] : cert
+  return first === undefined ? undefined : new X509Certificate(first).validToDate.getTime()
+}

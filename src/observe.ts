@@ -1,0 +1,102 @@
+/** What of the server can be watched from outside, put together: counted where it happens, asked for when somebody looks. */
+import { readFileSync } from 'node:fs'
+import type { Logger } from 'pino'
+import { examine, type HealthCheck } from './api/http/health.ts'
+import { type MetricsListener, openMetrics } from './api/metrics.ts'
+import type { ListenerUse } from './api/server.ts'
+import type { Config } from './config.ts'
+import type { DueWork } from './core/due.ts'
+import type { Kernel } from './core/kernel.ts'
+import { type BackendObserver, LimitedBackend } from './core/limited-backend.ts'
+import type { AuditRecord, CryptoBackend } from './core/ports.ts'
+import type { TokenUse } from './hsm/client.ts'
+import { watchProcess } from './metrics/process.ts'
+import { Histogram, Registry, readAll } from './metrics/registry.ts'
+import { countRequests, SECONDS } from './metrics/requests.ts'
+import { watchState } from './metrics/state.ts'
+import { renderText, TEXT_TYPE } from './metrics/text.ts'
+
+/** What is done a moment late is not overdue. */
+const GRACE_MS = 60_000
+
+const packageFile = new URL('../package.json', import.meta.url)
+const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { readonly version: string }
+
+export type Parts = {
+  readonly kernel: Pick<Kernel, 'load'>
+  readonly audit: { readonly last: number; readonly waiting: number }
+  readonly due: Pick<DueWork, 'overdue' | 'soonest'>
+  readonly server: { uses(): readonly ListenerUse[] }
+  readonly tokens: readonly { readonly client: { readonly uses: readonly TokenUse[] } }[]
+  readonly readiness: readonly HealthCheck[]
+}
+
+export class Observation {
+  readonly #config: Config
+  readonly #registry = new Registry()
+  readonly #backends: LimitedBackend[] = []
+  readonly #observeBackend: BackendObserver
+  readonly #stopProcess: () => void
+  #listener: MetricsListener | undefined
+  /** For the audit log: told of each durable record. */
+  readonly recorded: (record: AuditRecord) => void
+
+  constructor(config: Config) {
+    this.#config = config
+    this.recorded = countRequests(this.#registry)
+    const calls = this.#registry.add(
+      new Histogram(
+        {
+          name: 'trefoil_backend_call_duration_seconds',
+          help: 'Calls of backends that were not answered at once, waiting for the backend included.',
+          labels: ['backend', 'operation', 'result'],
+        },
+        SECONDS,
+      ),
+    )
+    this.#observeBackend = ({ backend, operation, ok, ms }) =>
+      calls.observe([backend, operation, ok ? 'ok' : 'error'], ms / 1000)
+    this.#stopProcess = watchProcess(this.#registry)
+  }
+
+  /** The backend, watched, with a bound on what it has to do at a time. */
+  limit(backend: CryptoBackend): LimitedBackend {
+    const limited = new LimitedBackend(backend, this.#config.limits.backendCalls, this.#observeBackend)
+    this.#backends.push(limited)
+    return limited
+  }
+
+  watch({ kernel, audit, due, server, tokens, readiness }: Parts): void {
+    watchState(this.#registry, {
+      version,
+      health: async () => (await examine(readiness)).checks,
+      backends: () => this.#backends,
+      tokens: () => tokens.flatMap(({ client }) => client.uses),
+      listeners: () => server.uses(),
+      audit: () => ({ last: audit.last, waiting: audit.waiting, outbox: kernel.load.outbox }),
+      messages: () => kernel.load.messages,
+      due: async () => ({ overdue: await due.overdue(GRACE_MS), next: await due.soonest() }),
+    })
+  }
+
+  async render(): Promise<string> {
+    return renderText(await readAll(this.#registry))
+  }
+
+  /** Opens the metrics' listener, if there is to be one. @throws Problem */
+  async start(log: Logger): Promise<void> {
+    const { metrics } = this.#config
+    if (metrics === undefined) return
+    this.#listener = await openMetrics(metrics, { type: TEXT_TYPE, render: () => this.render() })
+    log.info({ url: this.#listener.url }, 'metrics')
+  }
+
+  reloadCertificates(): void {
+    this.#listener?.reloadCertificates()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopProcess()
+    await this.#listener?.close()
+  }
+}
