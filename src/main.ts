@@ -42,6 +42,10 @@ import {
 import { Kernel } from './core/kernel.ts'
 import { DIALECTS, type Realm } from './core/key.ts'
 import { awsEvaluator } from './core/policy/aws/evaluator.ts'
+import { azureEvaluator } from './core/policy/azure/evaluator.ts'
+import { RoleBook } from './core/policy/azure/role-book.ts'
+import { gcpEvaluator } from './core/policy/gcp/evaluator.ts'
+import { PolicyBook } from './core/policy/gcp/policy-book.ts'
 import { ModeAuthorizer } from './core/policy/modes.ts'
 import type { AuditRecord, CallContext, Clock, CryptoBackend, Sealer, Store } from './core/ports.ts'
 import { Directory } from './core/principals/directory.ts'
@@ -252,6 +256,14 @@ async function openDirectory(config: Config, { store, sealer }: Vault, clock: Cl
   return { directory, sessions: new Sessions(key, directory, clock) }
 }
 
+/** Whom Azure's roles and Google's policies give what. */
+async function openBooks(store: Store) {
+  const [roles, policies] = [new RoleBook(store), new PolicyBook(store)]
+  await roles.start()
+  await policies.start()
+  return { roles, policies }
+}
+
 /**
  * Compares the tokens with the store; `remove` destroys what the installation made and the store does not know. Needs the
  * data directory to itself: what a server is making is not in the store yet. @throws Problem
@@ -335,9 +347,10 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
   const plan = () => ({ ...config.realm, dialects: dev ? DIALECTS : (['aws'] as const), now: clock.now() })
   let realm = await ensureRealm(store, sealer, plan())
   const { directory, sessions } = await openDirectory(config, vault, clock)
+  const { roles, policies } = await openBooks(store)
   const authorizer = new ModeAuthorizer({
     modes: config.auth,
-    evaluators: { aws: awsEvaluator(store) },
+    evaluators: { aws: awsEvaluator(store), azure: azureEvaluator(roles), gcp: gcpEvaluator(policies) },
     wouldDeny: ({ dialect, action }, reason) => log.warn({ dialect, action, reason }, 'would be denied'),
   })
   const kernel: Kernel = new Kernel({
@@ -355,6 +368,8 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
     committed(writes) {
       due.committed(writes)
       directory.committed(writes)
+      roles.committed(writes)
+      policies.committed(writes)
     },
   })
   closers.add(() => kernel.stop())

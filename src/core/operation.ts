@@ -19,6 +19,8 @@ export type Call = CallContext & {
   readonly dialect: WireDialect | 'system'
   /** The operation's name on the wire, for audit: `Encrypt`, `keys/sign`, `AsymmetricSign`. */
   readonly wire: string
+  /** What the caller's cloud calls the right to do it: an Azure data action, a Google permission. */
+  readonly right?: string
   readonly principal: Principal
   readonly realm: RealmAddress
   readonly clientRequestId?: string

@@ -188,12 +188,29 @@ export type AwsIdentity = {
   readonly tags: Readonly<Record<string, string>>
 }
 
+/** What role assignments know of a verified Azure caller. */
+export type AzureIdentity = {
+  readonly tenant: string
+  /** What an assignment may name: his object's id and those of his groups. */
+  readonly ids: readonly string[]
+  /** For messages: `appid=…;oid=…;iss=…`. */
+  readonly caller: string
+}
+
+/** What IAM policies know of a verified Google Cloud caller. */
+export type GcpIdentity = {
+  /** What a binding may name him by: `user:…`, `serviceAccount:…`, `group:…`, `principal://…`, `allUsers`. */
+  readonly members: readonly string[]
+}
+
 export type Principal = {
-  /** `method:subject`, so that two methods never collide: `sigv4:AKIA…`, `bearer:<oid>`, `anonymous:`. */
+  /** `method:subject`, so that two methods never collide: `sigv4:AKIA…`, `bearer:<issuer>#<subject>`, `anonymous:`. */
   readonly id: string
   readonly method: 'none' | 'sigv4' | 'bearer' | 'mtls' | 'system' | 'socket'
-  /** Absent where nobody was verified. */
+  /** Of the dialect that verified the caller; absent where nobody was verified. */
   readonly aws?: AwsIdentity
+  readonly azure?: AzureIdentity
+  readonly gcp?: GcpIdentity
 }
 
 /** Allow-listed: a field is here or it is not recorded. Never a payload. */
@@ -276,6 +293,8 @@ export type AccessRequest = {
   /** The operation's name on the wire, and what it does in the core's own vocabulary. */
   readonly wire: string
   readonly action: string
+  /** What the caller's cloud calls the right to do it: an Azure data action, a Google permission. */
+  readonly right: string | undefined
   readonly realm: Realm | undefined
   readonly ring: KeyRing | undefined
   readonly key: Key | undefined

@@ -17,6 +17,9 @@ import type { KeyStore } from './key-store.ts'
 import type { LastUse } from './last-use.ts'
 import type { MessageCount } from './message-counter.ts'
 import type { Grant } from './policy/aws/grant.ts'
+import type { RoleAssignment } from './policy/azure/role-book.ts'
+import type { RoleDefinition } from './policy/azure/roles.ts'
+import type { IamPolicy } from './policy/gcp/policy.ts'
 import type { AuditRecord } from './ports.ts'
 import type { AccessKey, AccessKeyUse, StoredPrincipal } from './principals/principal.ts'
 import type { SecretVersion, StoredSecret } from './stored-secret.ts'
@@ -47,6 +50,9 @@ export type Rows = {
   accessKeys: AccessKey
   accessKeyUses: AccessKeyUse
   grants: Grant
+  roleDefinitions: RoleDefinition
+  roleAssignments: RoleAssignment
+  iamPolicies: IamPolicy
   outbox: OutboxRow
   meta: MetaRow
 }
@@ -170,6 +176,22 @@ export const SCHEMA = {
       key: (row) => (row.fingerprint === undefined ? undefined : [row.keyId, row.fingerprint]),
     },
     retiring: { unique: false, key: (row) => (row.retiring === undefined ? undefined : [row.region, row.retiring]) },
+  },
+  roleDefinitions: {
+    name: { unique: true, key: (row) => [foldName(row.name)] },
+    all: { unique: false, key: () => [] },
+  },
+  roleAssignments: {
+    /** One a role, scope and principal. */
+    grant: {
+      unique: true,
+      key: (row) => [row.tenant, row.principalId, row.roleId, row.scope, row.deny ? 'deny' : 'allow'],
+    },
+    role: { unique: false, key: (row) => [row.roleId] },
+    all: { unique: false, key: () => [] },
+  },
+  iamPolicies: {
+    all: { unique: false, key: () => [] },
   },
   outbox: {
     all: { unique: false, key: () => [] },

@@ -9,7 +9,7 @@ import {
 } from './checks.ts'
 import { type ErrorCode, KmsError } from './error.ts'
 import { andThen, type Eventually } from './eventually.ts'
-import { handleOf, keyStateError } from './key.ts'
+import { handleOf, type KeyRing, keyStateError } from './key.ts'
 import { KnownKeys, RecordedReads } from './known-keys.ts'
 import type {
   Call,
@@ -31,7 +31,7 @@ import type {
   VersionTarget,
 } from './operation.ts'
 import type { Authorizer, Decision, Store } from './ports.ts'
-import type { KeyReference, RingReference } from './reference.ts'
+import type { KeyReference, RingReference, SecretReference } from './reference.ts'
 import { Resolver, type ResolverDeps } from './resolver.ts'
 import { newTrace, type Trace } from './trace.ts'
 
@@ -44,6 +44,12 @@ const NOT_FOUND: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'secret_not_found',
   'deletion_not_found',
 ])
+
+/** What was looked for: a key, and the ring that it or a secret was to be in. */
+type Sought = { readonly key?: KeyReference; readonly ring?: RingReference | undefined }
+
+const ringOf = (reference: KeyReference | SecretReference): RingReference | undefined =>
+  reference.by === 'name' && !('realm' in reference && reference.realm !== undefined) ? reference.ring : undefined
 
 export type TargetDeps = ResolverDeps & { readonly authorizer: Authorizer }
 
@@ -141,7 +147,7 @@ export class Targets {
       trace.realm = scope.realm
       return this.#resolver.secret(scope, input.secret, call)
     }
-    const target = await this.#found(resolve, operation.action, call, trace)
+    const target = await this.#found(resolve, operation.action, call, trace, { ring: ringOf(input.secret) })
     trace.ring = target.ring
     trace.secret = target.secret
     await this.#decide(operation.action, call, trace)
@@ -205,7 +211,8 @@ export class Targets {
 
   #find(reference: KeyReference, action: string, call: Call, trace: Trace): Eventually<KeyTarget> {
     const known = this.#known.get(reference, call)
-    return known ?? this.#found(() => this.#look(reference, call, trace), action, call, trace, reference)
+    const sought = { key: reference, ring: ringOf(reference) }
+    return known ?? this.#found(() => this.#look(reference, call, trace), action, call, trace, sought)
   }
 
   async #look(reference: KeyReference, call: Call, trace: Trace): Promise<KeyTarget> {
@@ -219,10 +226,11 @@ export class Targets {
 
   #decide(action: string, call: Call, trace: Trace, missing?: KeyReference): Eventually<void> {
     const { realm, ring, key, secret } = trace
-    const { principal, dialect, wire, aws, exposed } = call
+    const { principal, dialect, wire, right, aws, exposed } = call
     call.admit?.(key)
     const source = trace.source?.key
-    const request = { principal, dialect, wire, action, realm, ring, key, secret, source, missing, aws, exposed }
+    const about = { realm, ring, key, secret, source, missing }
+    const request = { principal, dialect, wire, action, right, ...about, aws, exposed }
     return andThen(this.#authorizer.decide(request), (decision) => applyDecision(decision, action, trace))
   }
 
@@ -232,12 +240,25 @@ export class Targets {
     action: string,
     call: Call,
     trace: Trace,
-    reference?: KeyReference,
+    sought: Sought = {},
   ): Promise<T> {
     try {
       return await resolve()
     } catch (error) {
-      if (NOT_FOUND.has(KmsError.from(error).code)) await this.#decide(action, call, trace, reference)
+      if (!NOT_FOUND.has(KmsError.from(error).code)) throw error
+      trace.ring ??= await this.#ringAround(sought, call, trace)
+      await this.#decide(action, call, trace, sought.key)
+      throw error
+    }
+  }
+
+  /** The ring that what is missing would be in: rights may be given on it. */
+  async #ringAround({ ring }: Sought, call: Call, trace: Trace): Promise<KeyRing | undefined> {
+    if (ring === undefined || trace.realm === undefined) return undefined
+    try {
+      return (await this.#resolver.ring(await this.#resolver.scope(call), ring, call)).ring
+    } catch (error) {
+      if (NOT_FOUND.has(KmsError.from(error).code)) return undefined
       throw error
     }
   }

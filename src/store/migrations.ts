@@ -34,6 +34,9 @@ export const MIGRATIONS: readonly Migration[] = [
   },
   (database) => database.exec(rowsTable('keyStores')),
   (database) => database.exec(rowsTable('grants')),
+  (database) => {
+    for (const collection of ['roleDefinitions', 'roleAssignments', 'iamPolicies']) database.exec(rowsTable(collection))
+  },
 ]
 
 const numberPragma = (database: Database.Database, name: string): number =>

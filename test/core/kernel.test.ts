@@ -223,6 +223,7 @@ t.test('modes: off allows, permissive reports, enforce denies without an evaluat
     secret: undefined,
     source: undefined,
     missing: undefined,
+    right: undefined,
     aws: undefined,
     exposed: undefined,
   }

@@ -192,10 +192,8 @@ const AZURE_ERRORS = {
     code: 'Unauthorized',
     message: ({ params }) => String(params.reason ?? MISSING_TOKEN),
   },
-  access_denied: forbidden(
-    'ForbiddenByRbac',
-    ({ params }) =>
-      `Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role definitions were changed recently, please observe propagation time.\r\nAction: '${params.action ?? ''}'`,
+  access_denied: forbidden('ForbiddenByRbac', ({ params }) =>
+    String(params.message ?? 'Caller is not authorized to perform action on resource.'),
   ),
   limit_exceeded: {
     status: 403,

@@ -15,6 +15,7 @@ import type { AzureRequest, BoundOperation } from './binding.ts'
 import { BINDINGS } from './bindings/index.ts'
 import { isShown } from './bundle.ts'
 import { PATH_ROOTS } from './coverage.ts'
+import { dataActionOf } from './data-actions.ts'
 import { clientRequestId, commonHeaders, renderError } from './errors.ts'
 import { checkApiVersion, checkMaxResults, checkSkipToken, type Origin, originOf } from './http.ts'
 import { isManagedHsm } from './names.ts'
@@ -67,6 +68,7 @@ function addBinding(app: FastifyInstance, { kernel, clock, settings }: SurfaceSe
       requestId: request.id,
       dialect: 'azure',
       wire: binding.wire,
+      right: dataActionOf(binding.wire, wire.managedHsm),
       principal,
       realm: ctx.realm,
       expresses: (key) => isShown(key, wire.apiVersion),

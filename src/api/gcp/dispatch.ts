@@ -59,6 +59,7 @@ export class Dispatcher {
           requestId: caller.requestId,
           dialect: 'gcp',
           wire: bound.method.name,
+          right: bound.permission,
           principal,
           realm,
           expresses: expressible,
