@@ -13,6 +13,7 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { type Admin, createAdmin } from './api/admin/index.ts'
 import { openSocket } from './api/admin/socket.ts'
+import { statusOf } from './api/admin/status.ts'
 import { createAwsSurface } from './api/aws/index.ts'
 import { quotasWith } from './api/aws/quotas.ts'
 import { azureSurface } from './api/azure/index.ts'
@@ -66,6 +67,7 @@ import { loadAddon, type NativeAddon } from './native/addon.ts'
 import { Observation } from './observe.ts'
 import { describeRootKey, findRootKey, openRootKey, ROOT_KEY_FIX } from './root-key.ts'
 import { openSqliteStore } from './store/sqlite.ts'
+import { VERSION } from './version.ts'
 
 const DATABASE = 'trefoil.db'
 const AUDIT_KEY = 'audit-key'
@@ -406,7 +408,11 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
   closers.add(async () => void (await server.stop()))
   observation.watch({ kernel, audit, due, server, tokens: vault.tokens, readiness: checks })
   const { account } = config.realm.aws
-  const admin = createAdmin({ kernel, directory, homeRealm, account })
+  const rootKey = () => describeRootKey(config.rootKey, sealer)
+  let serving = false
+  const parts = { version: VERSION, serving: () => serving, profile: config.profile, checks, audit, rootKey }
+  const { auth, profile } = config
+  const admin = createAdmin({ kernel, directory, homeRealm, account, auth, profile, status: statusOf(parts) })
   const start = async (): Promise<readonly BoundListener[]> => {
     await kernel.start()
     await due.settle()
@@ -414,6 +420,7 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
     await observation.start(log)
     const closeSocket = await openSocket(config.dataDir, admin, log)
     if (closeSocket !== undefined) closers.add(closeSocket)
+    serving = true
     return bound
   }
   return {
@@ -425,7 +432,7 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
     exposures,
     admin,
     recover: () => kernel.start(),
-    rootKey: () => describeRootKey(config.rootKey, sealer),
+    rootKey,
     start,
     stop: () => closers.run(),
   }

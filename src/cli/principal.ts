@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import type { Config } from '../config.ts'
 import { Problem } from '../core/problem.ts'
 import { runCommand } from './admin.ts'
+import { print } from './command.ts'
 
 export type PrincipalOptions = {
   readonly kind?: string
@@ -71,18 +72,15 @@ function listText(principals: readonly Shown[]): string {
   return `${lines.join('\n')}\n`
 }
 
-/** What each command takes after its name, besides options. */
-export const PRINCIPAL_COMMANDS = [
-  'create',
-  'update',
-  'list',
-  'delete',
-  'rotate-key',
-  'enable-key',
-  'disable-key',
-  'delete-key',
-] as const
-type PrincipalCommand = (typeof PRINCIPAL_COMMANDS)[number]
+export type PrincipalCommand =
+  | 'create'
+  | 'update'
+  | 'list'
+  | 'delete'
+  | 'rotate-key'
+  | 'enable-key'
+  | 'disable-key'
+  | 'delete-key'
 
 export async function runPrincipal(
   config: Config,
@@ -92,36 +90,33 @@ export async function runPrincipal(
 ): Promise<number> {
   const run = (name: PrincipalCommand, body: unknown) => runCommand(config, `principal ${name}`, body)
   const name = nameOf(operand, options)
-  const print = (value: unknown, text: string): number => {
-    process.stdout.write(options.json === true ? `${JSON.stringify(value, null, 2)}\n` : text)
-    return 0
-  }
+  const show = (value: unknown, text: string): number => print(options.json, value, text)
   switch (command) {
     case 'create': {
       const made = (await run('create', { ...name, ...factsOf(options) })) as Shown
-      if (options.kind === 'role') return print(made, `${made.arn}\n`)
+      if (options.kind === 'role') return show(made, `${made.arn}\n`)
       const key = (await run('rotate-key', name)) as NewKey
-      return print(key, keyText(key))
+      return show(key, keyText(key))
     }
     case 'rotate-key': {
       const key = (await run('rotate-key', name)) as NewKey
-      return print(key, keyText(key))
+      return show(key, keyText(key))
     }
     case 'list': {
       const { principals } = (await run('list', {})) as { principals: readonly Shown[] }
-      return print(principals, listText(principals))
+      return show(principals, listText(principals))
     }
     case 'update':
     case 'delete': {
       const body = command === 'update' ? { ...name, ...factsOf(options) } : name
       const changed = (await run(command, body)) as Shown
-      return print(changed, `${changed.arn} ${command}d\n`)
+      return show(changed, `${changed.arn} ${command}d\n`)
     }
     case 'enable-key':
     case 'disable-key':
     case 'delete-key': {
       const key = await run(command, { accessKeyId: operand ?? '' })
-      return print(key, `${operand} ${command.replace('-key', 'd')}\n`)
+      return show(key, `${operand} ${command.replace('-key', 'd')}\n`)
     }
   }
 }

@@ -305,7 +305,7 @@ export function usesOf(purpose: Purpose, spec: KeySpec): readonly KeyUse[] {
   }
 }
 
-const PURPOSES = [
+export const PURPOSES = [
   'sign_verify',
   'encrypt_decrypt',
   'raw_encrypt_decrypt',

@@ -6,18 +6,25 @@ import type { Static, TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import { invalidArgument } from '../../core/error.ts'
 import type { Kernel } from '../../core/kernel.ts'
+import type { Dialect } from '../../core/key.ts'
 import type { Call, Operation } from '../../core/operation.ts'
 import type { Directory } from '../../core/principals/directory.ts'
+import type { Status } from './status.ts'
 
 export type AdminContext = {
   /** Of the installation, for what the caller leaves out. */
   readonly account: string
+  readonly profile: 'dev' | 'production'
+  readonly auth: Readonly<Record<Dialect, 'off' | 'permissive' | 'enforce'>>
   readonly directory: Directory
+  status(): Promise<Status>
 }
 
 type AdminBinding<S extends TSchema, I, O> = {
   /** As it is typed: `principal create`. */
   readonly wire: string
+  /** It is about one realm, which the caller may name by `realm`. */
+  readonly inRealm?: true
   readonly operation: Operation<I, O>
   readonly schema: S
   toInput(body: Static<S>, ctx: AdminContext): I
@@ -26,18 +33,21 @@ type AdminBinding<S extends TSchema, I, O> = {
 
 export type Command = {
   readonly wire: string
+  readonly inRealm: boolean
   /** @throws KmsError */
   run(body: unknown, kernel: Kernel, call: Call, ctx: AdminContext): Promise<unknown>
 }
 
 export function command<S extends TSchema, I, O>(binding: AdminBinding<S, I, O>): Command {
-  const { wire, operation, schema, toInput, toOutput } = binding
+  const { wire, inRealm = false, operation, schema, toInput, toOutput } = binding
   return {
     wire,
+    inRealm,
     async run(body, kernel, call, ctx) {
       const problem = Value.Errors(schema, body).First()
       if (problem !== undefined) {
-        throw invalidArgument(problem.path.slice(1).replaceAll('/', '.') || 'body', problem.message.toLowerCase())
+        const reason = problem.schema.description ?? problem.message.toLowerCase()
+        throw invalidArgument(problem.path.slice(1).replaceAll('/', '.') || 'body', reason)
       }
       const output = await kernel.execute(operation, toInput(body as Static<S>, ctx), call)
       return toOutput(output, ctx)

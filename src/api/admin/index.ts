@@ -2,15 +2,16 @@
 import { randomUUID } from 'node:crypto'
 import { KmsError } from '../../core/error.ts'
 import type { Kernel } from '../../core/kernel.ts'
-import type { Directory } from '../../core/principals/directory.ts'
+import { isRecord } from '../../core/record.ts'
+import type { RealmAddress } from '../../core/reference.ts'
+import type { AdminContext } from './binding.ts'
 import { commands } from './bindings/index.ts'
+import { realmAddress } from './names.ts'
 
-export type AdminDeps = {
+export type AdminDeps = AdminContext & {
   readonly kernel: Kernel
-  readonly directory: Directory
-  /** The built-in realm, for records; a reset makes another one. */
+  /** The built-in realm, which commands are about that name none; a reset makes another one. */
   homeRealm(): string
-  readonly account: string
 }
 
 export type Admin = {
@@ -23,21 +24,31 @@ const byWire = new Map(commands.map((one) => [one.wire, one]))
 /** Whoever may open the socket, or the data directory, is the administrator. */
 const PRINCIPAL = { id: 'socket:', method: 'socket' } as const
 
-export const createAdmin = ({ kernel, directory, homeRealm, account }: AdminDeps): Admin => ({
+type Addressed = { readonly realm: RealmAddress; readonly rest: unknown }
+
+/** Takes the realm out of a command's body. @throws KmsError invalid_argument */
+function addressed(inRealm: boolean, body: unknown, home: RealmAddress): Addressed {
+  if (!inRealm || !isRecord(body) || body.realm === undefined) return { realm: home, rest: body }
+  const { realm, ...rest } = body
+  return { realm: realmAddress(realm), rest }
+}
+
+export const createAdmin = ({ kernel, homeRealm, ...ctx }: AdminDeps): Admin => ({
   async run(wire, body, signal = new AbortController().signal) {
     const command = byWire.get(wire)
     if (command === undefined) throw new KmsError('unknown_operation', { operation: wire })
+    const { realm, rest } = addressed(command.inRealm, body, { dialect: 'system', realmId: homeRealm() })
     const call = {
       dialect: 'system',
       wire,
       principal: PRINCIPAL,
-      realm: { dialect: 'system', realmId: homeRealm() },
+      realm,
       signal,
       requestId: randomUUID(),
     } as const
-    const answer = await command.run(body, kernel, call, { account, directory })
+    const answer = await command.run(rest, kernel, call, ctx)
     // What it made can be used once it is answered.
-    await directory.settle()
+    await ctx.directory.settle()
     return answer
   },
 })

@@ -5,8 +5,8 @@ import type { PrincipalName } from '../../core/ops/principals.ts'
 import type { AccessKey, AccessKeyUse, StoredPrincipal } from '../../core/principals/principal.ts'
 import { principalArn } from '../../core/principals/principal.ts'
 import type { AdminContext } from './binding.ts'
+import { iso } from './names.ts'
 
-export const closed = { additionalProperties: false } as const
 export const Text = Type.String({ maxLength: 64 * 1024 })
 
 export const NAME = {
@@ -44,8 +44,6 @@ export const shown = (principal: StoredPrincipal) => ({
   ...(principal.maxSessionSeconds !== undefined && { maxSessionSeconds: principal.maxSessionSeconds }),
   tags: principal.tags,
 })
-
-const iso = (time: number): string => new Date(time).toISOString()
 
 export const shownKey = (
   key: Pick<AccessKey, 'id' | 'enabled'> & { readonly createdAt?: number },

@@ -5,7 +5,13 @@ import { KmsError } from '../../core/error.ts'
 /** One thing the server can't do without; rejects with the reason while it is out of order. */
 export type HealthCheck = { readonly name: string; check(): Promise<void> }
 
-export type Readiness = { readonly status: 'ready' | 'not_ready'; readonly checks: Readonly<Record<string, string>> }
+/** `degraded`: something that it needs is out of order. */
+export type ServiceState = 'ready' | 'degraded'
+export type Readiness = {
+  readonly status: 'ready' | 'not_ready'
+  readonly state: ServiceState | 'stopping'
+  readonly checks: Readonly<Record<string, string>>
+}
 
 const CHECK_TIMEOUT_MS = 3_000
 
@@ -24,10 +30,13 @@ async function verdict(check: HealthCheck): Promise<string> {
   return Promise.race([answer, tooLate]).finally(() => clearTimeout(timer))
 }
 
-export async function examine(checks: readonly HealthCheck[]): Promise<Readiness> {
+export async function examine(checks: readonly HealthCheck[]): Promise<Readiness & { readonly state: ServiceState }> {
   const results = await Promise.all(checks.map(async (check) => [check.name, await verdict(check)] as const))
   const healthy = results.every(([, result]) => result === 'ok')
-  return { status: healthy ? 'ready' : 'not_ready', checks: Object.fromEntries(results) }
+  const verdicts = { checks: Object.fromEntries(results) }
+  return healthy
+    ? { status: 'ready', state: 'ready', ...verdicts }
+    : { status: 'not_ready', state: 'degraded', ...verdicts }
 }
 
 /** @param stopping a server that is draining is not ready */
@@ -40,7 +49,7 @@ export function registerHealth(app: FastifyInstance, checks: readonly HealthChec
       running = undefined
     })
     const readiness = stopping()
-      ? ({ status: 'not_ready', checks: { server: 'shutting_down' } } as const)
+      ? ({ status: 'not_ready', state: 'stopping', checks: { server: 'shutting_down' } } as const)
       : await running
     return reply.code(readiness.status === 'ready' ? 200 : 503).send(readiness)
   })

@@ -111,7 +111,7 @@ async function planKey(env: Env, target: RingTarget, input: CreateKeyInput): Pro
   checkSpec(backend, input.spec, purpose)
   const number = (tombstone?.versionCounter ?? 0) + 1
   const made = input.withoutVersion !== true && input.pendingImport !== true
-  const dialect = dialectOf(env)
+  const dialect = dialectOf(env, target.ring.dialects[0])
   const key: Key = {
     id,
     realmId: target.realm.id,

@@ -42,10 +42,17 @@ export function checkSpec(backend: CryptoBackend, spec: KeySpec, purpose: Purpos
   if (!able) throw new KmsError('unsupported_spec', { spec, backend: backend.name })
 }
 
-/** The dialect of the caller; background work and XKS make nothing, and of the EKM protocols only Google's do. */
-export function dialectOf({ call: { dialect } }: Env): Dialect {
-  if (dialect === 'system' || dialect === 'xks') throw new KmsError('internal')
-  return dialect === 'ekm' ? 'gcp' : dialect
+/**
+ * The dialect of the caller; XKS makes nothing, and of the EKM protocols only Google's do. An administrator has none: what
+ * he does is done as in the thing's `own`.
+ */
+export function dialectOf({ call: { dialect } }: Env, own?: Dialect): Dialect {
+  if (dialect !== 'system') {
+    if (dialect === 'xks') throw new KmsError('internal')
+    return dialect === 'ekm' ? 'gcp' : dialect
+  }
+  if (own === undefined) throw new KmsError('internal')
+  return own
 }
 
 /** One dialect's tags, and none of the others'. */

@@ -10,6 +10,16 @@ export const getRealm = realmOperation<Record<string, never>, RealmTarget>({
 
 export type RealmList = { readonly realms: readonly Realm[]; readonly next?: string }
 
+/** All of them, for the administrator. */
+export const listRealms = realmOperation<Paging, RealmList>({
+  name: 'ListRealms',
+  action: 'list-realms',
+  async run({ store }, _target, { after, limit }) {
+    const { rows, next } = await store.page('realms', 'all', [], after, limit)
+    return { output: { realms: rows, ...(next !== undefined && { next }) } }
+  },
+})
+
 /** The locations of one GCP project, by name. */
 export const listLocations = realmOperation<Paging & { readonly project: string }, RealmList>({
   name: 'ListLocations',

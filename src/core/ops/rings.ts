@@ -1,5 +1,5 @@
 import { KmsError } from '../error.ts'
-import { DIALECTS, isShown, type KeyRing, type Realm } from '../key.ts'
+import { DIALECTS, type Dialect, isShown, type KeyRing, type Realm } from '../key.ts'
 import { type RingInput, type RingTarget, realmOperation, ringOperation } from '../operation.ts'
 import { newRing } from '../provision.ts'
 import { countShown, MAX_SCAN, type Paging } from './list-keys.ts'
@@ -18,15 +18,23 @@ export type RingList = {
   readonly total?: number
 }
 
+export type CreateRingInput = {
+  readonly name: string
+  /** Seen in every dialect, not in the caller's alone. */
+  readonly shared: boolean
+  /** Those that see it, where an administrator says so. */
+  readonly dialects?: readonly Dialect[] | undefined
+}
+
 /** @throws KmsError ring_exists */
-export const createRing = realmOperation<{ readonly name: string; readonly shared: boolean }, RingView>({
+export const createRing = realmOperation<CreateRingInput, RingView>({
   name: 'CreateRing',
   action: 'create-ring',
-  async run(env, { realm }, { name, shared }) {
+  async run(env, { realm }, { name, shared, dialects: asked }) {
     if ((await env.store.find('rings', 'name', [realm.id, name])) !== undefined) {
       throw new KmsError('ring_exists', { reference: name })
     }
-    const dialects = shared ? DIALECTS : [dialectOf(env)]
+    const dialects = asked ?? (shared ? DIALECTS : [dialectOf(env)])
     const ring = await newRing(env.store, env.sealer, { realmId: realm.id, name, dialects, now: env.now })
     return { output: { realm, ring }, writes: [{ kind: 'insert', collection: 'rings', row: ring }] }
   },

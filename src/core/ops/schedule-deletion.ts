@@ -32,7 +32,7 @@ export const scheduleDeletion = keyOperation<ScheduleDeletionInput, KeyView>({
     const asked = env.now + Math.max(input.delay ?? old.recoverableDays * DAY, least)
     const scheduled = (await allVersions(env, old.id)).map((version) => version.destroyAt ?? 0)
     const dueAt = Math.max(asked, ...scheduled)
-    const plan = { by: dialectOf(env), requestedAt: env.now, previous: previousOf(old) }
+    const plan = { by: dialectOf(env, old.createdBy), requestedAt: env.now, previous: previousOf(old) }
     const replicas = old.multiRegion?.role === 'primary' ? await relativesOf(env.store, old) : []
     const key: Key =
       replicas.length > 0

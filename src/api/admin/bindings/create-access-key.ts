@@ -2,7 +2,8 @@ import { Type } from '@sinclair/typebox'
 import { createAccessKey } from '../../../core/ops/access-keys.ts'
 import { principalArn } from '../../../core/principals/principal.ts'
 import { command } from '../binding.ts'
-import { closed, NAME, nameOf } from '../principals.ts'
+import { closed } from '../names.ts'
+import { NAME, nameOf } from '../principals.ts'
 
 export const createAccessKeyCommand = command({
   wire: 'principal rotate-key',

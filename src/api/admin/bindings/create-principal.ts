@@ -1,7 +1,8 @@
 import { Type } from '@sinclair/typebox'
 import { createPrincipal } from '../../../core/ops/principals.ts'
 import { command } from '../binding.ts'
-import { closed, FACTS, NAME, nameOf, shown } from '../principals.ts'
+import { closed } from '../names.ts'
+import { FACTS, NAME, nameOf, shown } from '../principals.ts'
 
 export const createPrincipalCommand = command({
   wire: 'principal create',

@@ -1,7 +1,8 @@
 import { Type } from '@sinclair/typebox'
 import { listPrincipals } from '../../../core/ops/principals.ts'
 import { type AdminContext, command } from '../binding.ts'
-import { closed, shown, shownKey } from '../principals.ts'
+import { closed } from '../names.ts'
+import { shown, shownKey } from '../principals.ts'
 
 /** What the configuration describes is in no store. */
 const fixedOf = ({ directory }: AdminContext) =>

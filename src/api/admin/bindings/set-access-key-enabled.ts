@@ -1,7 +1,8 @@
 import { Type } from '@sinclair/typebox'
 import { setAccessKeyEnabled } from '../../../core/ops/access-keys.ts'
 import { command } from '../binding.ts'
-import { closed, shownKey } from '../principals.ts'
+import { closed } from '../names.ts'
+import { shownKey } from '../principals.ts'
 
 const setter = (wire: string, enabled: boolean) =>
   command({

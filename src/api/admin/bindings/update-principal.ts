@@ -1,7 +1,8 @@
 import { Type } from '@sinclair/typebox'
 import { updatePrincipal } from '../../../core/ops/principals.ts'
 import { command } from '../binding.ts'
-import { closed, FACTS, NAME, nameOf, shown, Text } from '../principals.ts'
+import { closed } from '../names.ts'
+import { FACTS, NAME, nameOf, shown, Text } from '../principals.ts'
 
 export const updatePrincipalCommand = command({
   wire: 'principal update',

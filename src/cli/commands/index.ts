@@ -1,0 +1,32 @@
+/** The table of commands: help, completion and docs/cli.md are made from it. */
+import type { Command } from '../command.ts'
+import { auditVerify } from './audit-verify.ts'
+import { completion } from './completion.ts'
+import { configCheck } from './config-check.ts'
+import { doctor } from './doctor.ts'
+import { hsmSweep } from './hsm-sweep.ts'
+import { init } from './init.ts'
+import { keys } from './key.ts'
+import { principals } from './principal.ts'
+import { realmList } from './realm.ts'
+import { ringCreate, ringList } from './ring.ts'
+import { rotateRoot } from './rotate-root.ts'
+import { serve } from './serve.ts'
+import { status } from './status.ts'
+
+export const COMMANDS: readonly Command[] = [
+  serve,
+  init,
+  doctor,
+  status,
+  configCheck,
+  rotateRoot,
+  auditVerify,
+  hsmSweep,
+  realmList,
+  ringList,
+  ringCreate,
+  ...keys,
+  ...principals,
+  completion,
+]
