@@ -17,6 +17,7 @@ import { statusOf } from './api/admin/status.ts'
 import { createAwsSurface } from './api/aws/index.ts'
 import { quotasWith } from './api/aws/quotas.ts'
 import { azureSurface } from './api/azure/index.ts'
+import { createCloudEkmSurface } from './api/ekm/cloud/index.ts'
 import { Exposures } from './api/exposures.ts'
 import { gcpSurface } from './api/gcp/index.ts'
 import type { HealthCheck } from './api/http/health.ts'
@@ -398,6 +399,7 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
         quotas: config.aws.quotas && quotasWith(config.aws.quotas),
       }),
       azureSurface,
+      createCloudEkmSurface({ exposures, homeRealm, version: VERSION }),
     ],
     services: { kernel, clock, log },
     readiness: checks,

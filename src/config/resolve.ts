@@ -118,7 +118,7 @@ export function resolve(settings: Settings, given?: Refusals): Config {
   if (!dev) checkAuth(settings, listeners, auth, refusals)
   if (!dev) refuseFile(rootKey, refusals)
   const realm = resolveRealm(settings)
-  const exposures = resolveExposures(settings.exposures ?? [])
+  const exposures = resolveExposures(settings.exposures ?? [], dev)
   checkServed(exposures, listeners)
   const metrics = resolveMetrics(settings, rules)
   if (given === undefined) refusals.throwIfAny()

@@ -6,7 +6,7 @@ import type { Secret } from '../../core/secret.ts'
 import { oneOf, type SecretSource } from '../parts.ts'
 
 /** Protocols, and the dialect that a listener names to serve each. */
-export const PROTOCOL_DIALECTS = { xks: 'xks' } as const
+export const PROTOCOL_DIALECTS = { xks: 'xks', 'cloud-ekm': 'ekm' } as const
 export type Protocol = keyof typeof PROTOCOL_DIALECTS
 
 export const Name = Type.String({
@@ -30,6 +30,23 @@ export function keyReference(name: string): KeyReference {
   const slash = name.indexOf('/')
   return { by: 'name', ring: { by: 'name', name: name.slice(0, slash) }, name: name.slice(slash + 1) }
 }
+
+export const Email = Type.String({
+  pattern: '^[^\\s@]{1,64}@[^\\s@]{1,253}$',
+  description: 'an e-mail address',
+})
+export const Emails = Type.Array(Email, { minItems: 1, maxItems: 256, uniqueItems: true })
+/** A path without slashes around it. */
+export const UrlPath = Type.String({
+  pattern: '^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$',
+  maxLength: 128,
+  description: 'a path of letters, digits, - and _, such as tenant-1',
+})
+export const HostName = Type.String({
+  pattern: '^[a-z0-9]([a-z0-9-]{0,62})(\\.[a-z0-9]([a-z0-9-]{0,62}))*$',
+  maxLength: 253,
+  description: 'a DNS name in lower case',
+})
 
 /** @throws Problem where two entries of a list have one name */
 export function checkUnique(names: readonly string[], where: string): void {

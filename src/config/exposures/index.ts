@@ -6,18 +6,27 @@ import type { TSchema } from '@sinclair/typebox'
 import type { ExternalDialect } from '../../core/key.ts'
 import { Problem } from '../../core/problem.ts'
 import type { ListenerConfig } from '../listeners.ts'
+import { type CloudEkmConfig, CloudEkmExposure, resolveCloudEkm } from './cloud-ekm.ts'
 import { type AnyExposure, checkUnique, PROTOCOL_DIALECTS, type Protocol, type ReadSecret } from './common.ts'
 import { loadXks, resolveXks, XksExposure } from './xks.ts'
 
 type Row = {
   readonly schema: TSchema
-  /** From settings that its schema accepted. @throws Problem */
-  resolve(settings: never, where: string): { readonly protocol: Protocol; readonly name: string; readonly path: string }
+  /** From settings that its schema accepted; `dev`: what only this machine can see may come in plain. @throws Problem */
+  resolve(
+    settings: never,
+    where: string,
+    dev: boolean,
+  ): { readonly protocol: Protocol; readonly name: string; readonly path: string }
   /** Reads the secrets. @throws Problem */
   load(config: never, readSecret: ReadSecret): { readonly protocol: Protocol; readonly name: string }
 }
+function withoutSecrets<T>(config: T): T {
+  return config
+}
 const ROWS = {
   xks: { schema: XksExposure, resolve: resolveXks, load: loadXks },
+  'cloud-ekm': { schema: CloudEkmExposure, resolve: resolveCloudEkm, load: withoutSecrets<CloudEkmConfig> },
 } as const satisfies Record<Protocol, Row>
 
 /** As configured: secrets are where they come from. */
@@ -33,8 +42,8 @@ export const exposureSchema = (protocol: Protocol): TSchema => ROWS[protocol].sc
 const addressOf = (exposure: ExposureConfig): string => `${exposure.protocol} ${exposure.path}`
 
 /** @throws Problem */
-export function resolveExposures(settings: readonly AnyExposure[]): readonly ExposureConfig[] {
-  const exposures = settings.map((one, index) => ROWS[one.protocol].resolve(one as never, `exposures[${index}]`))
+export function resolveExposures(settings: readonly AnyExposure[], dev: boolean): readonly ExposureConfig[] {
+  const exposures = settings.map((one, index) => ROWS[one.protocol].resolve(one as never, `exposures[${index}]`, dev))
   checkUnique(
     exposures.map(({ name }) => name),
     'exposures',
