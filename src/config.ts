@@ -22,6 +22,7 @@ export {
   isLoopback,
   type ListenerConfig,
   type Profile,
+  type ProxyConfig,
   type TlsConfig,
 } from './config/listeners.ts'
 export type { MetricsConfig } from './config/metrics.ts'

@@ -322,6 +322,8 @@ export type Trefoil = {
   rootKey(): Promise<string>
   /** The administrator's commands, as the socket has them. */
   readonly admin: Admin
+  /** Reads the listeners' certificates again. @throws Problem where one is bad; then none is changed */
+  reloadCertificates(): Promise<void>
   /** Takes up what an earlier process left, without serving: commands need no more. */
   recover(): Promise<void>
   /** Does what fell due since the last stop, then opens the listeners. Whoever only looks (doctor) does not start. */
@@ -433,6 +435,10 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
     log,
     exposures,
     admin,
+    async reloadCertificates() {
+      const put = [await server.readCertificates(), observation.readCertificates()]
+      for (const one of put) one()
+    },
     recover: () => kernel.start(),
     rootKey,
     start,

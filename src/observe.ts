@@ -91,8 +91,9 @@ export class Observation {
     log.info({ url: this.#listener.url }, 'metrics')
   }
 
-  reloadCertificates(): void {
-    this.#listener?.reloadCertificates()
+  /** Reads the certificate's files again; the function returned puts them in place. @throws Problem */
+  readCertificates(): () => void {
+    return this.#listener?.readCertificates() ?? (() => {})
   }
 
   async stop(): Promise<void> {

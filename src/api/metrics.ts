@@ -4,7 +4,7 @@ import https from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { authority, type MetricsConfig } from '../config.ts'
 import { Problem } from '../core/problem.ts'
-import { fileTls } from './http/tls.ts'
+import { type FileTls, fileCertificates } from './http/certificates.ts'
 
 const PATH = '/metrics'
 const LIMITS = { headersTimeout: 5000, requestTimeout: 5000, keepAliveTimeout: 75_000, maxHeaderSize: 8192 }
@@ -14,8 +14,8 @@ const MAX_CONNECTIONS = 64
 export type MetricsText = { readonly type: string; render(): Promise<string> }
 export type MetricsListener = {
   readonly url: string
-  /** Reads the certificate's files again, for new connections. */
-  reloadCertificates(): void
+  /** Reads the certificate's files again; the function returned puts them in place, for new connections. @throws Problem */
+  readCertificates(): () => void
   close(): Promise<void>
 }
 
@@ -39,9 +39,11 @@ function listenerOf({ type, render }: MetricsText): RequestListener {
   }
 }
 
+const isFileTls = (tls: MetricsConfig['tls']): tls is FileTls => tls !== undefined && tls.certificate !== 'local'
+
 function createServer({ tls }: MetricsConfig, listener: RequestListener): Server {
-  if (tls === undefined || tls.certificate === 'local') return http.createServer(LIMITS, listener)
-  const { requestClientCert = false, ...material } = fileTls(tls, tls.certificate)
+  if (!isFileTls(tls)) return http.createServer(LIMITS, listener)
+  const { requestClientCert = false, ...material } = fileCertificates(tls).material
   return https.createServer(
     { ...LIMITS, ...material, requestCert: requestClientCert, rejectUnauthorized: requestClientCert },
     listener,
@@ -68,9 +70,10 @@ export async function openMetrics(config: MetricsConfig, text: MetricsText): Pro
   const bound = server.address() as AddressInfo
   return {
     url: `${tls === undefined ? 'http' : 'https'}://${authority(address, bound.port)}${PATH}`,
-    reloadCertificates() {
-      if (tls === undefined || tls.certificate === 'local' || !('setSecureContext' in server)) return
-      ;(server as https.Server).setSecureContext(fileTls(tls, tls.certificate))
+    readCertificates() {
+      if (!isFileTls(tls)) return () => {}
+      const { material } = fileCertificates(tls)
+      return () => (server as https.Server).setSecureContext(material)
     },
     close: () =>
       new Promise((resolve) => {

@@ -2,7 +2,6 @@
 import { randomUUID, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import http from 'node:http'
-import { join } from 'node:path'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { authority, type Config, type ListenerConfig } from '../config.ts'
@@ -12,12 +11,16 @@ import { isExternal, type WireDialect } from '../core/key.ts'
 import type { Clock } from '../core/ports.ts'
 import { Problem } from '../core/problem.ts'
 import { type DevHooks, registerDev } from './dev/endpoints.ts'
+import { type Certificates, readCertificates, refuseExpired } from './http/certificates.ts'
+import { clientOf } from './http/client.ts'
+import { ClientAuthorities } from './http/client-certificate.ts'
 import { Deadlines } from './http/deadlines.ts'
 import { toKmsError } from './http/errors.ts'
 import { type HealthCheck, registerHealth } from './http/health.ts'
 import { HostRules } from './http/hosts.ts'
-import { Listener, type TlsMaterial } from './http/listener.ts'
+import { Listener } from './http/listener.ts'
 import { RequestLog } from './http/logging.ts'
+import { ProxyRules } from './http/proxy.ts'
 import {
   headOf,
   type ListenerInfo,
@@ -26,7 +29,6 @@ import {
   type RawRequest,
   type RawResponse,
 } from './http/request.ts'
-import { expiryOf, fileTls, localNames, localTls } from './http/tls.ts'
 import { type TunnelTarget, tunnelHandler } from './http/tunnel.ts'
 import type { RequestHead, Surface, SurfaceSettings } from './surface.ts'
 
@@ -64,8 +66,12 @@ export type Server = {
   start(): Promise<readonly BoundListener[]>
   /** How each listener is used. */
   uses(): readonly ListenerUse[]
-  /** Reads certificate files again, for new connections. */
-  reloadCertificates(): Promise<void>
+  /**
+   * Reads certificate files again; the function returned puts them in place: for new connections, and what they say of
+   * clients' authorities for all.
+   * @throws Problem where one of them is bad
+   */
+  readCertificates(): Promise<() => void>
   /** New requests are refused, those in flight finish; @returns how many connections were cut off at the deadline */
   stop(): Promise<number>
 }
@@ -163,17 +169,20 @@ function refuseEarly(response: RawResponse, status: number, message: string): vo
     .end(body)
 }
 
+type Bound = {
+  readonly config: ListenerConfig
+  readonly info: ListenerInfo
+  readonly listener: Listener
+  readonly port: number
+  expiresAt: number | undefined
+}
+
 class HttpServer implements Server {
   readonly app: FastifyInstance
   readonly #parts: ServerParts
   readonly #rules: HostRules
   readonly #deadlines: Deadlines
-  #listeners: {
-    readonly config: ListenerConfig
-    readonly listener: Listener
-    port: number
-    certificateExpiry: number | undefined
-  }[] = []
+  #listeners: Bound[] = []
   #caPem: string | undefined
   #stopping: Promise<number> | undefined
 
@@ -211,13 +220,19 @@ class HttpServer implements Server {
         return listenerOf(this.raw)
       },
     })
+    app.decorateRequest('client', {
+      getter(this: FastifyRequest) {
+        return clientOf(this.raw)
+      },
+    })
     const deadlines = this.#deadlines
     app.decorateRequest('deadline', { getter: () => deadlines.signal() })
     app.removeAllContentTypeParsers()
     app.addHook('onRequest', (request, reply, done) => this.#admit(request, reply, done))
     app.setErrorHandler((error, request, reply) => this.#fail(error, request, reply))
     app.setNotFoundHandler((request, reply) => this.#notFound(request, reply))
-    registerHealth(app, readiness, () => this.#stopping !== undefined)
+    const certificates = { name: 'certificates', check: async () => this.#refuseExpired() }
+    registerHealth(app, [...readiness, certificates], () => this.#stopping !== undefined)
     if (config.profile === 'dev') this.#registerAuthority()
     if (dev !== undefined) {
       await app.register(async (scope) => registerDev(scope, dev, { depth: config.limits.jsonDepth }))
@@ -307,12 +322,10 @@ class HttpServer implements Server {
 
   async #open(config: ListenerConfig): Promise<BoundListener> {
     const { limits, profile, vaultDomain } = this.#parts.config
-    const info: ListenerInfo = {
-      tls: config.tls !== undefined,
-      dialects: new Set(config.dialects),
-      loopback: config.loopback,
-    }
-    const material = await this.#material(config)
+    const certificates = await readCertificates(config, this.#parts.config)
+    const { material, expiresAt } = certificates
+    this.#caPem = certificates.caPem ?? this.#caPem
+    const info = listenerInfo(config, certificates)
     const mayProxy = profile === 'dev' && config.loopback && material === undefined
     const listener = new Listener({
       limits: {
@@ -329,7 +342,7 @@ class HttpServer implements Server {
     const { port } = await listener.listen(config.address, config.port).catch((error: NodeJS.ErrnoException) => {
       throw bindProblem(config, error)
     })
-    this.#listeners.push({ config, listener, port, certificateExpiry: expiryOf(material) })
+    this.#listeners.push({ config, info, listener, port, expiresAt })
     const host = info.tls && config.loopback ? 'localhost' : config.address
     return {
       url: `${info.tls ? 'https' : 'http'}://${authority(host, port)}`,
@@ -350,15 +363,10 @@ class HttpServer implements Server {
     this.app.routing(request as http.IncomingMessage, response as http.ServerResponse)
   }
 
-  async #material(listener: ListenerConfig): Promise<TlsMaterial | undefined> {
-    const { tls } = listener
-    if (tls === undefined) return undefined
-    if (tls.certificate !== 'local') return fileTls(tls, tls.certificate)
-    const { config } = this.#parts
-    const more = config.publicUrl === undefined ? [] : [new URL(config.publicUrl).hostname.replace(/^\[|\]$/g, '')]
-    const local = await localTls(join(config.dataDir, 'tls'), localNames(config.vaultDomain, more), tls.minVersion)
-    this.#caPem = local.caPem
-    return local.material
+  #refuseExpired(): void {
+    const ended = this.uses().find(({ certificateExpiry: end }) => end !== undefined && end <= Date.now())
+    if (ended === undefined) return
+    throw new KmsError('backend_unavailable', { reason: `the certificate of ${ended.name} has expired` })
   }
 
   #tunnelTarget(): TunnelTarget | undefined {
@@ -367,19 +375,29 @@ class HttpServer implements Server {
   }
 
   uses(): readonly ListenerUse[] {
-    return this.#listeners.map(({ config, listener, port, certificateExpiry }) => ({
+    return this.#listeners.map(({ config, listener, port, expiresAt }) => ({
       name: authority(config.address, port),
       connections: listener.connections,
-      certificateExpiry,
+      certificateExpiry: expiresAt,
     }))
   }
 
-  async reloadCertificates(): Promise<void> {
-    for (const entry of this.#listeners) {
-      const material = await this.#material(entry.config)
-      if (material === undefined) continue
-      entry.listener.setSecureContext(material)
-      entry.certificateExpiry = expiryOf(material)
+  async readCertificates(): Promise<() => void> {
+    const read = await Promise.all(
+      this.#listeners.map(async (bound) => {
+        const certificates = await readCertificates(bound.config, this.#parts.config)
+        refuseExpired(certificates, bound.config, Date.now())
+        return { bound, certificates }
+      }),
+    )
+    return () => {
+      for (const { bound, certificates } of read) {
+        const { material, expiresAt, clientCa, proxyClientCa } = certificates
+        if (material !== undefined) bound.listener.setSecureContext(material)
+        bound.expiresAt = expiresAt
+        if (clientCa !== undefined) bound.info.clients?.replace(clientCa)
+        if (proxyClientCa !== undefined) bound.info.proxyClients?.replace(proxyClientCa)
+      }
     }
   }
 
@@ -393,6 +411,19 @@ class HttpServer implements Server {
     this.#deadlines.close()
     await this.app.close()
     return cut.reduce((sum, count) => sum + count, 0)
+  }
+}
+
+function listenerInfo(config: ListenerConfig, { clientCa, proxyClientCa }: Certificates): ListenerInfo {
+  const { tls, dialects, loopback, publicUrl, proxy } = config
+  return {
+    tls: tls !== undefined,
+    dialects: new Set(dialects),
+    loopback,
+    publicHost: publicUrl === undefined ? undefined : new URL(publicUrl).host,
+    proxy: proxy && new ProxyRules(proxy),
+    clients: clientCa && new ClientAuthorities(clientCa),
+    proxyClients: proxyClientCa && new ClientAuthorities(proxyClientCa),
   }
 }
 

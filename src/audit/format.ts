@@ -40,6 +40,7 @@ const FIELDS = [
   'behalfEndpoint',
   'behalfReason',
   'rule',
+  'address',
   'about',
   'realm',
   'ring',

@@ -39,7 +39,10 @@ export async function runServe(config: Config): Promise<undefined> {
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
   process.on('SIGHUP', () => {
-    trefoil.server.reloadCertificates().catch((err: unknown) => log.error({ err }, 'certificates were not reloaded'))
+    trefoil.reloadCertificates().then(
+      () => log.info('certificates are read again'),
+      (err: unknown) => log.error({ err }, 'certificates were not reloaded'),
+    )
   })
   process.stdout.write(`${readyLine(listeners, trefoil.realm)}\n`)
   return undefined

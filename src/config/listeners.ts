@@ -1,5 +1,5 @@
 /** The listeners, and who may be let in by them. */
-import { isIPv6 } from 'node:net'
+import { isIP, isIPv6 } from 'node:net'
 import { resolve as absolute } from 'node:path'
 import { DIALECTS, type Dialect, isExternal, type WireDialect } from '../core/key.ts'
 import { Problem } from '../core/problem.ts'
@@ -17,6 +17,15 @@ export type TlsConfig = {
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3'
 }
 
+/** Whom a listener believes about its clients. */
+export type ProxyConfig = {
+  /** Addresses and ranges of them. */
+  readonly trusted: readonly string[]
+  readonly headers: 'x-forwarded' | 'forwarded'
+  /** `header` in lower case. */
+  readonly clientCertificate?: { readonly header: string; readonly ca: string }
+}
+
 export type ListenerConfig = {
   readonly address: string
   /** 0: any free port. */
@@ -25,6 +34,8 @@ export type ListenerConfig = {
   readonly dialects: readonly WireDialect[]
   /** Only this machine can reach it. */
   readonly loopback: boolean
+  readonly proxy?: ProxyConfig
+  readonly publicUrl?: string
 }
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/
@@ -59,7 +70,9 @@ export function resolveTls(tls: TlsSettings, { profile, refusals }: Rules, where
 function defaultListeners(settings: Settings, rules: Rules): readonly ListenerConfig[] {
   const { profile, refusals } = rules
   const address = settings.host ?? (profile === 'dev' ? '127.0.0.1' : '0.0.0.0')
-  const shared = { address, loopback: isLoopback(address), dialects: DIALECTS }
+  const { publicUrl } = settings
+  const common = { address, loopback: isLoopback(address), dialects: DIALECTS }
+  const shared = { ...common, ...(publicUrl !== undefined && { publicUrl }) }
   const tls = { ...shared, port: settings.tlsPort ?? 7443, tls: resolveTls(settings.tls ?? {}, rules, 'tls') }
   if (profile === 'dev') return [{ ...shared, port: settings.port ?? 7400 }, tls]
   if (settings.port !== undefined) {
@@ -71,20 +84,50 @@ function defaultListeners(settings: Settings, rules: Rules): readonly ListenerCo
   return [tls]
 }
 
-function declaredListener(
-  declared: NonNullable<Settings['listeners']>[number],
-  index: number,
-  settings: Settings,
-  rules: Rules,
-): ListenerConfig {
+type Declared = NonNullable<Settings['listeners']>[number]
+
+function isRange(text: string): boolean {
+  const [address = '', prefix = '0'] = text.split('/')
+  return isIP(address) !== 0 && Number(prefix) <= (isIPv6(address) ? 128 : 32)
+}
+
+function resolveProxy(declared: Declared, where: string): ProxyConfig | undefined {
+  const { behindProxy = false, trustedProxies, forwardedHeaders, clientCertificate } = declared
+  const needed = { forwardedHeaders, clientCertificate }
+  const early = Object.entries(needed).find(([, value]) => value !== undefined)?.[0]
+  if (!behindProxy && trustedProxies !== undefined) {
+    throw new Problem(`${where} has trustedProxies and no proxy`, `set ${where}.behindProxy: true`)
+  }
+  if (trustedProxies === undefined) {
+    if (early === undefined) return undefined
+    throw new Problem(`${where}.${early} says how proxies speak, and none is trusted`, `set ${where}.trustedProxies`)
+  }
+  const wrong = trustedProxies.find((range) => !isRange(range))
+  if (wrong !== undefined) {
+    throw new Problem(`${where}.trustedProxies: ${wrong} is no range of addresses`, 'write it as 192.0.2.0/24')
+  }
+  return {
+    trusted: trustedProxies,
+    headers: forwardedHeaders ?? 'x-forwarded',
+    ...(clientCertificate !== undefined && {
+      clientCertificate: { header: clientCertificate.header.toLowerCase(), ca: absolute(clientCertificate.ca) },
+    }),
+  }
+}
+
+function declaredListener(declared: Declared, index: number, settings: Settings, rules: Rules): ListenerConfig {
   const where = `listeners[${index}]`
   const address = declared.address ?? settings.host ?? '127.0.0.1'
+  const proxy = resolveProxy(declared, where)
+  const publicUrl = declared.publicUrl ?? settings.publicUrl
   const common = {
     address,
     port: declared.port,
     // Whoever reaches the proxy reaches a listener behind it.
     loopback: isLoopback(address) && declared.behindProxy !== true,
     dialects: declared.dialects ?? DIALECTS,
+    ...(proxy !== undefined && { proxy }),
+    ...(publicUrl !== undefined && { publicUrl }),
   }
   if (declared.tls !== undefined) {
     return { ...common, tls: resolveTls({ ...settings.tls, ...declared.tls }, rules, `${where}.tls`) }

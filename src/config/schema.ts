@@ -19,6 +19,15 @@ const DnsName = Type.String({
   maxLength: 253,
   description: 'a DNS name in lower case',
 })
+const AddressRange = Type.String({
+  pattern: '^[0-9A-Fa-f:.]{2,45}(/[0-9]{1,3})?$',
+  description: 'an address or a range such as 192.0.2.0/24',
+})
+const HeaderName = Type.String({ pattern: '^[A-Za-z0-9-]{1,64}$', description: 'the name of a header' })
+const PublicUrl = Type.String({
+  pattern: '^https?://[A-Za-z0-9.:[\\]-]+$',
+  description: 'a URL of scheme, host and port, such as https://kms.example.org',
+})
 const Port = Type.Integer({ minimum: 0, maximum: 65535 })
 
 const Tls = Type.Partial(
@@ -67,6 +76,14 @@ const Listener = Type.Object(
     dialects: Type.Optional(Type.Array(oneOf([...DIALECTS, ...EXTERNAL_DIALECTS]), { minItems: 1, uniqueItems: true })),
     /** Something in front of this plain listener ends TLS; without it, production refuses plain listeners. */
     behindProxy: Type.Optional(Type.Boolean()),
+    /** The proxies that are believed about the client. */
+    trustedProxies: Type.Optional(Type.Array(AddressRange, { minItems: 1, maxItems: 256 })),
+    /** What they say it with: X-Forwarded-For and -Proto, or RFC 7239's Forwarded. */
+    forwardedHeaders: Type.Optional(oneOf(['x-forwarded', 'forwarded'])),
+    /** How they hand the client's certificate on, and the authorities that it has to lead to. */
+    clientCertificate: Type.Optional(Type.Object({ header: HeaderName, ca: Path }, closed)),
+    /** In place of the general one. */
+    publicUrl: Type.Optional(PublicUrl),
   },
   closed,
 )
@@ -224,10 +241,7 @@ export const Settings = Type.Partial(
     tlsPort: Port,
     tls: Tls,
     listeners: Type.Array(Listener, { minItems: 1, maxItems: 32 }),
-    publicUrl: Type.String({
-      pattern: '^https?://[A-Za-z0-9.:[\\]-]+$',
-      description: 'a URL of scheme, host and port, such as https://kms.example.org',
-    }),
+    publicUrl: PublicUrl,
     vaultDomain: DnsName,
     auth: Type.Partial(Type.Object({ aws: Mode, azure: Mode, gcp: Mode }), closed),
     /** What production refuses and the operator takes upon himself, with the reason. */

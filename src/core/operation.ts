@@ -24,6 +24,8 @@ export type Call = CallContext & {
   readonly principal: Principal
   readonly realm: RealmAddress
   readonly clientRequestId?: string
+  /** IP address that it came from, where that is known. */
+  readonly address?: string | undefined
   /** Keys that the dialect has no words for are not there (design section 1); all can be said when absent. */
   readonly expresses?: (key: Key) => boolean
   /** Whether a ciphertext may lead into that realm, besides the caller's own. */

@@ -242,6 +242,8 @@ export type AuditRecord = {
   readonly behalfReason?: string | undefined
   /** The rule of the exposure that refused. */
   readonly rule?: string | undefined
+  /** IP address that it came from, where that is known. */
+  readonly address?: string | undefined
   /** Whose rights an administrative operation changed or gave. */
   readonly about?: string | undefined
   readonly realm?: string | undefined

@@ -98,6 +98,7 @@ export function recordOf(operation: Operation, call: Call, trace: Trace, outcome
     behalfEndpoint: behalf?.endpoint,
     behalfReason: behalf?.reason,
     rule: exposed?.rule,
+    address: call.address,
     about: trace.about,
     realm: trace.realm?.id,
     ring: trace.ring?.id,

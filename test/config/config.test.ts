@@ -154,6 +154,9 @@ t.test('malformed values are named with what they should be', async (t) => {
 
 t.test('what contradicts itself is refused', async (t) => {
   const hsm = (...entries: unknown[]) => ({ TREFOIL_HSM: JSON.stringify(entries) })
+  const proxied = (more: object) => ({
+    TREFOIL_LISTENERS: JSON.stringify([{ port: 2, behindProxy: true, ...more }]),
+  })
   const rings = (...entries: unknown[]) => ({ TREFOIL_KEY_RINGS: JSON.stringify(entries) })
   const cases: readonly [Record<string, string>, string, string][] = [
     [
@@ -184,6 +187,15 @@ t.test('what contradicts itself is refused', async (t) => {
     [{ ...PRODUCTION, TREFOIL_LISTENERS: '[{"port":80}]' }, 'listeners[0] has no tls', 'behindProxy'],
     [{ ...PRODUCTION, TREFOIL_AUTH_AWS: 'off' }, 'auth.aws is off', 'enforce'],
     [{ TREFOIL_PORT: '1', TREFOIL_LISTENERS: '[{"port":2}]' }, 'port and listeners are both set', 'remove port'],
+    [
+      { TREFOIL_LISTENERS: '[{"port":2,"trustedProxies":["::1"]}]' },
+      'trustedProxies and no proxy',
+      'behindProxy: true',
+    ],
+    [proxied({ trustedProxies: ['10.0.0.0/33'] }), '10.0.0.0/33 is no range of addresses', '192.0.2.0/24'],
+    [proxied({ trustedProxies: ['1.2.3'] }), '1.2.3 is no range of addresses', '192.0.2.0/24'],
+    [proxied({ forwardedHeaders: 'forwarded' }), 'forwardedHeaders says how proxies speak', 'trustedProxies'],
+    [proxied({ clientCertificate: { header: 'A', ca: '/ca' } }), 'clientCertificate says how', 'trustedProxies'],
     [{ TREFOIL_PORT: '7443' }, 'two listeners want 127.0.0.1:7443', 'another port'],
     [{ TREFOIL_TLS_CERT: '/cert' }, 'only one of cert and key', 'tls.key'],
     [{ TREFOIL_DEFAULT_BACKEND: 'pkcs11:b', ...hsm(HSM) }, 'pkcs11:b does not exist', 'pkcs11:a'],

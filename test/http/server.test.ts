@@ -258,11 +258,12 @@ t.test('readiness examines everything and says what is wrong', async (t) => {
   }
   const { plain, server } = await startServer(t, { readiness: [store, { name: 'audit', check: async () => {} }] })
   const ready = () => ask(plain.url, '/_/health/ready')
-  t.match(await ready(), { status: 200, body: '{"status":"ready","checks":{"store":"ok","audit":"ok"}}' })
+  const fine = { status: 'ready', state: 'ready', checks: { store: 'ok', audit: 'ok', certificates: 'ok' } }
+  t.match(await ready(), { status: 200, body: JSON.stringify(fine) })
   reason = new KmsError('store_unavailable', {}, { cause: new Error('disk /secret/path') })
   t.match(await ready(), {
     status: 503,
-    body: '{"status":"not_ready","checks":{"store":"store_unavailable","audit":"ok"}}',
+    body: '"checks":{"store":"store_unavailable","audit":"ok","certificates":"ok"}}',
   })
   reason = new Error('disk /secret/path')
   t.match(await ready(), { status: 503, body: '"store":"internal"' })
@@ -435,14 +436,14 @@ t.test('certificate files are read again on request, and checked', async (t) => 
   t.equal(await subjectOf(tls.port), 'one')
   use(two)
   t.equal(await subjectOf(tls.port), 'one')
-  await server.reloadCertificates()
+  ;(await server.readCertificates())()
   t.equal(await subjectOf(tls.port), 'two')
   execFileSync('cp', [one.key, key])
-  await t.rejects(server.reloadCertificates(), { message: 'is not the key of the certificate' })
+  await t.rejects(server.readCertificates(), { message: 'is not the key of the certificate' })
   writeFileSync(cert, 'nonsense')
-  await t.rejects(server.reloadCertificates(), { message: 'is not PEM' })
+  await t.rejects(server.readCertificates(), { message: 'is not PEM' })
   rmSync(cert)
-  await t.rejects(server.reloadCertificates(), { message: 'cannot be read' })
+  await t.rejects(server.readCertificates(), { message: 'cannot be read' })
   t.equal(await subjectOf(tls.port), 'two', 'a certificate that is no good changes nothing')
 })
 

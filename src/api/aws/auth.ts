@@ -84,7 +84,8 @@ export class Authenticator {
     const { settings, clock } = this.#deps
     if (settings.auth === 'off') return undefined
     try {
-      const head = { ...headOf(request.raw), rawHeaders: request.raw.rawHeaders }
+      const { rawHeaders } = request.raw
+      const head = { ...headOf(request.raw), rawHeaders, host: request.listener?.publicHost }
       const claim = readClaim(head, this.#rules[service], clock.now())
       if (claim === undefined) throw new SignatureFault('missing', 'Missing Authentication Token')
       return { claim }

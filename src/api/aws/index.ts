@@ -71,6 +71,7 @@ async function answer(
   quotas: RequestQuotas | undefined,
 ): Promise<string> {
   const { kernel, clock, settings } = services
+  const { address, secure } = request.client
   const realm = { dialect: 'aws', ...caller.address } as const
   const call = {
     dialect: 'aws',
@@ -81,13 +82,13 @@ async function answer(
     reaches: (other: Realm) => other.aws?.region === realm.region,
     signal: request.deadline,
     requestId: request.id,
+    address,
     ...invocationId(request),
     ...(quotas && {
       admit: quotas.admitter(`${caller.address.account}/${caller.address.region}`, route.wire, request.body),
     }),
   } as const
-  const { ip: address, protocol, headers } = request
-  const transport = { address, secure: protocol === 'https', userAgent: headers['user-agent'] }
+  const transport = { address, secure, userAgent: request.headers['user-agent'] }
   const identity = caller.principal.aws
   return route.answer(request.body, kernel, call, { realm, settings, now: clock.now(), identity, transport })
 }

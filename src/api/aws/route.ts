@@ -20,7 +20,7 @@ export type AwsContext = Omit<WireContext, 'realm'> & {
   readonly identity: AwsIdentity | undefined
   /** How the request came; undefined where it came by no connection. */
   readonly transport:
-    | { readonly address: string; readonly secure: boolean; readonly userAgent: string | undefined }
+    | { readonly address: string | undefined; readonly secure: boolean; readonly userAgent: string | undefined }
     | undefined
 }
 

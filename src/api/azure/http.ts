@@ -17,7 +17,7 @@ export type Origin = {
 export function originOf(request: FastifyRequest, settings: SurfaceSettings): Origin {
   const host = parseHost(hostOf(request.headers), settings.vaultDomain)
   const { publicUrl } = settings
-  const secure = publicUrl === undefined ? request.protocol === 'https' : publicUrl.startsWith('https:')
+  const secure = publicUrl === undefined ? request.client.secure : publicUrl.startsWith('https:')
   const authority = `${host.hostname}${host.port}`
   // A vault is named by its host, which a single public URL cannot say: it stands in for bare hosts only.
   const base =

@@ -66,6 +66,7 @@ function addBinding(app: FastifyInstance, { kernel, clock, settings }: SurfaceSe
     const call: Call = {
       signal: request.deadline,
       requestId: request.id,
+      address: request.client.address,
       dialect: 'azure',
       wire: binding.wire,
       right: dataActionOf(binding.wire, wire.managedHsm),
@@ -114,7 +115,7 @@ function managedHsmOf(request: FastifyRequest, settings: SurfaceSettings): boole
 }
 
 /** The caller's address as the service saw it. */
-function networkInfo(address: string): string {
+function networkInfo(address = '0.0.0.0'): string {
   const [type, family] = isIPv6(address) ? ['Ipv6', 'InterNetworkV6'] : ['Ipv4', 'InterNetwork']
   return `conn_type=${type};addr=${address};act_addr_fam=${family};`
 }
@@ -141,7 +142,7 @@ export function serveBindings(
   addParsers(app)
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(commonHeaders(request.headers, request.id))
-    reply.header('x-ms-keyvault-network-info', networkInfo(request.ip))
+    reply.header('x-ms-keyvault-network-info', networkInfo(request.client.address))
     const origin = originOf(request, settings)
     try {
       const about = { origin, settings, standIn, now: clock.now() }

@@ -14,6 +14,7 @@ import type { RpcError } from './status.ts'
 export type Caller = {
   readonly requestId: string
   readonly signal: AbortSignal
+  readonly address: string | undefined
 }
 
 /** A method that is served, and who asks for it. */
@@ -57,6 +58,7 @@ export class Dispatcher {
         {
           signal: caller.signal,
           requestId: caller.requestId,
+          address: caller.address,
           dialect: 'gcp',
           wire: bound.method.name,
           right: bound.permission,

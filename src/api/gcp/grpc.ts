@@ -103,7 +103,7 @@ async function call(dispatcher: Dispatcher, method: DescMethod, request: Fastify
   const limit = limitOf(request, timeoutMs)
   try {
     const message = decode(method, await readFrame(request.body as Uint8Array, String(encoding)))
-    const caller = { requestId: request.id, signal: limit.signal }
+    const caller = { requestId: request.id, signal: limit.signal, address: request.client.address }
     const answer = await Promise.race([dispatcher.execute(admitted, message, caller), limit.expired])
     return toBinary(method.output, answer)
   } finally {

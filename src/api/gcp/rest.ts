@@ -117,7 +117,7 @@ async function serve(dispatcher: Dispatcher, request: FastifyRequest): Promise<u
   const admitted = dispatcher.admit(method, request.headers)
   const query = readQuery(mark === -1 ? '' : url.slice(mark + 1))
   const message = readRequest(matched, query, readBody(request.body))
-  const caller = { requestId: request.id, signal: request.deadline }
+  const caller = { requestId: request.id, signal: request.deadline, address: request.client.address }
   const answer = await dispatcher.execute(admitted, message, caller)
   return messageToJson(method.output, answer, query.enumAsInteger)
 }

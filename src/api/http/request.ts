@@ -3,12 +3,22 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { WireDialect } from '../../core/key.ts'
 import type { RequestHead } from '../surface.ts'
+import type { Client } from './client.ts'
+import type { ClientAuthorities } from './client-certificate.ts'
+import type { ProxyRules } from './proxy.ts'
 
 export type ListenerInfo = {
   readonly tls: boolean
   readonly dialects: ReadonlySet<WireDialect>
   /** Only this machine can reach it. */
   readonly loopback: boolean
+  /** Host (and port) that clients know it by; signatures are checked against it. Undefined: whatever they asked for. */
+  readonly publicHost?: string | undefined
+  /** Who is believed about the client; undefined: nobody. */
+  readonly proxy?: ProxyRules | undefined
+  /** Authorities of the certificates that clients show, and of those that a proxy hands on. */
+  readonly clients?: ClientAuthorities | undefined
+  readonly proxyClients?: ClientAuthorities | undefined
 }
 
 export type RawRequest = IncomingMessage | Http2ServerRequest
@@ -30,6 +40,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Undefined for injected requests. */
     readonly listener: ListenerInfo | undefined
+    /** In place of Fastify's `ip` and `protocol`, which know nothing of the proxies in front. */
+    readonly client: Client
     /** Aborts when the request has taken longer than limits.requestTimeoutMs; for CallContext.signal. */
     readonly deadline: AbortSignal
   }

@@ -1,14 +1,12 @@
 /**
- * Certificates. In dev a local authority is made once in the data directory and issues the server's certificate; it is
- * handed out at /_/ca.pem. Elsewhere certificate and key are files of the operator's. Validity follows the real time,
- * never the settable clock: clients check it by theirs.
+ * The local authority of dev: made once in the data directory, it issues the server's certificate, and is handed out at
+ * /_/ca.pem. Validity follows the real time, never the settable clock: clients check it by theirs.
  */
 import { createPrivateKey, webcrypto, X509Certificate } from 'node:crypto'
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import type { TlsConfig } from '../../config.ts'
-import { Problem } from '../../core/problem.ts'
 import type { TlsMaterial } from './listener.ts'
 
 const DAY = 24 * 60 * 60 * 1000
@@ -155,41 +153,4 @@ export async function localTls(
     new X509Certificate(stored.cert).checkIssued(new X509Certificate(authority.cert))
   const server = usable ? stored : writePair(directory, 'server', await issueServer(authority, names))
   return { material: { cert: `${server.cert}${authority.cert}`, key: server.key, minVersion }, caPem: authority.cert }
-}
-
-function readMaterial(path: string, setting: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new Problem(`the file ${path} of ${setting} cannot be read`, 'check its name and its permissions', {
-      cause: error,
-    })
-  }
-}
-
-/** @throws Problem when a file is missing or certificate and key do not belong together */
-export function fileTls(tls: TlsConfig, files: { readonly cert: string; readonly key: string }): TlsMaterial {
-  const cert = readMaterial(files.cert, 'tls.cert')
-  const key = readMaterial(files.key, 'tls.key')
-  const ca =
-    tls.clientCa === undefined ? {} : { ca: readMaterial(tls.clientCa, 'tls.clientCa'), requestClientCert: true }
-  try {
-    if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
-      return { cert, key, minVersion: tls.minVersion, ...ca }
-  } catch (error) {
-    throw new Problem(`${files.cert} or ${files.key} is not PEM`, 'convert both to PEM, the key without a passphrase', {
-      cause: error,
-    })
-  }
-  throw new Problem(
-    `${files.key} is not the key of the certificate in ${files.cert}`,
-    'point tls.cert and tls.key at files that belong together',
-  )
-}
-
-/** Of the first certificate, ms since the epoch. */
-export function expiryOf(material: TlsMaterial | undefined): number | undefined {
-  const { cert } = material ?? {}
-  const first = Array.isArray(cert) ? cert[0] : cert
-  return first === undefined ? undefined : new X509Certificate(first).validToDate.getTime()
 }

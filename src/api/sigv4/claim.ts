@@ -19,6 +19,8 @@ export type SignedHead = {
   readonly url: string
   /** Names and values by turns, with duplicates. */
   readonly rawHeaders: readonly string[]
+  /** The host that has to be signed, whatever name a proxy in front asks for; undefined: the request's own. */
+  readonly host?: string | undefined
 }
 
 export type ClaimRules = {
@@ -74,7 +76,7 @@ export function readClaim(head: SignedHead, rules: ClaimRules, now: number): Cla
   }
   const parts = presigned === undefined ? fromHeader(headers) : fromQuery(presigned)
   checkTime(parts, rules.skewMs, now)
-  const signed = headersFor(parts.signedHeaders, headers, rules)
+  const signed = headersFor(parts.signedHeaders, headers, rules, head.host)
   const scope = checkScope(parts.credential, parts.date, rules)
   const without = new Set(presigned === undefined ? [] : ['X-Amz-Signature'])
   if (rules.tokenAfterSigning === true) without.add('X-Amz-Security-Token')

@@ -67,12 +67,14 @@ const tidy = (value: string): string =>
 
 /**
  * The lines of the signed headers. A header that is signed and not there has an empty value.
+ * @param host instead of the request's own
  * @throws SignatureFault where one that must be signed is not
  */
 export function headersFor(
   signedHeaders: string,
   { list, hostName }: HeaderList,
   { mustSign }: Pick<ClaimRules, 'mustSign'>,
+  host?: string,
 ): { readonly lines: string; readonly names: string } {
   const { names, places } = nameList(signedHeaders)
   const values = new Array<string | undefined>(places.size)
@@ -88,7 +90,7 @@ export function headersFor(
       if (mustSign(name)) throw invalid(`'${name}' must be a 'SignedHeader' in the AWS Authorization.`)
       continue
     }
-    const value = tidy(list[index + 1] ?? '')
+    const value = place === hostPlace && host !== undefined ? host : tidy(list[index + 1] ?? '')
     const before = values[place]
     values[place] = before === undefined ? value : `${before},${value}`
   }

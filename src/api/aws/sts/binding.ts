@@ -12,7 +12,7 @@ export type StsContext = {
   readonly identities: Identities
   readonly now: number
   /** Of HTTP, for conditions. */
-  readonly sourceIp: string
+  readonly sourceIp: string | undefined
   readonly secure: boolean
 }
 

@@ -62,12 +62,13 @@ async function answer(
       realm: { dialect: 'system', realmId: identities.homeRealm() },
       signal: request.deadline,
       requestId: request.id,
+      address: request.client.address,
     },
     caller,
     identities,
     now: services.clock.now(),
-    sourceIp: request.ip,
-    secure: request.listener?.tls === true,
+    sourceIp: request.client.address,
+    secure: request.client.secure,
   }
   const result = await binding.answer(parameters, ctx)
   return document(`${action}Response`, [
