@@ -1,15 +1,5 @@
 /** The composition root: the only file that names concrete classes. Tests use the same one. */
-import {
-  createPrivateKey,
-  createPublicKey,
-  createSecretKey,
-  generateKeyPairSync,
-  type KeyObject,
-  randomBytes,
-  randomUUID,
-} from 'node:crypto'
-import { existsSync, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { createSecretKey, randomBytes } from 'node:crypto'
 import type { Logger } from 'pino'
 import { type Admin, createAdmin } from './api/admin/index.ts'
 import { openSocket } from './api/admin/socket.ts'
@@ -23,24 +13,14 @@ import { gcpSurface } from './api/gcp/index.ts'
 import type { HealthCheck } from './api/http/health.ts'
 import { createLogger } from './api/http/logging.ts'
 import { type BoundListener, createServer, type Server } from './api/server.ts'
-import { nodeFiles } from './audit/files.ts'
-import { openAuditLog } from './audit/log.ts'
-import { type AuditVerdict, verifyAudit } from './audit/verify.ts'
 import { loadExposures } from './config/exposures/index.ts'
 import { fixedPrincipals } from './config/principals.ts'
 import { ringBackends } from './config/rings.ts'
-import { type Config, type HsmConfig, hsmEnvironment, readSecret } from './config.ts'
+import { type Config, readSecret } from './config.ts'
 import { Backends } from './core/backends.ts'
 import { SettableClock, SystemClock } from './core/clock.ts'
 import { DueWork } from './core/due.ts'
-import {
-  emptyStore,
-  ensureRealm,
-  ensureSecret,
-  installationId,
-  keepInstallationId,
-  versionsWithMaterial,
-} from './core/installation.ts'
+import { emptyStore, ensureRealm, ensureSecret } from './core/installation.ts'
 import { Kernel } from './core/kernel.ts'
 import { DIALECTS, type Realm } from './core/key.ts'
 import { awsEvaluator } from './core/policy/aws/evaluator.ts'
@@ -49,95 +29,24 @@ import { RoleBook } from './core/policy/azure/role-book.ts'
 import { gcpEvaluator } from './core/policy/gcp/evaluator.ts'
 import { PolicyBook } from './core/policy/gcp/policy-book.ts'
 import { ModeAuthorizer } from './core/policy/modes.ts'
-import type { AuditRecord, CallContext, Clock, CryptoBackend, Sealer, Store } from './core/ports.ts'
+import type { Clock, CryptoBackend, Sealer, Store } from './core/ports.ts'
 import { Directory } from './core/principals/directory.ts'
 import { Sessions } from './core/principals/sessions.ts'
 import { Problem } from './core/problem.ts'
-import { reseal } from './core/reseal.ts'
 import { RingKeys } from './core/ring-keys.ts'
 import { ringSettingsOf } from './core/ring-settings.ts'
-import { checkRootKey, isUnder } from './core/root-check.ts'
 import { AesSealer } from './core/seal.ts'
 import { openKeyStores } from './crypto/external/open.ts'
-import { nativeMac } from './crypto/native.ts'
 import { SoftwareBackend } from './crypto/software.ts'
-import { openPkcs11Backend, type Pkcs11Backend, type HsmConfig as TokenConfig } from './hsm/pkcs11.ts'
-import { probeToken, type TokenReport } from './hsm/probe.ts'
-import { type SweepReport, sweepToken } from './hsm/sweep.ts'
+import type { Pkcs11Backend } from './hsm/pkcs11.ts'
 import { loadAddon, type NativeAddon } from './native/addon.ts'
 import { Observation } from './observe.ts'
-import { describeRootKey, findRootKey, openRootKey, ROOT_KEY_FIX } from './root-key.ts'
-import { openSqliteStore } from './store/sqlite.ts'
+import { describeRootKey } from './root-key.ts'
+import { BACKUP_KEY, Closers, context, openAudit, openVault, SESSION_KEY, type Vault } from './vault.ts'
 import { VERSION } from './version.ts'
 
-const DATABASE = 'trefoil.db'
-const AUDIT_KEY = 'audit-key'
-const CHECKPOINT_KEY = 'checkpoint-key'
-const SESSION_KEY = 'session-key'
-const BACKUP_KEY = 'backup-key'
-
-/** A server has started on this data directory before, or `init` has run. */
-export const isInstalled = (config: Config): boolean => existsSync(join(config.dataDir, DATABASE))
-
-/** @throws Problem */
-function requireInstallation(config: Config, consequence: string): void {
-  if (isInstalled(config)) return
-  throw new Problem(
-    `there is no installation in ${config.dataDir}, ${consequence}`,
-    'point TREFOIL_DATA_DIR, or dataDir in the configuration file, at the data directory of the server',
-  )
-}
-
-const context = (): CallContext => ({ signal: new AbortController().signal, requestId: randomUUID() })
-
-const readPin = ({ name, pin }: HsmConfig): string =>
-  readSecret(pin, `the PIN of hsm ${name}`).use((bytes) => Buffer.from(bytes).toString('utf8'))
-
-function hsmOptions(config: Config, { standby, ...hsm }: HsmConfig): TokenConfig {
-  const common = { env: hsmEnvironment(config), native: config.native }
-  const pin = readPin(hsm)
-  if (standby === undefined) return { ...hsm, ...common, pin }
-  // A descriptor can be read once only.
-  const itsPin = standby.pin === hsm.pin ? pin : readPin(standby)
-  return { ...hsm, ...common, pin, standby: { ...standby, ...common, pin: itsPin } }
-}
-
-export const probeHsm = (config: Config, hsm: HsmConfig): Promise<TokenReport> => probeToken(hsmOptions(config, hsm))
-
-/** What to run when it is all over, the last opened first. */
-class Closers {
-  readonly #closers: (() => Promise<void>)[] = []
-
-  add(close: () => Promise<void>): void {
-    this.#closers.push(close)
-  }
-
-  async run(): Promise<void> {
-    for (const close of this.#closers.splice(0).reverse()) await close()
-  }
-}
-
-/** What happens to each token goes to the log. */
-const listening = (token: TokenConfig, log: Logger): TokenConfig => ({
-  ...token,
-  onEvent: (event) => log.warn({ hsm: token.name, event }, 'token'),
-  ...(token.standby && { standby: listening(token.standby, log) }),
-})
-
-async function openTokens(
-  config: Config,
-  log: Logger,
-  closers: Closers,
-  installation: string,
-): Promise<readonly Pkcs11Backend[]> {
-  return Promise.all(
-    config.hsm.map(async (hsm) => {
-      const backend = await openPkcs11Backend(listening(hsmOptions(config, hsm), log), installation)
-      closers.add(() => backend.close())
-      return backend
-    }),
-  )
-}
+export { rotateRootKey, sweepTokens, verifyInstallation } from './offline.ts'
+export { isInstalled, probeHsm } from './vault.ts'
 
 /** Keys are in this process's memory: production keeps that memory out of files. */
 function forbidCoreDumps(config: Config, log: Logger, addon: NativeAddon | undefined): void {
@@ -154,102 +63,9 @@ function openAddon(config: Config, log: Logger): NativeAddon | undefined {
   return addon
 }
 
-type Opened = {
-  readonly store: Store
-  readonly tokens: readonly Pkcs11Backend[]
-  readonly installation: string
-}
-type Vault = Opened & { readonly sealer: Sealer }
-
-async function openStore(config: Config, log: Logger, closers: Closers): Promise<Opened & { readonly fresh: boolean }> {
-  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 })
-  const store = openSqliteStore(join(config.dataDir, DATABASE), { warn: (message) => log.warn(message) })
-  closers.add(() => store.close())
-  const installation = (await installationId(store)) ?? randomUUID()
-  const tokens = await openTokens(config, log, closers, installation)
-  return { store, tokens, installation, fresh: (await store.count('meta', 'all', [])) === 0 }
-}
-
-/** Store, tokens and root key, checked to belong together. @throws Problem, StartError */
-async function openVault(config: Config, log: Logger, closers: Closers): Promise<Vault> {
-  const { store, tokens, installation, fresh } = await openStore(config, log, closers)
-  const { rootKey, previousRootKey } = config
-  const sealer = await openRootKey(rootKey, tokens, fresh)
-  const fix = previousRootKey === undefined ? ROOT_KEY_FIX[rootKey.type] : 'run trefoil rotate-root'
-  await checkRootKey(store, sealer, fix)
-  // Last: a store with rows in it has a root key.
-  await keepInstallationId(store, installation)
-  return { store, sealer, tokens, installation }
-}
-
-/**
- * Moves everything from `previousRootKey` to `rootKey`, in one commit; a run that was cut short is done again.
- * Needs the data directory to itself.
- * @returns how many seals were made, 0 where it was done already
- * @throws Problem
- */
-export async function rotateRootKey(config: Config): Promise<number> {
-  const { rootKey, previousRootKey } = config
-  requireInstallation(config, 'and so no root key to move')
-  const closers = new Closers()
-  try {
-    const { store, tokens } = await openStore(config, createLogger(config.log), closers)
-    const there = await findRootKey(rootKey, tokens)
-    if (there !== undefined && (await isUnder(store, there))) return 0
-    if (previousRootKey === undefined) {
-      throw new Problem(
-        'previousRootKey does not say which root key to move from',
-        'write the settings of the new root key under rootKey, and those of the old one under previousRootKey',
-      )
-    }
-    const from = await openRootKey(previousRootKey, tokens, false)
-    await checkRootKey(store, from, `previousRootKey is not the one: ${ROOT_KEY_FIX[previousRootKey.type]}`)
-    return await reseal(store, from, there ?? (await openRootKey(rootKey, tokens, true)))
-  } finally {
-    await closers.run()
-  }
-}
-
-const newSigner = (): Uint8Array => {
-  const { privateKey } = generateKeyPairSync('ed25519')
-  return privateKey.export({ type: 'pkcs8', format: 'der' })
-}
-
-async function auditKeys({ store, sealer }: Vault): Promise<{ key: KeyObject; signer: KeyObject }> {
-  const key = createSecretKey(await ensureSecret(store, sealer, AUDIT_KEY, () => randomBytes(32)))
-  const der = Buffer.from(await ensureSecret(store, sealer, CHECKPOINT_KEY, newSigner))
-  return { key, signer: createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }) }
-}
-
-async function openAudit(config: Config, vault: Vault, log: Logger, addon?: NativeAddon, observation?: Observation) {
-  const chain = await auditKeys(vault)
-  return openAuditLog({
-    directory: config.audit.path,
-    checkpoints: config.audit.checkpoints,
-    ...chain,
-    mac: addon && nativeMac(addon, chain.key),
-    files: nodeFiles(addon?.append),
-    recorded: observation?.recorded,
-    warn: (message, err) => log.warn(err === undefined ? {} : { err }, message),
-  })
-}
-
 /** What callers keep must open after the root key was moved, so it is sealed under a key of its own. */
 const backupSealer = async ({ store, sealer }: Vault): Promise<Sealer> =>
   new AesSealer(createSecretKey(await ensureSecret(store, sealer, BACKUP_KEY, () => randomBytes(32))))
-
-/** Needs the data directory to itself, as a server does. @throws Problem where there is no installation: looking makes none */
-export async function verifyInstallation(config: Config): Promise<AuditVerdict> {
-  requireInstallation(config, 'and so no audit log to verify')
-  const closers = new Closers()
-  try {
-    const { key, signer } = await auditKeys(await openVault(config, createLogger(config.log), closers))
-    const { path: directory, checkpoints } = config.audit
-    return verifyAudit({ directory, checkpoints, key, publicKey: createPublicKey(signer) })
-  } finally {
-    await closers.run()
-  }
-}
 
 async function openDirectory(config: Config, { store, sealer }: Vault, clock: Clock) {
   const fixed = fixedPrincipals(config.aws.principals, readSecret)
@@ -266,49 +82,6 @@ async function openBooks(store: Store) {
   await policies.start()
   return { roles, policies }
 }
-
-/**
- * Compares the tokens with the store; `remove` destroys what the installation made and the store does not know. Needs the
- * data directory to itself: what a server is making is not in the store yet. @throws Problem
- */
-export async function sweepTokens(config: Config, remove: boolean): Promise<readonly SweepReport[]> {
-  requireInstallation(config, 'and so nothing to compare tokens with')
-  const closers = new Closers()
-  try {
-    const log = createLogger(config.log)
-    const vault = await openVault(config, log, closers)
-    const audit = remove ? await openAudit(config, vault, log) : undefined
-    if (audit !== undefined) closers.add(() => audit.close())
-    const reports: SweepReport[] = []
-    for (const token of vault.tokens) {
-      const report = await sweepToken(token, vault.installation, versionsWithMaterial(vault.store), context())
-      reports.push(report)
-      for (const orphan of audit === undefined ? [] : report.orphans) {
-        await audit?.append(sweepRecord(token.name))
-        await token.client.call('destroyKey', { key: orphan }, context())
-      }
-    }
-    return reports
-  } finally {
-    await closers.run()
-  }
-}
-
-/** One for each object, before it is destroyed. */
-const sweepRecord = (backend: string): AuditRecord => ({
-  id: randomUUID(),
-  time: Date.now(),
-  requestId: randomUUID(),
-  dialect: 'system',
-  wire: 'hsm sweep',
-  operation: 'SweepToken',
-  action: 'sweep-token',
-  principal: `system:${backend}`,
-  method: 'system',
-  decision: 'allow',
-  outcome: 'ok',
-  durationMs: 0,
-})
 
 export type Trefoil = {
   readonly server: Server

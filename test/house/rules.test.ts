@@ -27,7 +27,17 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
   api: ['core', 'config.ts', 'config'],
 }
 const CORE_PACKAGES = /^(node:(crypto|util|buffer|timers)|@noble\/.*)$/
-const ANYWHERE = new Set(['main.ts', 'observe.ts', 'root-key.ts', 'cli.ts', 'cli', 'config.ts'])
+const ANYWHERE = new Set([
+  'main.ts',
+  'observe.ts',
+  'offline.ts',
+  'recovery.ts',
+  'root-key.ts',
+  'vault.ts',
+  'cli.ts',
+  'cli',
+  'config.ts',
+])
 
 /** `core`, `api`, or a file's own name at the top. */
 const folderOf = (name: string): string => name.split('/')[1] ?? ''
