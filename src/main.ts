@@ -6,14 +6,17 @@ import { openSocket } from './api/admin/socket.ts'
 import { statusOf } from './api/admin/status.ts'
 import { createAwsSurface } from './api/aws/index.ts'
 import { quotasWith } from './api/aws/quotas.ts'
-import { azureSurface } from './api/azure/index.ts'
+import { createAzureSurface } from './api/azure/index.ts'
+import { standInKey } from './api/azure/token.ts'
 import { createCloudEkmSurface } from './api/ekm/cloud/index.ts'
 import { Exposures } from './api/exposures.ts'
-import { gcpSurface } from './api/gcp/index.ts'
+import { createGcpSurface } from './api/gcp/index.ts'
 import type { HealthCheck } from './api/http/health.ts'
 import { createLogger } from './api/http/logging.ts'
+import { TokenVerifier } from './api/oidc/verifier.ts'
 import { type BoundListener, createServer, type Server } from './api/server.ts'
 import { loadExposures } from './config/exposures/index.ts'
+import type { IssuerConfig } from './config/issuer.ts'
 import { fixedPrincipals } from './config/principals.ts'
 import { ringBackends } from './config/rings.ts'
 import { type Config, readSecret } from './config.ts'
@@ -162,10 +165,20 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
   }
   const exposures = new Exposures(loadExposures(config.exposures, readSecret))
   const checks = readiness(store, audit, backends.all)
+  const { callers } = config
+  const tokens = (issuers: readonly IssuerConfig[]) =>
+    new TokenVerifier({
+      issuers,
+      clock,
+      failed: (issuer, err) => log.warn({ issuer, err }, 'the keys of an issuer can not be had'),
+    })
   const server = await createServer({
     config,
     surfaces: [
-      gcpSurface,
+      createGcpSurface({
+        ...callers.gcp,
+        verifier: tokens([...callers.gcp.issuers, ...callers.gcp.serviceAccounts]),
+      }),
       createAwsSurface({
         directory,
         sessions,
@@ -173,7 +186,11 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
         homeRealm,
         quotas: config.aws.quotas && quotasWith(config.aws.quotas),
       }),
-      azureSurface,
+      createAzureSurface({
+        ...callers.azure,
+        verifier: tokens(callers.azure.issuers),
+        standInKey: () => standInKey(store, sealer),
+      }),
       createCloudEkmSurface({ exposures, homeRealm, version: VERSION }),
     ],
     services: { kernel, clock, log },

@@ -43,9 +43,12 @@ export const Issuer = Type.Object(
   closed,
 )
 export type IssuerSettings = Static<typeof Issuer>
+type KeySettings = Pick<IssuerSettings, 'issuer' | 'jwksUri' | 'jwksFile' | 'ca'>
 
 export type KeySource =
   | { readonly kind: 'file'; readonly path: string }
+  /** Public keys or certificates, PEM, by the ids that tokens name them by. */
+  | { readonly kind: 'pem'; readonly keys: readonly { readonly id: string; readonly path: string }[] }
   | { readonly kind: 'jwks' | 'discovery'; readonly url: string; readonly ca?: string; readonly plainLoopback: boolean }
 
 export type IssuerConfig = {
@@ -67,7 +70,7 @@ export function isKeyUrl(text: string, plainLoopback: boolean): boolean {
   return url.protocol === 'https:' || (plainLoopback && url.protocol === 'http:' && LOOPBACK.test(url.hostname))
 }
 
-function resolveKeys(settings: IssuerSettings, where: string, dev: boolean): KeySource {
+export function resolveKeys(settings: KeySettings, where: string, dev: boolean): KeySource {
   const { issuer, jwksUri, jwksFile, ca } = settings
   if (jwksUri !== undefined && jwksFile !== undefined) {
     throw new Problem(`${where} names both jwksUri and jwksFile`, 'remove one of them')

@@ -1,6 +1,7 @@
 /** Fills the defaults in and refuses what contradicts itself. */
 import { resolve as absolute, join } from 'node:path'
 import { Problem } from '../core/problem.ts'
+import { type CallersConfig, resolveCallers } from './callers.ts'
 import { checkServed, type ExposureConfig, resolveExposures } from './exposures/index.ts'
 import { type HsmConfig, resolveHsm } from './hsm.ts'
 import { type KeyStoresConfig, resolveKeyStores } from './key-stores.ts'
@@ -47,6 +48,8 @@ export type Config = {
     readonly gcp: { readonly project: string; readonly location: string }
     readonly azure: { readonly tenant: string }
   }
+  /** Whose tokens are taken. */
+  readonly callers: CallersConfig
   readonly aws: {
     readonly clockSkewMs: number
     /** PEM files. */
@@ -140,6 +143,7 @@ export function resolve(settings: Settings, given?: Refusals): Config {
     keyStores: resolveKeyStores(settings, names),
     exposures,
     realm,
+    callers: resolveCallers(settings.azure, settings.gcp, { dev, publicUrl: settings.publicUrl }),
     aws: {
       clockSkewMs: (settings.aws?.clockSkewSeconds ?? 300) * 1000,
       attestationRoots: (settings.aws?.attestationRoots ?? []).map((path) => absolute(path)),

@@ -5,6 +5,7 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { DIALECTS, EXTERNAL_DIALECTS } from '../core/key.ts'
 import { ACCESS_KEY_ID, ACCOUNT, MAX_ACCESS_KEYS, PRINCIPAL_NAME } from '../core/principals/principal.ts'
+import { AzureCallers, GcpCallers } from './callers.ts'
 import { AnyExposure } from './exposures/common.ts'
 import { closed, oneOf, Path, SecretSource } from './parts.ts'
 
@@ -282,6 +283,8 @@ export const Settings = Type.Partial(
       }),
       closed,
     ),
+    azure: AzureCallers,
+    gcp: GcpCallers,
     log: Type.Partial(
       Type.Object({
         level: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),

@@ -42,7 +42,7 @@ export async function ensureSecret(
   store: Store,
   sealer: Sealer,
   id: string,
-  make: () => Uint8Array,
+  make: () => Uint8Array | Promise<Uint8Array>,
 ): Promise<Uint8Array> {
   const context = metaContext(id)
   const known = await store.get('meta', id)
@@ -50,7 +50,7 @@ export async function ensureSecret(
     if (typeof known.value === 'string') throw new KmsError('internal')
     return sealer.unseal(known.value, context)
   }
-  const secret = make()
+  const secret = await make()
   const value = await sealer.seal(secret, context)
   await store.commit([{ kind: 'insert', collection: 'meta', row: { id, value } }])
   return secret

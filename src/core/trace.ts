@@ -4,7 +4,7 @@ import type { KeyUse } from './algorithm.ts'
 import type { KmsError } from './error.ts'
 import type { Key, KeyRing, KeyVersion, Realm } from './key.ts'
 import type { Call, Operation, Outcome } from './operation.ts'
-import type { AuditRecord } from './ports.ts'
+import type { AuditRecord, Principal } from './ports.ts'
 import type { SecretVersion, StoredSecret } from './stored-secret.ts'
 
 export type Trace = {
@@ -71,6 +71,9 @@ export function withSubject(error: KmsError, { realm, key, ring, version }: Trac
   return error
 }
 
+/** Whom the principal was verified to be, in his cloud's words. */
+const identityOf = ({ aws, azure, gcp }: Principal): string | undefined => aws?.arn ?? azure?.caller ?? gcp?.members[0]
+
 /** `outcome`: `ok`, or the error code. */
 export function recordOf(operation: Operation, call: Call, trace: Trace, outcome: string): AuditRecord {
   const { exposed } = call
@@ -87,7 +90,7 @@ export function recordOf(operation: Operation, call: Call, trace: Trace, outcome
     action: operation.action,
     principal: call.principal.id,
     method: call.principal.method,
-    identity: call.principal.aws?.arn,
+    identity: identityOf(call.principal),
     exposure: exposed?.exposure,
     exposedKey: exposed?.key,
     behalfPrincipal: behalf?.principal,

@@ -35,7 +35,7 @@ t.test('in production the challenge names the login service of the cloud', async
   t.equal(status, 401)
   t.match(headers['www-authenticate'], `authorization="https://login.microsoftonline.com/${TENANT}"`)
   t.equal((await ask('GET', '/keys')).status, 401, 'a token of nobody knows whom is refused')
-  t.match((await ask('GET', '/keys')).body.error.message, /^AKV10032/)
+  t.match((await ask('GET', '/keys')).body.error.message, /malformed/)
   const login = await ask('GET', `/${TENANT}/v2.0/.well-known/openid-configuration`)
   t.match(login, { status: 400, body: { error: { code: 'BadParameter' }, issuer: undefined } }, 'there is no stand-in')
 })
@@ -107,7 +107,7 @@ t.test('the stand-in issues tokens whose issuer shares the authority and whose k
     200,
     'it is accepted where tokens are checked',
   )
-  t.equal(azure.audit.records.at(-1)?.principal, `bearer:${claims.oid}`)
+  t.equal(azure.audit.records.at(-1)?.principal, `bearer:${TENANT}#${claims.oid}`)
   const other = await azure.ask('GET', '/keys', undefined, { token, host: 'default.vault.azure.net' })
   t.match(other.body.error.message, /^AKV10022/, 'but for no other audience')
   const forged = `${header}.${payload}.${signature.startsWith('A') ? 'B' : 'A'}${signature.slice(1)}`

@@ -1,7 +1,9 @@
+import { createSecretKey } from 'node:crypto'
 import t from 'tap'
-import { azureSurface } from '../../src/api/azure/index.ts'
+import { createAzureSurface } from '../../src/api/azure/index.ts'
 import { parseHost } from '../../src/api/azure/names.ts'
 import { decodeBase64url, encodeBase64url } from '../../src/api/codec/base64url.ts'
+import { TokenVerifier } from '../../src/api/oidc/verifier.ts'
 import { KmsError } from '../../src/core/error.ts'
 
 const DOMAIN = 'vault.localhost'
@@ -52,7 +54,13 @@ t.test('hosts that no vault can have are refused', async (t) => {
 })
 
 t.test('the surface owns its paths, its hosts, its query and the login endpoints', async (t) => {
-  const owns = (url: string, host = 'localhost:7400') => azureSurface.owns({ method: 'GET', url, headers: { host } })
+  const verifier = new TokenVerifier({ issuers: [], clock: { now: () => 0 }, failed: () => {} })
+  const surface = createAzureSurface({
+    issuers: [],
+    verifier,
+    standInKey: async () => createSecretKey(Buffer.alloc(32)),
+  })
+  const owns = (url: string, host = 'localhost:7400') => surface.owns({ method: 'GET', url, headers: { host } })
   for (const url of ['/keys', '/keys/k?x=1', '/deletedkeys', '/secrets/s', '/certificates', '/rng'])
     t.ok(owns(url), url)
   for (const url of ['/settings?api-version=7.4', '/x?api%2Dversion=7.4', '/x?a=1&api%2dversion=7.4'])

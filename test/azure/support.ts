@@ -1,7 +1,10 @@
 /** The server with this dialect alone and no sockets, over a kernel with a memory store. */
+import { generateKeyPairSync } from 'node:crypto'
 import pino from 'pino'
-import { azureSurface } from '../../src/api/azure/index.ts'
+import { createAzureSurface } from '../../src/api/azure/index.ts'
+import { TokenVerifier } from '../../src/api/oidc/verifier.ts'
 import { createServer } from '../../src/api/server.ts'
+import type { AzureIssuerConfig } from '../../src/config/callers.ts'
 import { type AuthMode, type Config, loadConfig, type RingConfig } from '../../src/config.ts'
 import { type KernelOptions, makeKernel } from '../support/kernel.ts'
 
@@ -27,15 +30,24 @@ type Overrides = {
   readonly auth?: AuthMode
   readonly publicUrl?: string
   readonly rings?: readonly RingConfig[]
+  readonly issuers?: readonly AzureIssuerConfig[]
 }
 
-export async function makeAzure({ auth = 'off', ...overrides }: Overrides = {}, options: KernelOptions = {}) {
+/** Made once: it takes a while. */
+const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+export const standInKey = async () => privateKey
+
+export async function makeAzure(
+  { auth = 'off', issuers = [], ...overrides }: Overrides = {},
+  options: KernelOptions = {},
+) {
   const { rings = [] } = overrides
   const kernel = await makeKernel({ ...options, rings })
   const config = loadConfig({ env: {} })
+  const verifier = new TokenVerifier({ issuers, clock: kernel.clock, failed: () => {} })
   const { app } = await createServer({
     config: { ...config, ...overrides, auth: { ...config.auth, azure: auth } },
-    surfaces: [azureSurface],
+    surfaces: [createAzureSurface({ issuers, verifier, standInKey })],
     services: { kernel: kernel.kernel, clock: kernel.clock, log: pino({ level: 'silent' }) },
     readiness: [],
   })

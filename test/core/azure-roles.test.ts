@@ -352,6 +352,6 @@ t.test('a refusal says what was asked, of whom and where', async (t) => {
   t.notOk(refused.allow)
   t.match(refused, {
     message:
-      /^Caller is not authorized to perform action on resource\.\r\nIf role assignments, .*\r\nCaller: oid=aaaaaaaa-.*\r\nAction: 'Microsoft\.KeyVault\/vaults\/keys\/sign\/action'\r\nResource: '\/providers\/microsoft\.keyvault\/vaults\/v\/keys\/.*'\r\nAssignment: \(not found\)\r\n/,
+      /^Caller is not authorized to perform action on resource\.\r\nIf role assignments, .*\r\nCaller: oid=aaaaaaaa-.*\r\nAction: 'Microsoft\.KeyVault\/vaults\/keys\/sign\/action'$/,
   })
 })

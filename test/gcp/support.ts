@@ -7,8 +7,10 @@ import { anyUnpack } from '@bufbuild/protobuf/wkt'
 import pino from 'pino'
 import { type ErrorInfo, ErrorInfoSchema } from '../../src/api/gcp/gen/google/rpc/error_details_pb.js'
 import { type Status, StatusSchema } from '../../src/api/gcp/gen/google/rpc/status_pb.js'
-import { gcpSurface } from '../../src/api/gcp/index.ts'
+import { createGcpSurface } from '../../src/api/gcp/index.ts'
+import { TokenVerifier } from '../../src/api/oidc/verifier.ts'
 import { createServer } from '../../src/api/server.ts'
+import type { CallersConfig } from '../../src/config/callers.ts'
 import { type AuthMode, type Config, loadConfig } from '../../src/config.ts'
 import { type KernelOptions, makeKernel } from '../support/kernel.ts'
 
@@ -48,10 +50,17 @@ type Overrides = {
   readonly profile?: Config['profile']
   readonly auth?: AuthMode
   readonly limits?: Partial<Config['limits']>
+  readonly callers?: CallersConfig['gcp']
 }
+const NOBODY: CallersConfig['gcp'] = { issuers: [], serviceAccounts: [], audiences: [] }
 
-export async function makeGcp({ auth = 'off', limits, ...overrides }: Overrides = {}, options: KernelOptions = {}) {
+export async function makeGcp(
+  { auth = 'off', limits, callers = NOBODY, ...overrides }: Overrides = {},
+  options: KernelOptions = {},
+) {
   const kernel = await makeKernel(options)
+  const issuers = [...callers.issuers, ...callers.serviceAccounts]
+  const verifier = new TokenVerifier({ issuers, clock: kernel.clock, failed: () => {} })
   const config = loadConfig({ env: { TREFOIL_PORT: '0', TREFOIL_TLS_PORT: '0' } })
   const server = await createServer({
     config: {
@@ -61,7 +70,7 @@ export async function makeGcp({ auth = 'off', limits, ...overrides }: Overrides 
       listeners: config.listeners.filter(({ tls }) => tls === undefined),
       auth: { ...config.auth, gcp: auth },
     },
-    surfaces: [gcpSurface],
+    surfaces: [createGcpSurface({ ...callers, verifier })],
     services: { kernel: kernel.kernel, clock: kernel.clock, log: pino({ level: 'silent' }) },
     readiness: [],
   })

@@ -17,6 +17,7 @@ import type {
   Decision,
   Sealer,
   Store,
+  Write,
 } from '../../src/core/ports.ts'
 import type { RealmAddress } from '../../src/core/reference.ts'
 import { RingKeys } from '../../src/core/ring-keys.ts'
@@ -87,6 +88,9 @@ export type KernelOptions = {
   /** In its place. */
   readonly authorizer?: (store: Store) => Authorizer
   readonly provision?: boolean
+  /** Told of each commit. */
+  readonly committed?: (writes: readonly Write[]) => void
+  readonly tenant?: string
   readonly wrapBackend?: (backend: CryptoBackend) => CryptoBackend
   /** Adds a backend that says it is an HSM. */
   readonly token?: boolean
@@ -128,7 +132,7 @@ export async function makeKernel(options: KernelOptions = {}) {
   const realm = await ensureRealm(store, sealer, {
     aws: { account: '000000000000', region: 'us-east-1' },
     gcp: { project: 'local', location: 'global' },
-    azure: { tenant: randomUUID() },
+    azure: { tenant: options.tenant ?? randomUUID() },
     dialects: DIALECTS,
     now: clock.now(),
   })
@@ -144,7 +148,10 @@ export async function makeKernel(options: KernelOptions = {}) {
     authorizer,
     clock,
     provision: options.provision ?? true,
-    committed: (writes) => due.committed(writes),
+    committed(writes) {
+      due.committed(writes)
+      options.committed?.(writes)
+    },
   })
   const failures: unknown[] = []
   const due = new DueWork({ store, kernel, clock, failed: (error) => failures.push(error) })

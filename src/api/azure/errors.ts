@@ -82,6 +82,22 @@ const noVault: Row = {
 }
 const wrongBytes = bad(() => 'The parameter is incorrect.')
 
+/** What a refused request was about, as its caller named it. */
+function placeOf({ host, root, name }: Pick<Facts, 'host' | 'root' | 'name'>): string {
+  const [vault = ''] = host.split('.', 1)
+  const resource = ['', 'providers', 'microsoft.keyvault', 'vaults', vault, root, name].filter(
+    (part, at) => at === 0 || part,
+  )
+  return [
+    `Resource: '${resource.join('/')}'`,
+    'Assignment: (not found)',
+    'DenyAssignmentId: null',
+    "DecisionReason: 'DeniedWithNoValidRBAC' ",
+    `Vault: ${vault};location=local`,
+    '',
+  ].join('\r\n')
+}
+
 const AZURE_ERRORS = {
   invalid_argument: bad(({ params }) =>
     params.field === 'request'
@@ -192,8 +208,10 @@ const AZURE_ERRORS = {
     code: 'Unauthorized',
     message: ({ params }) => String(params.reason ?? MISSING_TOKEN),
   },
-  access_denied: forbidden('ForbiddenByRbac', ({ params }) =>
-    String(params.message ?? 'Caller is not authorized to perform action on resource.'),
+  access_denied: forbidden(
+    'ForbiddenByRbac',
+    ({ params, ...facts }) =>
+      `${params.message ?? 'Caller is not authorized to perform action on resource.'}\r\n${placeOf(facts)}`,
   ),
   limit_exceeded: {
     status: 403,
@@ -262,7 +280,8 @@ function factsOf(error: KmsError, head: RequestHead): Facts {
     subject: error.subject,
     method: head.method,
     operation: (head.method === 'POST' || error.code === 'unknown_operation') && ECHOED.test(last) ? last : verb,
-    name: ECHOED.test(name) ? name : (error.subject?.keyName ?? ''),
+    // Of a key that is denied nothing is told, not even its name.
+    name: ECHOED.test(name) ? name : error.code === 'access_denied' ? '' : (error.subject?.keyName ?? ''),
     root: segments[0] ?? '',
     host: HOST.test(host) ? host : '',
   }

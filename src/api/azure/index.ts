@@ -1,5 +1,9 @@
 /** The Azure Key Vault dialect. */
+import type { KeyObject } from 'node:crypto'
+import type { AzureIssuerConfig } from '../../config/callers.ts'
+import type { TokenVerifier } from '../oidc/verifier.ts'
 import type { Surface } from '../surface.ts'
+import { Authenticator } from './auth.ts'
 import { COVERAGE, PATH_ROOTS } from './coverage.ts'
 import { renderError } from './errors.ts'
 import { IDENTITY_PATH, serveIdentity } from './identity.ts'
@@ -13,7 +17,14 @@ const LOGIN = /^\/[^/?]+\/(?:oauth2\/|discovery\/|v2\.0\/)/
 /** Mandatory here and known to no other dialect; JavaScript clients encode the hyphen. */
 const API_VERSION = /[?&]api(?:-|%2d)version=/i
 
-export const azureSurface: Surface = {
+export type AzureOptions = {
+  readonly issuers: readonly AzureIssuerConfig[]
+  readonly verifier: Pick<TokenVerifier, 'verify'>
+  /** The RSA key of the stand-in for Entra, asked for in dev alone. */
+  standInKey(): Promise<KeyObject>
+}
+
+export const createAzureSurface = ({ issuers, verifier, standInKey }: AzureOptions): Surface => ({
   dialect: 'azure',
   coverage: COVERAGE,
   owns({ url, headers }) {
@@ -27,12 +38,14 @@ export const azureSurface: Surface = {
     )
   },
   async register(app, services) {
-    const standIn = services.settings.profile === 'dev' ? new TokenStandIn() : undefined
+    const { settings, clock } = services
+    const standIn = settings.profile === 'dev' ? new TokenStandIn(standInKey) : undefined
+    const authenticator = new Authenticator({ settings, clock, issuers, verifier, standIn })
     if (standIn !== undefined) {
       await app.register(async (scope) => serveLogin(scope, services, standIn))
       await app.register(async (scope) => serveIdentity(scope, services, standIn))
     }
-    await app.register(async (scope) => serveBindings(scope, services, standIn))
+    await app.register(async (scope) => serveBindings(scope, services, authenticator))
   },
   render: (error, head, requestId) => renderError(error, head, requestId),
-}
+})

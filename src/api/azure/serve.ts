@@ -10,7 +10,7 @@ import { parseJson } from '../http/json.ts'
 import { headOf } from '../http/request.ts'
 import type { SurfaceServices, SurfaceSettings, WireContext } from '../surface.ts'
 import { knows } from './api-version.ts'
-import { authenticate, challenge } from './auth.ts'
+import { type Authenticator, challenge } from './auth.ts'
 import type { AzureRequest, BoundOperation } from './binding.ts'
 import { BINDINGS } from './bindings/index.ts'
 import { isShown } from './bundle.ts'
@@ -19,7 +19,6 @@ import { dataActionOf } from './data-actions.ts'
 import { clientRequestId, commonHeaders, renderError } from './errors.ts'
 import { checkApiVersion, checkMaxResults, checkSkipToken, type Origin, originOf } from './http.ts'
 import { isManagedHsm } from './names.ts'
-import type { TokenStandIn } from './token.ts'
 
 /** What the challenge hook has found out about a request. */
 type Caller = { readonly origin: Origin; readonly principal: Principal }
@@ -133,20 +132,16 @@ function addParsers(app: FastifyInstance): void {
   app.addContentTypeParser<Buffer>('*', { parseAs: 'buffer' }, none)
 }
 
-export function serveBindings(
-  app: FastifyInstance,
-  services: SurfaceServices,
-  standIn: TokenStandIn | undefined,
-): void {
-  const { clock, log, settings } = services
+export function serveBindings(app: FastifyInstance, services: SurfaceServices, authenticator: Authenticator): void {
+  const { log, settings } = services
   addParsers(app)
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(commonHeaders(request.headers, request.id))
     reply.header('x-ms-keyvault-network-info', networkInfo(request.client.address))
     const origin = originOf(request, settings)
     try {
-      const about = { origin, settings, standIn, now: clock.now() }
-      callers.set(request, { origin, principal: await authenticate(request.headers.authorization, about) })
+      const principal = await authenticator.authenticate(request.headers.authorization, origin)
+      callers.set(request, { origin, principal })
     } catch (error) {
       if (KmsError.from(error).code === 'unauthenticated') reply.header('www-authenticate', challenge(origin, settings))
       throw error

@@ -1,12 +1,22 @@
 /**
  * A stand-in for the Entra token endpoint, for development: enough of OpenID discovery and of the client-credentials
- * grant for `ClientSecretCredential` and its like. Tokens are real JWTs, signed by a key made at the first use.
+ * grant for `ClientSecretCredential` and its like. Tokens are real JWTs, signed by a key of the installation.
  */
-import { createHash, createPublicKey, generateKeyPair, type KeyObject, randomUUID, sign, verify } from 'node:crypto'
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPair,
+  type KeyObject,
+  randomUUID,
+  sign,
+  verify,
+} from 'node:crypto'
 import { promisify } from 'node:util'
+import { ensureSecret } from '../../core/installation.ts'
+import type { Sealer, Store } from '../../core/ports.ts'
 
 const LIFETIME_SECONDS = 3600
-const generate = promisify(generateKeyPair)
 
 export type Claims = {
   readonly aud: string
@@ -38,9 +48,10 @@ export function objectIdOf(tenant: string, clientId: string): string {
 /** Clients send one token for an hour: a look-up instead of an RSA verification for each request. */
 const REMEMBERED = 1024
 
+const hasThreeParts = (token: string): boolean => /^[^.]+\.[^.]+\.[^.]+$/.test(token)
+
 function openToken(token: string, key: SigningKey): Claims | undefined {
-  const [header = '', payload = '', signature = '', extra] = token.split('.')
-  if (extra !== undefined || signature === '') return undefined
+  const [header = '', payload = '', signature = ''] = token.split('.')
   const decoded = (part: string): unknown => JSON.parse(Buffer.from(part, 'base64url').toString('utf8'))
   try {
     const { alg, kid } = decoded(header) as { alg?: unknown; kid?: unknown }
@@ -57,17 +68,37 @@ function openToken(token: string, key: SigningKey): Claims | undefined {
   }
 }
 
+/** Kept with the installation, so that what was issued before a restart is still good. */
+export async function standInKey(store: Store, sealer: Sealer): Promise<KeyObject> {
+  const make = async (): Promise<Uint8Array> => {
+    const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 })
+    return privateKey.export({ type: 'pkcs8', format: 'der' })
+  }
+  const der = Buffer.from(await ensureSecret(store, sealer, 'stand-in-key', make))
+  return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
+}
+
 export class TokenStandIn {
+  readonly #load: () => Promise<KeyObject>
   #key: Promise<SigningKey> | undefined
   /** Genuine tokens by their hash. */
   readonly #genuine = new Map<string, Claims>()
 
+  /** @param load the RSA key, made at the first use and kept, so that tokens outlive a restart */
+  constructor(load: () => Promise<KeyObject>) {
+    this.#load = load
+  }
+
   #signingKey(): Promise<SigningKey> {
-    this.#key ??= generate('rsa', { modulusLength: 2048 }).then(({ privateKey, publicKey }) => {
+    this.#key ??= this.#load().then((privateKey) => {
+      const publicKey = createPublicKey(privateKey)
       const kid = createHash('sha256')
         .update(publicKey.export({ type: 'spki', format: 'der' }))
         .digest('base64url')
       return { kid, privateKey, publicKey }
+    })
+    this.#key.catch(() => {
+      this.#key = undefined
     })
     return this.#key
   }
@@ -105,8 +136,8 @@ export class TokenStandIn {
    */
   async verified(token: string, hash: string): Promise<Claims | undefined> {
     const known = this.#genuine.get(hash)
-    if (known !== undefined || this.#key === undefined) return known
-    const claims = openToken(token, await this.#key)
+    if (known !== undefined || !hasThreeParts(token)) return known
+    const claims = openToken(token, await this.#signingKey())
     if (claims === undefined) return undefined
     if (this.#genuine.size >= REMEMBERED) this.#genuine.clear()
     this.#genuine.set(hash, claims)
@@ -116,7 +147,7 @@ export class TokenStandIn {
   /** RFC 7517 key set. */
   async jwks(): Promise<{ keys: readonly Record<string, unknown>[] }> {
     const { kid, publicKey } = await this.#signingKey()
-    const jwk = createPublicKey(publicKey.export({ type: 'spki', format: 'pem' })).export({ format: 'jwk' })
+    const jwk = publicKey.export({ format: 'jwk' })
     return { keys: [{ ...jwk, use: 'sig', alg: 'RS256', kid }] }
   }
 }

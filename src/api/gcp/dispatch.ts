@@ -4,7 +4,7 @@ import { KmsError } from '../../core/error.ts'
 import type { Principal } from '../../core/ports.ts'
 import type { RequestHead, SurfaceServices, WireContext } from '../surface.ts'
 import { expressible } from './algorithms.ts'
-import { authenticate } from './auth.ts'
+import type { Authenticator } from './auth.ts'
 import type { BoundMethod } from './binding.ts'
 import { BINDINGS } from './bindings/index.ts'
 import { toRpcError } from './errors.ts'
@@ -27,15 +27,17 @@ export const fullName = (method: DescMethod): string => `${method.parent.typeNam
 
 export class Dispatcher {
   readonly #services: SurfaceServices
+  readonly #authenticator: Authenticator
 
-  constructor(services: SurfaceServices) {
+  constructor(services: SurfaceServices, authenticator: Authenticator) {
     this.#services = services
+    this.#authenticator = authenticator
   }
 
   /** @throws RpcError for an unbound method and for callers who are nobody; asked before a body is read */
-  admit(method: DescMethod, headers: RequestHead['headers']): Admitted {
+  async admit(method: DescMethod, headers: RequestHead['headers']): Promise<Admitted> {
     try {
-      const principal = authenticate(headers, this.#services.settings.auth)
+      const principal = await this.#authenticator.authenticate(headers)
       const bound = BOUND.get(method)
       if (bound === undefined) throw new KmsError('unimplemented', { operation: fullName(method) })
       return { bound, principal }

@@ -38,7 +38,11 @@ function versionNamed(facts: Facts): string {
   return nameAt({ ...resource, version: subject.version }, 'version')
 }
 
-type Row = readonly [status: StatusName, reason: string, message: (facts: Facts) => string]
+type Row = readonly [
+  status: StatusName,
+  reason: string | ((params: ErrorParams) => string),
+  message: (facts: Facts) => string,
+]
 
 const notFound = (kind: string, level: Parameters<typeof nameAt>[1]): Row => [
   'NOT_FOUND',
@@ -70,6 +74,12 @@ const undecryptable = (message: string): Row => [
 ]
 const stateWord = ({ params }: Facts): string => String(params.state ?? 'unknown').toUpperCase()
 const snake = (field: string): string => field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+
+/** google.api.ErrorReason, of what was wrong with a token. */
+const TOKEN_REASONS: Readonly<Record<string, string>> = {
+  missing: 'CREDENTIALS_MISSING',
+  expired: 'ACCESS_TOKEN_EXPIRED',
+}
 
 const ERRORS = {
   invalid_argument: [
@@ -211,7 +221,7 @@ const ERRORS = {
   invalid_backup: ['INVALID_ARGUMENT', 'INVALID_BACKUP', () => 'The backup is invalid.'],
   unauthenticated: [
     'UNAUTHENTICATED',
-    'CREDENTIALS_MISSING',
+    ({ reason }) => TOKEN_REASONS[String(reason)] ?? 'ACCESS_TOKEN_TYPE_UNSUPPORTED',
     ({ params }) =>
       params.reason === 'missing'
         ? 'Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or other valid authentication credential.'
@@ -246,7 +256,7 @@ export function toRpcError(thrown: unknown, context: ErrorContext = {}): RpcErro
   const facts = { ...context, params: error.params, subject: error.subject }
   const text = message(facts)
   return new RpcError(status, text, {
-    reason,
+    reason: typeof reason === 'string' ? reason : reason(error.params),
     metadata,
     violations: violationsOf(status, text, error),
     preconditions: preconditionsOf(ERRORS[error.code], error.code, text, facts),
@@ -272,7 +282,7 @@ const IN_THE_WAY: Partial<Record<ErrorCode, string>> = {
 
 function preconditionsOf([status, reason]: Row, code: ErrorCode, description: string, facts: Facts) {
   if (status !== 'FAILED_PRECONDITION') return []
-  return [{ type: IN_THE_WAY[code] ?? reason, subject: versionNamed(facts), description }]
+  return [{ type: IN_THE_WAY[code] ?? String(reason), subject: versionNamed(facts), description }]
 }
 
 const errorInfoOf = ({ reason = '', metadata }: RpcError): MessageInitShape<typeof ErrorInfoSchema> => ({

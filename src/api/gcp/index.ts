@@ -1,6 +1,7 @@
 /** The Google Cloud KMS dialect: one implementation, over gRPC and over REST. */
 import type { KmsError } from '../../core/error.ts'
 import type { Rendered, RequestHead, Surface } from '../surface.ts'
+import { Authenticator, type AuthenticatorOptions } from './auth.ts'
 import { COVERAGE } from './coverage.ts'
 import { Dispatcher } from './dispatch.ts'
 import { errorBody, toRpcError } from './errors.ts'
@@ -21,14 +22,17 @@ function render(error: KmsError, head: RequestHead): Rendered {
   return { status, headers: { 'content-type': JSON_TYPE }, body }
 }
 
-export const gcpSurface: Surface = {
+export type GcpOptions = Omit<AuthenticatorOptions, 'auth'>
+
+export const createGcpSurface = (options: GcpOptions): Surface => ({
   dialect: 'gcp',
   coverage: COVERAGE,
   owns: (head) => REST_PATH.test(head.url) || isGrpc(head),
   async register(app, services) {
-    const dispatcher = new Dispatcher(services)
+    const authenticator = new Authenticator({ ...options, auth: services.settings.auth })
+    const dispatcher = new Dispatcher(services, authenticator)
     await app.register(async (scope) => serveRest(scope, dispatcher))
     await app.register(async (scope) => serveGrpc(scope, dispatcher))
   },
   render,
-}
+})

@@ -114,7 +114,7 @@ async function serve(dispatcher: Dispatcher, request: FastifyRequest): Promise<u
   const matched = ROUTES.match(verb, mark === -1 ? url : url.slice(0, mark))
   if (matched === undefined) throw new RpcError('NOT_FOUND', 'Method not found.')
   const { method } = matched.target
-  const admitted = dispatcher.admit(method, request.headers)
+  const admitted = await dispatcher.admit(method, request.headers)
   const query = readQuery(mark === -1 ? '' : url.slice(mark + 1))
   const message = readRequest(matched, query, readBody(request.body))
   const caller = { requestId: request.id, signal: request.deadline, address: request.client.address }
@@ -122,8 +122,13 @@ async function serve(dispatcher: Dispatcher, request: FastifyRequest): Promise<u
   return messageToJson(method.output, answer, query.enumAsInteger)
 }
 
+/** RFC 6750 section 3: no error where there was no token. */
+const wwwAuthenticate = ({ reason }: RpcError): string =>
+  `Bearer realm="https://accounts.google.com/"${reason === 'CREDENTIALS_MISSING' ? '' : ', error="invalid_token"'}`
+
 function sendError(error: RpcError, reply: FastifyReply): FastifyReply {
   const { status, body } = errorBody(error)
+  if (error.status === 'UNAUTHENTICATED') reply.header('www-authenticate', wwwAuthenticate(error))
   return reply.code(status).type(JSON_TYPE).send(body)
 }
 

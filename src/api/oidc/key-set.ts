@@ -3,8 +3,9 @@
  * never more often than the cool-down allows: whoever sends made-up key ids must not make a fetch each. While the issuer
  * can't be reached the old keys serve on, for a time that is bounded.
  */
+import { createPublicKey } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { type CryptoKey, createLocalJWKSet, errors, type JSONWebKeySet, type JWSHeaderParameters } from 'jose'
+import { type CryptoKey, createLocalJWKSet, errors, type JSONWebKeySet, type JWK, type JWSHeaderParameters } from 'jose'
 import type { IssuerConfig } from '../../config/issuer.ts'
 import { isRecord } from '../../core/record.ts'
 import { parseJson } from '../http/json.ts'
@@ -110,6 +111,7 @@ export class KeySet {
   async #load(): Promise<JSONWebKeySet> {
     const { issuer, keys } = this.#options.issuer
     if (keys.kind === 'file') return readSet(parseJson(await readFile(keys.path), { depth: 8 }))
+    if (keys.kind === 'pem') return { keys: await Promise.all(keys.keys.map(readPem)) }
     const rules = {
       plainLoopback: keys.plainLoopback,
       ...(keys.ca !== undefined && { ca: await readFile(keys.ca, 'utf8') }),
@@ -122,6 +124,12 @@ export class KeySet {
     }
     return readSet(await fetchJson(document.jwks_uri, rules))
   }
+}
+
+/** Without an algorithm: which ones are taken, the issuer's settings say. */
+async function readPem({ id, path }: { readonly id: string; readonly path: string }): Promise<JWK> {
+  const jwk = createPublicKey(await readFile(path)).export({ format: 'jwk' })
+  return { ...jwk, kid: id } as JWK
 }
 
 /** Members that are no public keys are left out; RFC 7517 section 5 has unknown ones ignored. */

@@ -25,6 +25,10 @@ export type Claims = Readonly<Record<string, unknown>> & {
 export type VerifyOptions = {
   /** Instead of the issuer's own list. */
   readonly audiences?: readonly string[]
+  /** Taken beside that list. */
+  readonly also?: readonly string[]
+  /** Whether a token may do without: what it is for, its bearer's other claims must say then. */
+  readonly unaddressed?: boolean
 }
 
 export type VerifierOptions = {
@@ -70,7 +74,8 @@ function open(token: string): Opened {
 }
 
 /** RFC 7519 section 4.1.3: one, or several. */
-function audiencesOf({ aud }: Opened['claims']): readonly string[] {
+function audiencesOf({ aud }: Opened['claims'], unaddressed = false): readonly string[] {
+  if (aud === undefined && unaddressed) return []
   const all = Array.isArray(aud) ? aud : [aud]
   if (!all.every((one) => typeof one === 'string')) throw malformed()
   return all
@@ -123,9 +128,11 @@ export class TokenVerifier {
       this.#genuine.set(digest, { claims, generation: known.keys.generation }, token.length)
     }
     const { config } = known
-    const audiences = audiencesOf(claims)
-    if (!(options.audiences ?? config.audiences).some((one) => audiences.includes(one)))
-      throw new TokenFault('audience')
+    const audiences = audiencesOf(claims, options.unaddressed)
+    const taken = [...(options.audiences ?? config.audiences), ...(options.also ?? [])]
+    if (audiences.length > 0 || options.unaddressed !== true) {
+      if (!taken.some((one) => audiences.includes(one))) throw new TokenFault('audience')
+    }
     checkTimes(claims, config.clockSkewMs, this.#clock.now())
     return { ...claims, aud: audiences } as Claims
   }

@@ -8,32 +8,13 @@ import type { RoleBook } from './role-book.ts'
 import { scopesOf } from './scope.ts'
 
 const ALLOW: Decision = { allow: true }
-const REASONS = {
-  denied: 'DeniedByDenyAssignment',
-  unassigned: 'DeniedWithNoValidRBAC',
-  unknown: 'DeniedWithNoValidRBAC',
-} as const
-
-/** As the service says it; names are the caller's own or the vault's. */
-function refusal(
-  request: AccessRequest,
-  right: string,
-  scopes: readonly string[],
-  why: keyof typeof REASONS,
-): Decision {
-  const { principal, ring } = request
-  const resource = scopes.at(-1) ?? '/'
+/** As the service says it. What it is about, the surface adds in the caller's own words, which tell him nothing new. */
+function refusal({ principal }: AccessRequest, right: string, why: 'denied' | 'unassigned' | 'unknown'): Decision {
   const message = [
     'Caller is not authorized to perform action on resource.',
     'If role assignments, deny assignments or role definitions were changed recently, please observe propagation time.',
     `Caller: ${principal.azure?.caller ?? 'anonymous'}`,
     `Action: '${right}'`,
-    `Resource: '${resource === '/' ? '/' : `/providers/microsoft.keyvault${resource}`}'`,
-    'Assignment: (not found)',
-    'DenyAssignmentId: null',
-    `DecisionReason: '${REASONS[why]}' `,
-    `Vault: ${ring?.vaultName ?? ''};location=local`,
-    '',
   ].join('\r\n')
   return { allow: false, reason: `${right}: ${why}`, message }
 }
@@ -50,14 +31,14 @@ export const azureEvaluator =
     if (right === undefined) return { allow: false, reason: `${request.action} has no data action` }
     const identity = principal.azure
     const scopes = scopesOf(request, right)
-    if (identity === undefined || isForeign(identity, request)) return refusal(request, right, scopes, 'unknown')
+    if (identity === undefined || isForeign(identity, request)) return refusal(request, right, 'unknown')
     const holdings = book.holdingsOf(identity)
     let allowed = false
     for (const scope of scopes) {
       const rights = holdings.get(scope)
       if (rights === undefined) continue
-      if (rights.deny.some((grants) => grants(right))) return refusal(request, right, scopes, 'denied')
+      if (rights.deny.some((grants) => grants(right))) return refusal(request, right, 'denied')
       allowed ||= rights.allow.some((grants) => grants(right))
     }
-    return allowed ? ALLOW : refusal(request, right, scopes, 'unassigned')
+    return allowed ? ALLOW : refusal(request, right, 'unassigned')
   }
