@@ -15,6 +15,8 @@ import type { HealthCheck } from './api/http/health.ts'
 import { createLogger } from './api/http/logging.ts'
 import { TokenVerifier } from './api/oidc/verifier.ts'
 import { type BoundListener, createServer, type Server } from './api/server.ts'
+import { keyManager } from './api/xks/health.ts'
+import { createXksSurface } from './api/xks/index.ts'
 import { loadExposures } from './config/exposures/index.ts'
 import type { IssuerConfig } from './config/issuer.ts'
 import { fixedPrincipals } from './config/principals.ts'
@@ -26,6 +28,7 @@ import { DueWork } from './core/due.ts'
 import { emptyStore, ensureRealm, ensureSecret } from './core/installation.ts'
 import { Kernel } from './core/kernel.ts'
 import { DIALECTS, type Realm } from './core/key.ts'
+import { placesOf } from './core/key-places.ts'
 import { awsEvaluator } from './core/policy/aws/evaluator.ts'
 import { azureEvaluator } from './core/policy/azure/evaluator.ts'
 import { RoleBook } from './core/policy/azure/role-book.ts'
@@ -192,6 +195,17 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
         standInKey: () => standInKey(store, sealer),
       }),
       createCloudEkmSurface({ exposures, homeRealm, version: VERSION }),
+      createXksSurface({
+        exposures,
+        homeRealm,
+        version: VERSION,
+        managers: [
+          keyManager(software, () => undefined),
+          ...vault.tokens.map((token) => keyManager(token, () => token.client.token)),
+        ],
+        placesOf: (keys) => placesOf(store, homeRealm(), keys),
+        ready: async () => void (await Promise.all([store.health(), audit.health()])),
+      }),
     ],
     services: { kernel, clock, log },
     readiness: checks,

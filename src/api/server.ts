@@ -299,7 +299,9 @@ class HttpServer implements Server {
   #render(error: KmsError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const head = headOf(request.raw)
     const served = this.#parts.surfaces.filter(({ dialect }) => request.listener?.dialects.has(dialect) !== false)
-    const surface = served.find((candidate) => candidate.owns(head))
+    // A listener of one external dialect has callers of that one alone.
+    const only = served.length === 1 ? served.find(({ dialect }) => isExternal(dialect)) : undefined
+    const surface = served.find((candidate) => candidate.owns(head)) ?? only
     if (surface === undefined) {
       return reply
         .code(PLAIN_STATUS[error.code] ?? 500)

@@ -14,11 +14,13 @@ export type MessageCount = {
 }
 
 export const MAX_MESSAGES = 2 ** 32
+/** When a version that can be replaced should be, which leaves as many messages again to do it in. */
+export const WORN_MESSAGES = 2 ** 31
 const BLOCK = 2 ** 14
 /** A forgotten block is lost, not used twice. */
 const VERSIONS = 4096
 
-type Block = { left: number }
+type Block = { left: number; readonly worn: boolean }
 
 export class MessageCounter {
   readonly #store: Store
@@ -43,13 +45,13 @@ export class MessageCounter {
     if (reserved > this.#limit / 2) this.#nearLimit.add(id)
   }
 
-  /** Before each message. @throws KmsError limit_exceeded once the version has made as many as it may */
-  async take(versionId: string): Promise<void> {
+  /** Before each message. @returns whether the version is worn @throws KmsError limit_exceeded once the version has made as many as it may */
+  async take(versionId: string): Promise<boolean> {
     for (;;) {
       const block = this.#blocks.get(versionId) ?? (await this.#reserveOnce(versionId))
       if (block.left > 0) {
         block.left -= 1
-        return
+        return block.worn
       }
       if (this.#blocks.get(versionId) === block) this.#blocks.delete(versionId)
     }
@@ -82,7 +84,7 @@ export class MessageCounter {
         if (KmsError.from(error).code === 'conflict') continue
         throw error
       }
-      const block = { left }
+      const block = { left, worn: next.reserved > WORN_MESSAGES }
       this.#blocks.set(versionId, block)
       return block
     }

@@ -5,9 +5,9 @@
 import type { FastifyReply } from 'fastify'
 
 /** @param headers names and values by turns, all but the length */
-export function answerText(reply: FastifyReply, headers: readonly string[], body: string): FastifyReply {
+export function answerText(reply: FastifyReply, headers: readonly string[], body: string, status = 200): FastifyReply {
   reply.hijack()
-  reply.raw.writeHead(200, [...headers, 'content-length', String(Buffer.byteLength(body))])
+  reply.raw.writeHead(status, [...headers, 'content-length', String(Buffer.byteLength(body))])
   reply.raw.end(body)
   return reply
 }

@@ -138,6 +138,23 @@ export const rotateKey = keyOperation<RotateKeyInput, VersionView>({
   },
 })
 
+export type RotateWornKeyInput = KeyInput & { /** Of the version that is worn. */ readonly worn: number }
+
+/**
+ * For a version that has made most of the messages that it may; another one may have taken its place already.
+ * @throws KmsError unsupported_operation for keys whose material is not made here
+ */
+export const rotateWornKey = keyOperation<RotateWornKeyInput, KeyView>({
+  name: 'RotateWornKey',
+  action: 'rotate-key',
+  states: ['enabled'],
+  async run(env, target, { worn }) {
+    if (target.key.current !== worn) return { output: target }
+    checkRotatable(target, 'any')
+    return createVersionOf(env, target, { makeCurrent: true, rotation: 'automatic' })
+  },
+})
+
 /** The clock's own. A key that can't rotate any more loses its date, so that it does not fall due for ever. */
 export const rotateDueKey = keyOperation<KeyInput, KeyView>({
   name: 'RotateDueKey',

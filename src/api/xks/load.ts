@@ -1,0 +1,146 @@
+/**
+ * AWS KMS gives up after 250 ms, and work for somebody who has left only delays the others. So a request that would come
+ * to its turn too late is answered with ThrottlingException as it arrives, and one that takes too long with
+ * DependencyTimeoutException.
+ */
+import { KmsError } from '../../core/error.ts'
+import type { Clock } from '../../core/ports.ts'
+import { Deadlines } from '../http/deadlines.ts'
+
+/** Of the deadline: what may be gone before a request's turn comes. */
+const WAITING = 0.5
+/** With fewer in flight than this, slowness is the key manager's and not a queue's. */
+const LEAST_IN_FLIGHT = 64
+/** Turns of the event loop that are nearer to each other follow each other. */
+const ADJACENT_MS = 1
+
+/** What a request that is found in this turn of the event loop has waited for in its socket, where nobody saw it. */
+class Turns {
+  #begun = 0
+  #ended = 0
+  #before = 0
+  #running = false
+
+  /** ms, at most: since this turn began, and all of the one before it. */
+  waited(): number {
+    const now = performance.now()
+    if (!this.#running) {
+      this.#running = true
+      if (now - this.#ended > ADJACENT_MS) this.#before = 0
+      this.#begun = now
+      setImmediate(() => {
+        this.#running = false
+        this.#ended = performance.now()
+        this.#before = this.#ended - this.#begun
+      })
+    }
+    return now - this.#begun + this.#before
+  }
+}
+/** One event loop, whoever asks. */
+const turns = new Turns()
+
+export type Admitted = {
+  /** Aborts at the deadline, for backends. */
+  readonly signal: AbortSignal
+  /** `answer`, or KmsError backend_timeout at the deadline whatever becomes of it. */
+  inTime<T>(answer: Promise<T>): Promise<T>
+  /** Once it is answered, or its caller has left. */
+  leave(): void
+}
+type InFlight = { readonly at: number; expire: (() => void) | undefined }
+
+/** The requests of one exposure, so that one whose token is slow does not hold up the others. */
+export class Gate {
+  readonly #deadlineMs: number
+  readonly #deadlines: Deadlines
+  /** Oldest first. */
+  readonly #inFlight = new Set<InFlight>()
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(deadlineMs: number) {
+    this.#deadlineMs = deadlineMs
+    // Its signals are late by up to a tenth.
+    this.#deadlines = new Deadlines(Math.floor((deadlineMs * 10) / 11))
+  }
+
+  /** @throws KmsError throttled for a request that would be late */
+  enter(): Admitted {
+    const waited = turns.waited()
+    const longest = this.#deadlineMs * WAITING
+    const oldest = this.#inFlight.size < LEAST_IN_FLIGHT ? undefined : this.#oldest()
+    if (waited > longest || (oldest !== undefined && performance.now() - oldest.at > longest)) {
+      throw new KmsError('throttled')
+    }
+    const entry: InFlight = { at: performance.now() - waited, expire: undefined }
+    this.#inFlight.add(entry)
+    this.#timer ??= this.#watch(this.#deadlineMs)
+    return {
+      signal: this.#deadlines.signal(),
+      inTime: (answer) =>
+        Promise.race([
+          answer,
+          new Promise<never>((_, reject) => {
+            entry.expire = () => reject(new KmsError('backend_timeout'))
+          }),
+        ]),
+      leave: () => this.#inFlight.delete(entry),
+    }
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
+    this.#deadlines.close()
+  }
+
+  #oldest(): InFlight | undefined {
+    const [oldest] = this.#inFlight
+    return oldest
+  }
+
+  #watch(afterMs: number): NodeJS.Timeout {
+    return setTimeout(() => this.#expireOldest(), Math.max(1, afterMs)).unref()
+  }
+
+  #expireOldest(): void {
+    const now = performance.now()
+    for (const entry of this.#inFlight) {
+      const left = entry.at + this.#deadlineMs - now
+      if (left > 0) {
+        this.#timer = this.#watch(left)
+        return
+      }
+      this.#inFlight.delete(entry)
+      entry.expire?.()
+    }
+    this.#timer = undefined
+  }
+}
+
+/** Requests a second, and how many may come at once: refilled all the time. */
+export class Quota {
+  readonly #perSecond: number
+  readonly #burst: number
+  readonly #clock: Clock
+  #left: number
+  #at: number
+
+  constructor({ perSecond, burst }: { readonly perSecond: number; readonly burst: number }, clock: Clock) {
+    this.#perSecond = perSecond
+    this.#burst = burst
+    this.#clock = clock
+    this.#left = burst
+    this.#at = clock.now()
+  }
+
+  /** @throws KmsError throttled */
+  take(): void {
+    const now = this.#clock.now()
+    // A clock that was set back refills nothing.
+    const refilled = this.#left + (Math.max(0, now - this.#at) * this.#perSecond) / 1000
+    this.#at = now
+    this.#left = Math.min(this.#burst, refilled)
+    if (this.#left < 1) throw new KmsError('throttled')
+    this.#left -= 1
+  }
+}
