@@ -39,6 +39,7 @@ import type { Clock, CryptoBackend, Sealer, Store } from './core/ports.ts'
 import { Directory } from './core/principals/directory.ts'
 import { Sessions } from './core/principals/sessions.ts'
 import { Problem } from './core/problem.ts'
+import { CallerQuotas } from './core/quotas.ts'
 import { RingKeys } from './core/ring-keys.ts'
 import { ringSettingsOf } from './core/ring-settings.ts'
 import { AesSealer } from './core/seal.ts'
@@ -137,6 +138,7 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
     evaluators: { aws: awsEvaluator(store), azure: azureEvaluator(roles), gcp: gcpEvaluator(policies) },
     wouldDeny: ({ dialect, action }, reason) => log.warn({ dialect, action, reason }, 'would be denied'),
   })
+  const quotas = new CallerQuotas(config.quotas)
   const kernel: Kernel = new Kernel({
     store,
     backends,
@@ -148,6 +150,7 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
     audit,
     authorizer,
     clock,
+    quotas,
     provision: dev,
     committed(writes) {
       due.committed(writes)
@@ -214,7 +217,7 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
     }),
   })
   closers.add(async () => void (await server.stop()))
-  observation.watch({ kernel, audit, due, server, tokens: vault.tokens, readiness: checks })
+  observation.watch({ kernel, audit, due, server, quotas, tokens: vault.tokens, readiness: checks })
   const { account } = config.realm.aws
   const rootKey = () => describeRootKey(config.rootKey, sealer)
   let serving = false

@@ -1,5 +1,4 @@
 /** What of the server can be watched from outside, put together: counted where it happens, asked for when somebody looks. */
-import { readFileSync } from 'node:fs'
 import type { Logger } from 'pino'
 import { examine, type HealthCheck } from './api/http/health.ts'
 import { type MetricsListener, openMetrics } from './api/metrics.ts'
@@ -15,18 +14,17 @@ import { Histogram, Registry, readAll } from './metrics/registry.ts'
 import { countRequests, SECONDS } from './metrics/requests.ts'
 import { watchState } from './metrics/state.ts'
 import { renderText, TEXT_TYPE } from './metrics/text.ts'
+import { VERSION } from './version.ts'
 
 /** What is done a moment late is not overdue. */
 const GRACE_MS = 60_000
-
-const packageFile = new URL('../package.json', import.meta.url)
-const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { readonly version: string }
 
 export type Parts = {
   readonly kernel: Pick<Kernel, 'load'>
   readonly audit: { readonly last: number; readonly waiting: number }
   readonly due: Pick<DueWork, 'overdue' | 'soonest'>
-  readonly server: { uses(): readonly ListenerUse[] }
+  readonly server: { readonly shed: number; uses(): readonly ListenerUse[] }
+  readonly quotas: { readonly refused: number }
   readonly tokens: readonly { readonly client: { readonly uses: readonly TokenUse[] } }[]
   readonly readiness: readonly HealthCheck[]
 }
@@ -66,13 +64,14 @@ export class Observation {
     return limited
   }
 
-  watch({ kernel, audit, due, server, tokens, readiness }: Parts): void {
+  watch({ kernel, audit, due, server, quotas, tokens, readiness }: Parts): void {
     watchState(this.#registry, {
-      version,
+      version: VERSION,
       health: async () => (await examine(readiness)).checks,
       backends: () => this.#backends,
       tokens: () => tokens.flatMap(({ client }) => client.uses),
       listeners: () => server.uses(),
+      refused: () => ({ overload: server.shed, quota: quotas.refused }),
       audit: () => ({ last: audit.last, waiting: audit.waiting, outbox: kernel.load.outbox }),
       messages: () => kernel.load.messages,
       due: async () => ({ overdue: await due.overdue(GRACE_MS), next: await due.soonest() }),

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import http from 'node:http'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
+import { checkQuotas } from '../config/quotas.ts'
 import { authority, type Config, type ListenerConfig } from '../config.ts'
 import { KmsError } from '../core/error.ts'
 import type { Kernel } from '../core/kernel.ts'
@@ -20,6 +21,7 @@ import { type HealthCheck, registerHealth } from './http/health.ts'
 import { HostRules } from './http/hosts.ts'
 import { Listener } from './http/listener.ts'
 import { RequestLog } from './http/logging.ts'
+import { Overload } from './http/overload.ts'
 import { ProxyRules } from './http/proxy.ts'
 import {
   headOf,
@@ -30,7 +32,7 @@ import {
   type RawResponse,
 } from './http/request.ts'
 import { type TunnelTarget, tunnelHandler } from './http/tunnel.ts'
-import type { RequestHead, Surface, SurfaceSettings } from './surface.ts'
+import { operationNames, type RequestHead, type Surface, type SurfaceSettings } from './surface.ts'
 
 export type ServerParts = {
   readonly config: Config
@@ -64,6 +66,8 @@ export type Server = {
   readonly app: FastifyInstance
   /** @throws Problem when a port can't be bound or a certificate can't be read; nothing stays bound then */
   start(): Promise<readonly BoundListener[]>
+  /** Requests that were refused because there were too many. */
+  readonly shed: number
   /** How each listener is used. */
   uses(): readonly ListenerUse[]
   /**
@@ -80,6 +84,10 @@ const HEADERS_TIMEOUT_MS = 10_000
 const IDLE_TIMEOUT_MS = 72_000
 const STOP_DEADLINE_MS = 9_000
 const MAX_PARAM_LENGTH = 2048
+/** Health, and the developer's. */
+const OWN_PATHS = '/_/'
+/** For clients that are told to come back. */
+const SHED_RETRY_MS = 1000
 /** No route has this path, and no client may start its own with it (design section 3). */
 const NOWHERE = '/@'
 /** Spellings of `/@` that the router would take for it: absolute, percent-encoded, with more slashes. */
@@ -119,6 +127,7 @@ export function surfaceSettings(config: Config, dialect: WireDialect): SurfaceSe
 
 /** HTTP numbers of errors that no dialect renders. */
 const PLAIN_STATUS: Readonly<Partial<Record<KmsError['code'], number>>> = {
+  throttled: 429,
   invalid_argument: 400,
   access_denied: 403,
   unknown_operation: 404,
@@ -182,6 +191,7 @@ class HttpServer implements Server {
   readonly #parts: ServerParts
   readonly #rules: HostRules
   readonly #deadlines: Deadlines
+  readonly #overload: Overload
   #listeners: Bound[] = []
   #caPem: string | undefined
   #stopping: Promise<number> | undefined
@@ -190,6 +200,7 @@ class HttpServer implements Server {
     this.#parts = parts
     this.#rules = new HostRules({ vaultDomain: parts.config.vaultDomain, publicUrl: parts.config.publicUrl })
     this.#deadlines = new Deadlines(parts.config.limits.requestTimeoutMs)
+    this.#overload = new Overload(parts.config.limits.loopDelayMs)
     this.app = this.#createApp()
   }
 
@@ -267,6 +278,10 @@ class HttpServer implements Server {
       done(new KmsError('shutting_down'))
       return
     }
+    if (this.#overload.sheds() && !request.url.startsWith(OWN_PATHS)) {
+      done(new KmsError('throttled', { retryAfterMs: SHED_RETRY_MS }))
+      return
+    }
     if (this.#parts.config.profile === 'dev') {
       const refusal = this.#rules.refusal(request.headers, request.listener?.loopback !== false)
       if (refusal !== undefined) {
@@ -313,6 +328,7 @@ class HttpServer implements Server {
 
   async start(): Promise<readonly BoundListener[]> {
     try {
+      this.#overload.start()
       const bound: BoundListener[] = []
       for (const config of this.#parts.config.listeners) bound.push(await this.#open(config))
       return bound
@@ -376,6 +392,10 @@ class HttpServer implements Server {
     return own === undefined ? undefined : { address: own.config.address, port: own.port }
   }
 
+  get shed(): number {
+    return this.#overload.shed
+  }
+
   uses(): readonly ListenerUse[] {
     return this.#listeners.map(({ config, listener, port, expiresAt }) => ({
       name: authority(config.address, port),
@@ -411,6 +431,7 @@ class HttpServer implements Server {
   async #drain(): Promise<number> {
     const cut = await Promise.all(this.#listeners.map(({ listener }) => listener.close(STOP_DEADLINE_MS)))
     this.#deadlines.close()
+    this.#overload.stop()
     await this.app.close()
     return cut.reduce((sum, count) => sum + count, 0)
   }
@@ -455,6 +476,7 @@ function bindProblem(config: ListenerConfig, error: NodeJS.ErrnoException): Prob
 
 /** Registers everything; `start()` opens the listeners. */
 export async function createServer(parts: ServerParts): Promise<Server> {
+  checkQuotas(parts.config.quotas, operationNames(parts.surfaces))
   const server = new HttpServer(parts)
   await server.register()
   return server

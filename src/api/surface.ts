@@ -82,3 +82,7 @@ export interface Surface {
   /** An error that arose outside the dialect's routes: unknown route, bad framing, shutdown. */
   render(error: KmsError, head: RequestHead, requestId: string): Rendered
 }
+
+/** Names of the core's operations that callers can ask for. */
+export const operationNames = (surfaces: readonly Surface[]): ReadonlySet<string> =>
+  new Set(surfaces.flatMap(({ coverage }) => coverage.flatMap(({ operation }) => operation ?? [])))

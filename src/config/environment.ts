@@ -34,6 +34,8 @@ export const variableNames = (): readonly string[] => [...RESERVED, ...variables
 
 function convert(name: string, schema: TSchema, text: string): unknown {
   switch (schema[Kind]) {
+    case 'Number':
+      return /^\d{1,9}(\.\d{1,6})?$/.test(text) ? Number(text) : text
     case 'Integer':
       return /^-?\d{1,15}$/.test(text) ? Number(text) : text
     case 'Boolean':

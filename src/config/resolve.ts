@@ -1,6 +1,7 @@
 /** Fills the defaults in and refuses what contradicts itself. */
 import { resolve as absolute, join } from 'node:path'
 import { Problem } from '../core/problem.ts'
+import type { QuotaRates } from '../core/quotas.ts'
 import { type CallersConfig, resolveCallers } from './callers.ts'
 import { checkServed, type ExposureConfig, resolveExposures } from './exposures/index.ts'
 import { type HsmConfig, resolveHsm } from './hsm.ts'
@@ -61,6 +62,8 @@ export type Config = {
   readonly log: { readonly level: string; readonly format: 'json' | 'pretty' }
   readonly audit: { readonly path: string; readonly checkpoints: string }
   readonly metrics?: MetricsConfig
+  /** Requests a second of one caller; what is left out is not limited. */
+  readonly quotas: QuotaRates
   readonly limits: {
     readonly bodyBytes: number
     readonly headerBytes: number
@@ -70,6 +73,8 @@ export type Config = {
     readonly maxConnections: number
     /** In flight at a time, of each backend. */
     readonly backendCalls: number
+    /** How late the event loop may be before load is shed. */
+    readonly loopDelayMs: number
   }
 }
 
@@ -99,6 +104,7 @@ const LIMITS = {
   jsonDepth: 32,
   maxConnections: 4096,
   backendCalls: 1024,
+  loopDelayMs: 1000,
 }
 
 /** @throws Problem; what `refusals` was given is the caller's to throw */
@@ -156,6 +162,7 @@ export function resolve(settings: Settings, given?: Refusals): Config {
       checkpoints: absolute(settings.audit?.checkpoints ?? join(dataDir, 'audit.checkpoints')),
     },
     ...(metrics && { metrics }),
+    quotas: settings.quotas ?? {},
     limits: { ...LIMITS, ...settings.limits },
   }
 }

@@ -233,6 +233,13 @@ const Escrow = Type.Partial(
   closed,
 )
 
+/** Requests a second. */
+const Rate = Type.Number({
+  exclusiveMinimum: 0,
+  maximum: 1_000_000,
+  description: 'a number of requests a second, up to 1,000,000',
+})
+
 export const Settings = Type.Partial(
   Type.Object({
     profile: oneOf(['dev', 'production']),
@@ -277,7 +284,7 @@ export const Settings = Type.Partial(
         /** Request quotas: none, or AWS's own numbers with those of `quotaLimits` over them. */
         quotas: oneOf(['off', 'aws']),
         /** By the quota's name: requests a second. */
-        quotaLimits: Type.Record(Type.String(), Type.Number({ exclusiveMinimum: 0, maximum: 1_000_000 }), {
+        quotaLimits: Type.Record(Type.String(), Rate, {
           description: 'names of quotas and requests a second',
         }),
       }),
@@ -293,6 +300,18 @@ export const Settings = Type.Partial(
       closed,
     ),
     audit: Type.Partial(Type.Object({ path: Path, checkpoints: Path }), closed),
+    /** Requests a second of one caller, in any dialect. */
+    quotas: Type.Partial(
+      Type.Object({
+        /** Operations that use keys. */
+        data: Rate,
+        /** All others. */
+        control: Rate,
+        /** By the operation's name in the audit log, besides. */
+        operations: Type.Record(Type.String(), Rate, { description: 'names of operations and requests a second' }),
+      }),
+      closed,
+    ),
     /** A listener of its own for Prometheus, off where it is not named. */
     metrics: Type.Partial(Type.Object({ address: Host, port: Port, tls: Tls }), closed),
     limits: Type.Partial(
@@ -302,6 +321,8 @@ export const Settings = Type.Partial(
         requestTimeoutMs: Type.Integer({ minimum: 100, maximum: 3_600_000 }),
         jsonDepth: Type.Integer({ minimum: 4, maximum: 256 }),
         maxConnections: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+        /** How late the event loop may be before requests are told to come back. */
+        loopDelayMs: Type.Integer({ minimum: 10, maximum: 600_000 }),
         /** In flight at a time, of each backend; one more is told to come back. */
         backendCalls: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
       }),

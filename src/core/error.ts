@@ -78,7 +78,7 @@ export const ERROR_CODES = [
   'access_denied', // params: action, and the message where the dialect's policies have words of their own
   // limits and conditions
   'limit_exceeded', // params: limit
-  'throttled',
+  'throttled', // params: retryAfterMs; quota and rate where it is one of the caller's own that is used up
   'conflict',
   'backend_unavailable',
   'backend_timeout',

@@ -23,6 +23,7 @@ import type {
 } from './operation.ts'
 import { Outbox } from './outbox.ts'
 import type { AuditLog, Authorizer, Clock, Sealer, Store, Write } from './ports.ts'
+import type { CallerQuotas } from './quotas.ts'
 import type { RingKeys } from './ring-keys.ts'
 import type { RingSettingsOf } from './ring-settings.ts'
 import { Targets } from './targets.ts'
@@ -39,6 +40,7 @@ export type KernelDeps = {
   readonly audit: AuditLog
   readonly authorizer: Authorizer
   readonly clock: Clock
+  readonly quotas?: CallerQuotas | undefined
   /** Whether unknown realms and vaults come into being when they are first named (dev). */
   readonly provision: boolean
   /** Told of every commit, so that what it made due is scheduled. */
@@ -89,6 +91,7 @@ export class Kernel {
     const trace = newTrace(clock.now())
     let outcome: Outcome<O>
     try {
+      this.#deps.quotas?.admit(operation, call, trace.startedAt)
       if (this.#outbox.isPending) await this.#outbox.settle()
       outcome = await this.#attempt(operation, input, call, trace)
     } catch (cause) {

@@ -115,6 +115,8 @@ type Common<T, I, O> = {
   readonly name: string
   /** What the authorizer is asked: `sign`, `create-key`. */
   readonly action: string
+  /** For quotas. Absent: `data` where it uses keys, `control` elsewhere. */
+  readonly plane?: 'data'
   run(env: Env, target: T, input: I): Eventually<Outcome<O>>
 }
 
@@ -187,6 +189,9 @@ export type Operation<I = AnyInput, O = unknown> =
   | (I extends SecretInput ? SecretOperation<I, O> : never)
   | UseOperation<I, O>
   | PairOperation<I, O>
+
+export const isDataPlane = ({ target, plane }: Operation): boolean =>
+  plane === 'data' || target === 'use' || target === 'pair'
 
 export const realmOperation = <I, O>(op: Omit<RealmOperation<I, O>, 'target'>): RealmOperation<I, O> => ({
   ...op,

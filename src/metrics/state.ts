@@ -30,6 +30,8 @@ export type Observed = {
   backends(): readonly BackendUse[]
   tokens(): readonly TokenUse[]
   listeners(): readonly ListenerUse[]
+  /** Requests that were refused because of load, and by the callers' quotas. */
+  refused(): { readonly overload: number; readonly quota: number }
   /** Records that wait to be written, and that were committed with a change and are not yet in the log. */
   audit(): { readonly last: number; readonly waiting: number; readonly outbox: number }
   /** Of AES keys whose IVs are drawn at random. */
@@ -125,6 +127,18 @@ function watchTokens(registry: Registry, { tokens }: Observed): void {
   )
 }
 
+function watchRefused(registry: Registry, { refused }: Observed): void {
+  registry.watch(
+    'counter',
+    {
+      name: 'trefoil_throttled_total',
+      help: 'Requests that were refused: by overload before they were read, or by a quota of their caller.',
+      labels: ['by'],
+    },
+    () => Object.entries(refused()).map(([by, value]) => ({ labels: [by], value })),
+  )
+}
+
 function watchWork(registry: Registry, { audit, messages, due }: Observed): void {
   const single = (name: string, help: string, read: () => number): void =>
     registry.watch('gauge', { name, help, labels: [] }, () => one(read()))
@@ -172,5 +186,6 @@ function watchWork(registry: Registry, { audit, messages, due }: Observed): void
 export function watchState(registry: Registry, observed: Observed): void {
   watchParts(registry, observed)
   watchTokens(registry, observed)
+  watchRefused(registry, observed)
   watchWork(registry, observed)
 }

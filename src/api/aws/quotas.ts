@@ -5,9 +5,9 @@
 import { nearest } from '../../config/nearest.ts'
 import { KmsError } from '../../core/error.ts'
 import type { Key } from '../../core/key.ts'
-import { Lru } from '../../core/lru.ts'
 import type { Clock } from '../../core/ports.ts'
 import { Problem } from '../../core/problem.ts'
+import { TokenBuckets } from '../../core/token-buckets.ts'
 import type { InputName } from './validate.ts'
 
 /** Of the operations that use keys. */
@@ -132,15 +132,10 @@ function quotaOf(wire: InputName, key: Key | undefined, body: unknown): Quota {
   return name in PAIRS ? (name as keyof typeof PAIRS) : 'GenerateDataKeyPair (ECC)'
 }
 
-/** A second's worth of requests at most, refilled all the time. */
-type Bucket = { tokens: number; at: number }
-
-const MAX_BUCKETS = 10_000
-
 export class RequestQuotas {
   readonly #quotas: Quotas
   readonly #clock: Clock
-  readonly #buckets = new Lru<Bucket>(MAX_BUCKETS)
+  readonly #buckets = new TokenBuckets()
 
   constructor(quotas: Quotas, clock: Clock) {
     this.#quotas = quotas
@@ -163,17 +158,6 @@ export class RequestQuotas {
 
   /** @throws KmsError throttled */
   #take(name: string, rate: number | undefined): void {
-    if (rate === undefined) return
-    const now = this.#clock.now()
-    const most = Math.max(1, rate)
-    const known = this.#buckets.get(name)
-    const bucket = known ?? { tokens: most, at: now }
-    // A clock that was set back refills nothing.
-    const tokens = Math.min(most, bucket.tokens + (Math.max(0, now - bucket.at) * rate) / 1000)
-    const taken = tokens >= 1
-    bucket.tokens = taken ? tokens - 1 : tokens
-    bucket.at = now
-    if (known === undefined) this.#buckets.set(name, bucket)
-    if (!taken) throw new KmsError('throttled')
+    if (rate !== undefined && this.#buckets.take(name, rate, this.#clock.now()) > 0) throw new KmsError('throttled')
   }
 }

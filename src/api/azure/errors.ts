@@ -287,6 +287,10 @@ function factsOf(error: KmsError, head: RequestHead): Facts {
   }
 }
 
+/** In whole seconds; 1 where nothing better is known. */
+const retryAfter = ({ params }: KmsError): string =>
+  String(Math.max(1, Math.ceil(Number(params.retryAfterMs ?? 0) / 1000)))
+
 /**
  * Status, headers and body of an error, for routes and for what never reached one. A Managed HSM says in its messages
  * which request it was.
@@ -305,7 +309,7 @@ export function renderError(
     headers: {
       ...commonHeaders(head.headers, requestId),
       'content-type': 'application/json; charset=utf-8',
-      ...(row.status === 429 || row.status === 503 ? { 'retry-after': '1' } : {}),
+      ...(row.status === 429 || row.status === 503 ? { 'retry-after': retryAfter(error) } : {}),
     },
     body: {
       error: { code: row.code, message, ...(row.inner === undefined ? {} : { innererror: { code: row.inner } }) },

@@ -9,7 +9,12 @@ import {
 } from '@bufbuild/protobuf'
 import { anyPack } from '@bufbuild/protobuf/wkt'
 import { type ErrorCode, type ErrorParams, type ErrorSubject, KmsError } from '../../core/error.ts'
-import { BadRequestSchema, ErrorInfoSchema, PreconditionFailureSchema } from './gen/google/rpc/error_details_pb.js'
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  PreconditionFailureSchema,
+  RetryInfoSchema,
+} from './gen/google/rpc/error_details_pb.js'
 import { StatusSchema } from './gen/google/rpc/status_pb.js'
 import { messageToJson } from './json.ts'
 import { nameAt, type ResourceName } from './names.ts'
@@ -28,6 +33,27 @@ type Facts = ErrorContext & { readonly params: ErrorParams; readonly subject: Er
 /** The resource's name down to a level; a word where the request named none. */
 const named = ({ resource }: Facts, level: Parameters<typeof nameAt>[1]): string =>
   resource === undefined ? 'the resource' : nameAt(resource, level)
+
+/** Google's names of the planes; an operation's own quota has its own. */
+const QUOTA_METRICS: Readonly<Record<string, readonly [metric: string, title: string]>> = {
+  data: ['crypto_requests', 'Cryptographic requests'],
+  control: ['management_requests', 'Management requests'],
+}
+
+const metricOf = (quota: string): readonly [string, string] => QUOTA_METRICS[quota] ?? [quota, `${quota} requests`]
+
+function quotaMetadata({ quota, rate }: ErrorParams): Record<string, string> {
+  if (quota === undefined) return {}
+  const [metric] = metricOf(String(quota))
+  return { service: DOMAIN, quota_metric: `${DOMAIN}/${metric}`, quota_limit_value: String(rate) }
+}
+
+/** Where no quota of the caller's is used up, the service as a whole has too much to do. */
+function quotaExceeded({ params }: Facts): string {
+  if (params.quota === undefined) return 'Too many requests. Try again later.'
+  const [, title] = metricOf(String(params.quota))
+  return `Quota exceeded for quota metric '${title}' and limit '${title} per second' of service '${DOMAIN}'.`
+}
 
 /** The version an operation was about: the one that was named, or the primary that was found. */
 function versionNamed(facts: Facts): string {
@@ -234,7 +260,7 @@ const ERRORS = {
       `Permission '${facts.permission ?? 'cloudkms'}' denied on resource '${named(facts, 'version')}' (or it may not exist).`,
   ],
   limit_exceeded: ['RESOURCE_EXHAUSTED', 'LIMIT_EXCEEDED', () => 'A limit on the number of resources is reached.'],
-  throttled: ['RESOURCE_EXHAUSTED', 'RATE_LIMIT_EXCEEDED', () => 'Too many requests. Try again later.'],
+  throttled: ['RESOURCE_EXHAUSTED', 'RATE_LIMIT_EXCEEDED', quotaExceeded],
   conflict: ['ABORTED', 'CONCURRENT_CHANGE', () => 'The resource was changed by another request. Try again.'],
   backend_unavailable: unavailable('KEY_BACKEND_UNAVAILABLE', 'The device that holds the key is unavailable.'),
   backend_timeout: ['DEADLINE_EXCEEDED', 'DEADLINE_EXCEEDED', () => 'Deadline exceeded.'],
@@ -253,6 +279,7 @@ export function toRpcError(thrown: unknown, context: ErrorContext = {}): RpcErro
   const metadata: Record<string, string> = {}
   if (resource !== undefined) metadata.resource = nameAt(resource, 'version')
   if (error.code === 'access_denied' && permission !== undefined) metadata.permission = permission
+  if (error.code === 'throttled') Object.assign(metadata, quotaMetadata(error.params))
   const facts = { ...context, params: error.params, subject: error.subject }
   const text = message(facts)
   return new RpcError(status, text, {
@@ -260,6 +287,7 @@ export function toRpcError(thrown: unknown, context: ErrorContext = {}): RpcErro
     metadata,
     violations: violationsOf(status, text, error),
     preconditions: preconditionsOf(ERRORS[error.code], error.code, text, facts),
+    retryDelayMs: error.code === 'throttled' ? Number(error.params.retryAfterMs ?? 1000) : undefined,
     cause: error,
   })
 }
@@ -306,8 +334,14 @@ function detailsOf(error: RpcError): readonly (readonly [DescMessage, Message])[
   if (error.preconditions.length > 0) {
     details.push([PreconditionFailureSchema, create(PreconditionFailureSchema, preconditionFailureOf(error))])
   }
+  const { retryDelayMs } = error
+  if (retryDelayMs !== undefined) details.push([RetryInfoSchema, create(RetryInfoSchema, retryInfoOf(retryDelayMs))])
   return details
 }
+
+const retryInfoOf = (ms: number): MessageInitShape<typeof RetryInfoSchema> => ({
+  retryDelay: { seconds: BigInt(Math.floor(ms / 1000)), nanos: (ms % 1000) * 1_000_000 },
+})
 
 /** google.rpc.Status in bytes, for the trailer `grpc-status-details-bin`; undefined where there is nothing more to say. */
 export function statusDetails(error: RpcError): Uint8Array | undefined {

@@ -38,6 +38,8 @@ export class RpcError extends Error {
   readonly metadata: Readonly<Record<string, string>>
   readonly violations: readonly FieldViolation[]
   readonly preconditions: readonly Precondition[]
+  /** RetryInfo's delay; absent where Google sends no RetryInfo. */
+  readonly retryDelayMs: number | undefined
 
   constructor(
     status: StatusName,
@@ -47,6 +49,7 @@ export class RpcError extends Error {
       metadata?: Readonly<Record<string, string>>
       violations?: readonly FieldViolation[]
       preconditions?: readonly Precondition[]
+      retryDelayMs?: number | undefined
       cause?: unknown
     } = {},
   ) {
@@ -56,6 +59,7 @@ export class RpcError extends Error {
     this.metadata = details.metadata ?? {}
     this.violations = details.violations ?? []
     this.preconditions = details.preconditions ?? []
+    this.retryDelayMs = details.retryDelayMs
   }
 }
 

@@ -16,6 +16,7 @@ export type GenerateRandomOutput = { readonly bytes: Uint8Array }
 export const generateRandom = realmOperation<GenerateRandomInput, GenerateRandomOutput>({
   name: 'GenerateRandom',
   action: 'generate-random',
+  plane: 'data',
   async run(env, { realm }, { bytes, protection, keyStoreId }) {
     const { backends, call } = env
     if (keyStoreId !== undefined) {

@@ -8,6 +8,7 @@ export type PublicKeyView = VersionView & { /** DER SubjectPublicKeyInfo. */ rea
 export const getPublicKey = versionOperation<VersionInput, PublicKeyView>({
   name: 'GetPublicKey',
   action: 'get-public-key',
+  plane: 'data',
   keyStates: ['enabled'],
   states: ['enabled'],
   async run(_env, target) {

@@ -9,6 +9,7 @@ export type SecretValue = SecretView & { readonly value: Secret }
 export const getSecret = secretOperation<SecretInput, SecretValue>({
   name: 'GetSecret',
   action: 'get-secret',
+  plane: 'data',
   expect: 'live',
   enabledOnly: true,
   async run(env, target) {
