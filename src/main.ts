@@ -9,6 +9,7 @@ import { quotasWith } from './api/aws/quotas.ts'
 import { createAzureSurface } from './api/azure/index.ts'
 import { standInKey } from './api/azure/token.ts'
 import { createCloudEkmSurface } from './api/ekm/cloud/index.ts'
+import { createCseSurface } from './api/ekm/cse/index.ts'
 import { Exposures } from './api/exposures.ts'
 import { createGcpSurface } from './api/gcp/index.ts'
 import type { HealthCheck } from './api/http/health.ts'
@@ -198,6 +199,7 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
         standInKey: () => standInKey(store, sealer),
       }),
       createCloudEkmSurface({ exposures, homeRealm, version: VERSION }),
+      createCseSurface({ exposures, homeRealm, version: VERSION }),
       createXksSurface({
         exposures,
         homeRealm,

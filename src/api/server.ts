@@ -283,7 +283,7 @@ class HttpServer implements Server {
       return
     }
     if (this.#parts.config.profile === 'dev') {
-      const refusal = this.#rules.refusal(request.headers, request.listener?.loopback !== false)
+      const refusal = this.#rules.refusal(this.#judged(request), request.listener?.loopback !== false)
       if (refusal !== undefined) {
         reply.code(403).send({ error: 'access_denied', message: refusal })
         return
@@ -292,6 +292,15 @@ class HttpServer implements Server {
     // Answered here, because Fastify would parse the body first and complain about that.
     if (request.is404) this.#notFound(request, reply)
     else done()
+  }
+
+  /** The headers, without the origin of a page that its surface lets call. */
+  #judged({ headers, raw }: FastifyRequest): RequestHead['headers'] {
+    const { origin } = headers
+    if (origin === undefined) return headers
+    const head = headOf(raw)
+    const known = this.#parts.surfaces.some((one) => one.origins?.includes(origin) === true && one.owns(head))
+    return known ? { ...headers, origin: undefined } : headers
   }
 
   #notFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -75,6 +75,8 @@ export interface Surface {
   readonly coverage: readonly Coverage[]
   /** Whose request is this? Asked for unknown routes and for failures before routing; the first surface that says yes renders. */
   owns(head: RequestHead): boolean
+  /** Web pages that may call it from a browser. */
+  readonly origins?: readonly string[]
   /** A path for requests that carry their operation elsewhere (AWS: a header); undefined leaves the URL as it is. */
   rewrite?(head: RequestHead): string | undefined
   /** Routes, parsers, hooks, in the dialect's own encapsulated Fastify scope (no prefix). */

@@ -47,17 +47,22 @@ const pssHash = (hash: Hash, digest: Uint8Array, salt: Uint8Array): Uint8Array =
   hashOf(hash, Buffer.concat([Buffer.alloc(8), digest, salt]), 'buffer')
 
 /**
- * EMSA-PSS with a salt as long as the hash (section 9.1.1), for moduli of a whole number of bytes: the encoding is as
- * long as the modulus and its top bit is clear.
+ * EMSA-PSS (section 9.1.1), for moduli of a whole number of bytes: the encoding is as long as the modulus and its top bit
+ * is clear. `saltBytes` is at most the modulus less the hash and two; what all three clouds make has the hash's length.
  */
-export function emsaPssEncode(hash: Hash, digest: Uint8Array, bytes: number): Uint8Array {
+export function emsaPssEncode(
+  hash: Hash,
+  digest: Uint8Array,
+  bytes: number,
+  saltBytes: number = HASH_BYTES[hash],
+): Uint8Array {
   const length = HASH_BYTES[hash]
-  const salt = randomBytes(length)
+  const salt = randomBytes(saltBytes)
   const h = pssHash(hash, digest, salt)
   const encoded = Buffer.alloc(bytes)
   const db = encoded.subarray(0, bytes - length - 1)
-  db[db.length - length - 1] = 0x01
-  db.set(salt, db.length - length)
+  db[db.length - saltBytes - 1] = 0x01
+  db.set(salt, db.length - saltBytes)
   xorInto(db, mgf1(hash, h, db.length))
   db[0] = (db[0] ?? 0) & 0x7f
   encoded.set(h, db.length)

@@ -25,7 +25,8 @@ export class PathTable<E extends { readonly path: string }> {
       const exposure = this.#byPath.get(path.slice(0, end))
       if (exposure !== undefined) return { exposure, rest: path.slice(end) }
     }
-    return undefined
+    const root = this.#byPath.get('')
+    return root && { exposure: root, rest: path }
   }
 }
 

@@ -6,7 +6,7 @@
 import { createPublicKey } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { type CryptoKey, createLocalJWKSet, errors, type JSONWebKeySet, type JWK, type JWSHeaderParameters } from 'jose'
-import type { IssuerConfig } from '../../config/issuer.ts'
+import type { IssuerConfig, KeySource } from '../../config/issuer.ts'
 import { isRecord } from '../../core/record.ts'
 import { parseJson } from '../http/json.ts'
 import { TokenFault } from './fault.ts'
@@ -27,8 +27,12 @@ export const KEY_TIMES = {
 
 type Keys = { readonly find: ReturnType<typeof createLocalJWKSet>; readonly at: number }
 
+/** This service's own keys, which cost no fetch: there is no cool-down. */
+export type OwnKeys = { readonly kind: 'own'; load(): Promise<JSONWebKeySet> }
+export type TrustedIssuer = Omit<IssuerConfig, 'keys'> & { readonly keys: KeySource | OwnKeys }
+
 export type KeySetOptions = {
-  readonly issuer: Pick<IssuerConfig, 'issuer' | 'keys'>
+  readonly issuer: Pick<TrustedIssuer, 'issuer' | 'keys'>
   /** Ms of a clock that nobody sets. */
   readonly monotonic: () => number
   /** Told of each fetch that failed. */
@@ -90,7 +94,7 @@ export class KeySet {
     if (this.#trying !== undefined) return this.#trying
     const now = this.#options.monotonic()
     const pause = this.#failing ? KEY_TIMES.retryMs : KEY_TIMES.coolDownMs
-    if (now - this.#triedAt < pause) return Promise.resolve()
+    if (now - this.#triedAt < pause && this.#options.issuer.keys.kind !== 'own') return Promise.resolve()
     this.#triedAt = now
     this.#trying = this.#load()
       .then((set) => {
@@ -110,11 +114,12 @@ export class KeySet {
 
   async #load(): Promise<JSONWebKeySet> {
     const { issuer, keys } = this.#options.issuer
+    if (keys.kind === 'own') return keys.load()
     if (keys.kind === 'file') return readSet(parseJson(await readFile(keys.path), { depth: 8 }))
     if (keys.kind === 'pem') return { keys: await Promise.all(keys.keys.map(readPem)) }
     const rules = {
       plainLoopback: keys.plainLoopback,
-      ...(keys.ca !== undefined && { ca: await readFile(keys.ca, 'utf8') }),
+      ...(keys.ca !== undefined && { caFile: keys.ca }),
     }
     const document = await fetchJson(keys.url, rules)
     if (keys.kind === 'jwks') return readSet(document)

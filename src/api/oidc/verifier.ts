@@ -1,14 +1,13 @@
 /** JSON Web Tokens of configured issuers (RFC 7519, RFC 8725): the claims of one that is genuine, for us, and in its time. */
 import { hash } from 'node:crypto'
 import { compactVerify } from 'jose'
-import type { IssuerConfig } from '../../config/issuer.ts'
 import { Lru } from '../../core/lru.ts'
 import type { Clock } from '../../core/ports.ts'
 import { isRecord } from '../../core/record.ts'
 import { decodeBase64url } from '../codec/base64url.ts'
 import { parseJson } from '../http/json.ts'
 import { TokenFault } from './fault.ts'
-import { KeySet } from './key-set.ts'
+import { KeySet, type TrustedIssuer } from './key-set.ts'
 
 /** Far above any cloud's tokens, and within what a head may have. */
 export const MAX_TOKEN = 16_384
@@ -32,14 +31,14 @@ export type VerifyOptions = {
 }
 
 export type VerifierOptions = {
-  readonly issuers: readonly IssuerConfig[]
+  readonly issuers: readonly TrustedIssuer[]
   readonly clock: Pick<Clock, 'now'>
   /** Told of each time an issuer's keys could not be had. */
   readonly failed: (issuer: string, error: unknown) => void
   readonly monotonic?: () => number
 }
 
-type Known = { readonly config: IssuerConfig; readonly keys: KeySet }
+type Known = { readonly config: TrustedIssuer; readonly keys: KeySet }
 type Opened = { readonly header: Readonly<Record<string, unknown>>; readonly claims: Readonly<Record<string, unknown>> }
 
 /** RFC 8725 section 3.11: what the same issuer signed for another purpose has a type of its own. */

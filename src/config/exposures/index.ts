@@ -8,6 +8,7 @@ import { Problem } from '../../core/problem.ts'
 import type { ListenerConfig } from '../listeners.ts'
 import { type CloudEkmConfig, CloudEkmExposure, resolveCloudEkm } from './cloud-ekm.ts'
 import { type AnyExposure, checkUnique, PROTOCOL_DIALECTS, type Protocol, type ReadSecret } from './common.ts'
+import { type CseConfig, CseExposure, resolveCse } from './cse.ts'
 import { loadXks, resolveXks, XksExposure } from './xks.ts'
 
 type Row = {
@@ -27,6 +28,7 @@ function withoutSecrets<T>(config: T): T {
 const ROWS = {
   xks: { schema: XksExposure, resolve: resolveXks, load: loadXks },
   'cloud-ekm': { schema: CloudEkmExposure, resolve: resolveCloudEkm, load: withoutSecrets<CloudEkmConfig> },
+  cse: { schema: CseExposure, resolve: resolveCse, load: withoutSecrets<CseConfig> },
 } as const satisfies Record<Protocol, Row>
 
 /** As configured: secrets are where they come from. */
