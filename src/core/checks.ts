@@ -5,6 +5,7 @@ import { KmsError } from './error.ts'
 import {
   effectiveKeyState,
   isExternal,
+  isInUse,
   type Key,
   type KeyVersion,
   keyStateError,
@@ -51,7 +52,7 @@ const mayUse = (key: Key, version: KeyVersion, use: KeyUse, { dialect }: Call): 
 
 /** @throws KmsError for a state, a date or a use that forbids it */
 export function checkUse(key: Key, version: KeyVersion, use: KeyUse, call: Call, operation: string, now: number): void {
-  if (key.state !== 'enabled') throw keyStateError(key.state)
+  if (key.state !== 'enabled' && !isInUse(key)) throw keyStateError(key.state)
   if (key.materialExpiresAt !== undefined && key.materialExpiresAt <= now) throw keyStateError('pending_import')
   if (version.state !== 'enabled' && !(version.state === 'disabled' && lenient(version, use, call))) {
     throw versionStateError(version.state)

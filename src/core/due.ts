@@ -6,11 +6,14 @@ import { randomUUID } from 'node:crypto'
 import type { Kernel } from './kernel.ts'
 import { type Key, type KeyVersion, materialExpiry, rotationDue } from './key.ts'
 import type { Call, KeyInput, Operation, SecretInput, VersionInput } from './operation.ts'
+import { finishConnecting } from './ops/connect-key-store.ts'
 import { expireMaterial } from './ops/delete-material.ts'
 import { destroyDueVersion } from './ops/destroy-version.ts'
+import type { KeyStoreInput } from './ops/key-stores.ts'
 import { purgeDueKey } from './ops/purge-key.ts'
 import { purgeDueSecret } from './ops/purge-secret.ts'
 import { rotateDueKey } from './ops/rotate-key.ts'
+import { settleKey } from './ops/settle-key.ts'
 import type { Clock, Store, Stored, Write } from './ports.ts'
 import type { CollectionName, IndexName, Rows } from './schema.ts'
 
@@ -127,6 +130,22 @@ const SOURCES: readonly Source[] = [
     at: rotationDue,
     operation: rotateDueKey,
     input: keyOf,
+    realm: async (row) => row.realmId,
+  }),
+  source({
+    collection: 'keys',
+    index: 'settling',
+    at: (row) => row.settling?.since,
+    operation: settleKey,
+    input: keyOf,
+    realm: async (row) => row.realmId,
+  }),
+  source({
+    collection: 'keyStores',
+    index: 'connecting',
+    at: (row) => row.connectingSince,
+    operation: finishConnecting,
+    input: ({ id }): KeyStoreInput => ({ id }),
     realm: async (row) => row.realmId,
   }),
 ]

@@ -10,7 +10,7 @@ import { openSecret, type SecretHome, sealSecret } from './sealed-secret.ts'
 import { Secret } from './secret.ts'
 
 /** `failed`: connecting did not work; it is disconnected before it is tried again. */
-export type KeyStoreState = 'connected' | 'disconnected' | 'failed'
+export type KeyStoreState = 'connected' | 'connecting' | 'disconnected' | 'failed'
 
 /** Why connecting failed, or a place was refused. */
 export type KeyStoreRefusal =
@@ -85,6 +85,8 @@ export type KeyStore = {
   readonly createdAt: number
   readonly updatedAt: number
   readonly state: KeyStoreState
+  /** While it is `connecting`. */
+  readonly connectingSince?: number
   /** Why it is `failed`. */
   readonly failure?: KeyStoreRefusal | ExternalFailure
   readonly place: TokenPlace | ProxyPlace
@@ -108,6 +110,8 @@ export interface KeyStoreGateway {
   backendOf(place: Pick<TokenPlace, 'kind' | 'cluster'> | Pick<ProxyPlace, 'kind'>): string
   /** @throws KmsError key_store_refused (cluster_not_found, trust_anchor) */
   checkCluster(place: Pick<TokenPlace, 'cluster' | 'trustAnchor'>): void
+  /** Whether the cluster's token serves. @throws KmsError key_store_refused (cluster_not_found, cluster_not_active) */
+  checkServing(place: Pick<TokenPlace, 'cluster'>, ctx: GatewayContext): Promise<void>
   /** Whether the password fits and the token serves. @throws KmsError key_store_refused (password, cluster_not_active) */
   checkToken(place: Opened<TokenPlace>, ctx: GatewayContext): Promise<void>
   /** Whether the endpoint service is a configured one. @throws KmsError key_store_refused (service_not_found) */

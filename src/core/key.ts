@@ -79,6 +79,8 @@ export type Protection = 'software' | 'hsm' | 'external'
 /** One of several keys with one id and one material, in realms of one account (AWS). */
 export type MultiRegion = { readonly id: string; readonly role: 'primary' | 'replica' }
 
+export type Settling = { readonly to: 'enabled' | 'pending_import'; readonly since: number }
+
 /** A deletion that begins once the last replica is gone. */
 export type DeletionPlan = Pick<Deletion, 'by' | 'requestedAt' | 'previous'> & { readonly delay: number }
 
@@ -108,6 +110,8 @@ export type Key = {
   readonly deletion?: Deletion
   readonly deletionPlan?: DeletionPlan
   readonly multiRegion?: MultiRegion
+  /** While it is `creating` or `updating`: what it is to be next, and since when. */
+  readonly settling?: Settling
   /** Number of the version that signs and encrypts; GCP's primary. 0: none. */
   readonly current: number
   /** Highest version number ever used, destroyed ones and those of a purged namesake included. */
@@ -214,9 +218,9 @@ const DELETED = ['pending_deletion', 'pending_replica_deletion'] as const
 const KEY_TRANSITIONS: Readonly<Record<KeyState, readonly KeyState[]>> = {
   creating: ['enabled', 'pending_import', 'unavailable'],
   enabled: [...LIVE, 'updating', ...DELETED],
-  disabled: [...LIVE, 'updating', ...DELETED],
-  updating: ['enabled', 'disabled'],
-  pending_import: ['enabled', 'disabled', 'pending_import', ...DELETED],
+  disabled: [...LIVE, ...DELETED],
+  updating: ['enabled', 'pending_import'],
+  pending_import: ['enabled', 'disabled', 'pending_import', 'updating', ...DELETED],
   pending_deletion: ['enabled', 'disabled', 'pending_import'],
   pending_replica_deletion: ['pending_deletion', 'enabled', 'disabled', 'pending_import'],
   unavailable: ['enabled', 'disabled', ...DELETED],
@@ -302,6 +306,10 @@ export function effectiveKeyState(
   if (current.state === 'disabled') return 'disabled'
   return current.state === 'pending_import' ? 'pending_import' : 'unavailable'
 }
+
+/** Whether keys in that state are used: one that is being made the primary of its set stays in use. */
+export const isInUse = ({ state, settling }: Pick<Key, 'state' | 'settling'>): boolean =>
+  state === 'enabled' || (state === 'updating' && settling?.to === 'enabled')
 
 /** A version as its backend needs it. What several keys have is sealed, and named in ciphertexts, where it was made. */
 export const handleOf = (ring: Pick<KeyRing, 'id'>, { id, spec, ref, shared }: KeyVersion) => ({

@@ -87,6 +87,8 @@ export const SCHEMA = {
     multiRegion: { unique: true, key: (row) => row.multiRegion && [row.multiRegion.id, row.realmId] },
     /** Keys whose deletion falls due, soonest first. */
     due: { unique: false, key: (row) => row.deletion && [sortable(row.deletion.dueAt)] },
+    /** Keys that are being made or changed in several Regions, longest first. */
+    settling: { unique: false, key: (row) => row.settling && [sortable(row.settling.since)] },
     /** Keys whose rotation falls due, soonest first. A disabled key waits until it is enabled, a replica for its primary. */
     rotation: {
       unique: false,
@@ -112,6 +114,11 @@ export const SCHEMA = {
     cluster: {
       unique: true,
       key: (row) => (row.place.kind === 'token' ? [row.realmId, row.place.cluster] : undefined),
+    },
+    /** Stores that are being connected, longest first. */
+    connecting: {
+      unique: false,
+      key: (row) => (row.connectingSince === undefined ? undefined : [sortable(row.connectingSince)]),
     },
   },
   versions: {

@@ -9,7 +9,7 @@ import {
 } from './checks.ts'
 import { type ErrorCode, KmsError } from './error.ts'
 import { andThen, type Eventually } from './eventually.ts'
-import { handleOf, type KeyRing, keyStateError } from './key.ts'
+import { handleOf, isInUse, type KeyRing, keyStateError } from './key.ts'
 import { KnownKeys, RecordedReads } from './known-keys.ts'
 import type {
   Call,
@@ -168,8 +168,9 @@ export class Targets {
   ): Eventually<UseTarget> {
     const located = demand.locate(input)
     return andThen(this.#located(located, demand.action, env.call, trace), (target) => {
-      if (target.key.state === 'enabled') checkConnected(target)
-      else if (located.version === undefined) throw keyStateError(target.key.state)
+      const { key } = target
+      if (isInUse(key)) checkConnected(target)
+      else if (located.version === undefined && key.state !== 'enabled') throw keyStateError(key.state)
       return andThen(this.#resolver.version(target, located.version), (version) => {
         trace.version = version
         const use = typeof demand.use === 'function' ? demand.use(input, target.key) : demand.use

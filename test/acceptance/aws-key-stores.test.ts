@@ -6,6 +6,7 @@ import {
   CreateCustomKeyStoreCommand,
   CreateKeyCommand,
   CustomKeyStoreHasCMKsException,
+  CustomKeyStoreInvalidStateException,
   DecryptCommand,
   DeleteCustomKeyStoreCommand,
   DescribeCustomKeyStoresCommand,
@@ -23,6 +24,7 @@ import t from 'tap'
 import { startTrefoil } from '../support/process.ts'
 import { softHsmMissing, startSoftHsm } from '../support/softhsm.ts'
 import { CREDENTIAL, ENDPOINT, PATH, selfSigned, startProxy } from '../support/xks-proxy.ts'
+import { connectionOf } from './aws-client.ts'
 import { CREDENTIALS, enforcing } from './aws-tools.ts'
 
 const CLUSTER = 'cluster-234567abcde'
@@ -90,6 +92,7 @@ t.test('custom key stores, over a restart', { skip: softHsmMissing ?? false }, a
   for (const input of [external, cluster]) {
     const { CustomKeyStoreId = '' } = await client.send(new CreateCustomKeyStoreCommand(input))
     await client.send(new ConnectCustomKeyStoreCommand({ CustomKeyStoreId }))
+    t.equal(await connectionOf(client, CustomKeyStoreId), 'CONNECTED')
     stores.push(CustomKeyStoreId)
   }
   const [externalId = '', clusterId = ''] = stores
@@ -134,6 +137,20 @@ t.test('custom key stores, over a restart', { skip: softHsmMissing ?? false }, a
     await t.rejects(client.send(new DecryptCommand({ CiphertextBlob, EncryptionContext })), KMSInvalidStateException)
     await t.rejects(client.send(new DeleteCustomKeyStoreCommand({ CustomKeyStoreId })), CustomKeyStoreHasCMKsException)
   }
+  await t.test('what is being connected when the process is killed is connected by the next', async (t) => {
+    const CustomKeyStoreId = externalId
+    proxy.state.fault = { kind: 'slow', ms: 10_000 }
+    await client.send(new ConnectCustomKeyStoreCommand({ CustomKeyStoreId }))
+    const { CustomKeyStores } = await client.send(new DescribeCustomKeyStoresCommand({ CustomKeyStoreId }))
+    t.match(CustomKeyStores, [{ ConnectionState: 'CONNECTING' }])
+    await t.rejects(client.send(new CreateKeyCommand(newExternal)), CustomKeyStoreInvalidStateException)
+    await trefoil.kill()
+    client.destroy()
+    proxy.state.fault = undefined
+    trefoil = await startTrefoil(enforcing({ config, env, dataDir }))
+    client = connect()
+    t.equal(await connectionOf(client, CustomKeyStoreId), 'CONNECTED')
+  })
   for (const secret of [PASSWORD, CREDENTIAL.RawSecretAccessKey, Plaintext.toString()]) {
     t.notOk(trefoil.log().includes(secret), 'no secret in the log')
   }

@@ -32,6 +32,7 @@ import {
 } from '@aws-sdk/client-kms'
 import t from 'tap'
 import { startTrefoil } from '../support/process.ts'
+import { lastingState } from './aws-client.ts'
 import { CREDENTIALS, enforcing } from './aws-tools.ts'
 
 const [EAST, WEST] = ['us-east-1', 'us-west-2']
@@ -56,6 +57,8 @@ t.test('one key in two Regions, over a restart', async (t) => {
   const { ReplicaKeyMetadata } = await east.send(new ReplicateKeyCommand({ KeyId, ReplicaRegion: WEST }))
   const replica = ReplicaKeyMetadata?.Arn ?? ''
   t.equal(replica, Arn.replace(EAST, WEST))
+  t.equal(ReplicaKeyMetadata?.KeyState, 'Creating')
+  t.equal(await lastingState(west, KeyId), 'Enabled')
   await t.rejects(east.send(new ReplicateKeyCommand({ KeyId, ReplicaRegion: WEST })), AlreadyExistsException)
   await t.rejects(west.send(new ReplicateKeyCommand({ KeyId, ReplicaRegion: EAST })), UnsupportedOperationException)
   await t.rejects(east.send(new DescribeKeyCommand({ KeyId: replica })), NotFoundException)
@@ -90,6 +93,8 @@ t.test('one key in two Regions, over a restart', async (t) => {
   await west.send(new EnableKeyCommand({ KeyId }))
 
   await east.send(new UpdatePrimaryRegionCommand({ KeyId, PrimaryRegion: WEST }))
+  t.equal(await lastingState(east, KeyId), 'Enabled')
+  t.equal(await lastingState(west, KeyId), 'Enabled')
   destroy()
   await trefoil.stop()
   trefoil = await startTrefoil(enforcing({ dataDir }))

@@ -9,6 +9,7 @@ import { awsEvaluator } from '../../src/core/policy/aws/evaluator.ts'
 import { type AuthMode, ModeAuthorizer } from '../../src/core/policy/modes.ts'
 import type { AwsIdentity } from '../../src/core/ports.ts'
 import { makeKernel } from '../support/kernel.ts'
+import { GOES_ON } from './support.ts'
 
 export const HERE = '000000000000'
 export const THERE = '444455556666'
@@ -87,6 +88,7 @@ export async function makeEnforced(
     const ctx = { realm, settings: surface, now: core.clock.now(), identity: who, transport }
     try {
       const text = await route.answer(JSON.parse(JSON.stringify(body)), core.kernel, call, ctx)
+      if (GOES_ON.has(wire)) await core.due.settle()
       return text === '' ? {} : JSON.parse(text)
     } catch (error) {
       const { body: bytes } = renderError(error, { address, wire, requestId: call.requestId })

@@ -137,7 +137,7 @@ t.test('what is refused', async (t) => {
   const long = { EncryptionContextSubset: { k: 'v'.repeat(384) } }
   t.match(await refused({ Constraints: long }), /^ValidationException: EncryptionContextSubset/)
   t.equal(await refused({ GrantTokens: ['garbage'] }), 'InvalidGrantTokenException')
-  t.match(await refusal('CreateGrant', { ...request, KeyId: 'alias/x' }), /^NotFoundException/)
+  t.match(await refusal('CreateGrant', { ...request, KeyId: 'alias/x' }), /^InvalidArnException/)
   t.equal(
     await refusal('CreateGrant', { ...request, KeyId: UNKNOWN_ID }),
     `NotFoundException: Key '${arnOf(UNKNOWN_ID)}' does not exist`,

@@ -35,10 +35,10 @@ t.test('each Region is given the material, none may be given other', async (t) =
   const id = await aws.createKey({ Origin: 'EXTERNAL', MultiRegion: true })
   const east = await regionOf(aws, EAST, id)
   const [first, second, third] = [randomBytes(32), randomBytes(32), randomBytes(32)]
-  t.match(await east.ask('ReplicateKey', { ReplicaRegion: EU }), { ReplicaKeyMetadata: { KeyState: 'PendingImport' } })
+  t.match(await east.ask('ReplicateKey', { ReplicaRegion: EU }), { ReplicaKeyMetadata: { KeyState: 'Creating' } })
   t.equal(await east.bring(first), 'ok')
   t.match(await east.ask('ReplicateKey', { ReplicaRegion: WEST }), {
-    ReplicaKeyMetadata: { KeyState: 'PendingImport', Origin: 'EXTERNAL', MultiRegion: true },
+    ReplicaKeyMetadata: { KeyState: 'Creating', Origin: 'EXTERNAL', MultiRegion: true },
   })
   const [west, eu] = [await regionOf(aws, WEST, id), await regionOf(aws, EU, id)]
   t.same(await eu.materials(), ['CURRENT PENDING_IMPORT'], 'a replica that was there before knows what it waits for')

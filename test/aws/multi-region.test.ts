@@ -1,6 +1,8 @@
 /** Keys of several Regions with one material: made, replicated, rotated, moved and deleted. */
-import { randomBytes } from 'node:crypto'
+import { createSecretKey, randomBytes } from 'node:crypto'
 import t from 'tap'
+import { AesSealer } from '../../src/core/seal.ts'
+import { MemoryStore } from '../../src/store/memory.ts'
 import { ACCOUNT, makeAws, REGION, type TestAws } from './support.ts'
 
 const DAY = 86_400_000
@@ -46,7 +48,7 @@ t.test('a set of keys as AWS shows it', async (t) => {
     KeyId: id,
     Arn: arnIn(WEST, id),
     Description: 'the second',
-    KeyState: 'Enabled',
+    KeyState: 'Creating',
     MultiRegionConfiguration: {
       MultiRegionKeyType: 'REPLICA',
       PrimaryKey: member(EAST, id),
@@ -55,7 +57,7 @@ t.test('a set of keys as AWS shows it', async (t) => {
   })
   t.same(replicated.ReplicaTags, Tags)
   t.match(JSON.parse(replicated.ReplicaPolicy), { Id: 'key-default-1' })
-  t.same(await west.describe(id), replicated.ReplicaKeyMetadata)
+  t.same(await west.describe(id), { ...replicated.ReplicaKeyMetadata, KeyState: 'Enabled', Enabled: true })
   await aws.ask('ReplicateKey', { KeyId: id, ReplicaRegion: EU })
   const seen = (await aws.ask('DescribeKey', { KeyId: id })).body.KeyMetadata
   t.same(seen.MultiRegionConfiguration, {
@@ -306,5 +308,48 @@ t.test('rotations, replications and deletions at the same time leave every key w
   await east.ask('CancelKeyDeletion', { KeyId: id })
   await east.ask('EnableKey', { KeyId: id })
   t.match(await east.ask('Decrypt', { CiphertextBlob }), { Plaintext: message }, 'nobody took its material along')
+  t.same(aws.failures, [])
+})
+
+t.test('what several Regions are at shows in the keys’ states, and is finished by the next process', async (t) => {
+  const store = new MemoryStore()
+  const sealer = new AesSealer(createSecretKey(randomBytes(32)))
+  const before = await makeAws('off', { store, sealer })
+  const { id, west } = await makeSet(before, {}, [])
+  await before.ask('ReplicateKey', { KeyId: id, ReplicaRegion: WEST }, { settled: false })
+  t.match(await west.describe(id), { KeyState: 'Creating', Enabled: false })
+  const settling = (region: string, state: string) => `KMSInvalidStateException: ${arnIn(region, id)} is ${state}.`
+  for (const [operation, body] of [
+    ['Encrypt', { Plaintext: 'aGk=' }],
+    ['DisableKey', {}],
+    ['ScheduleKeyDeletion', {}],
+    ['CreateGrant', { GranteePrincipal: `arn:aws:iam::${ACCOUNT}:root`, Operations: ['Decrypt'] }],
+  ] as const) {
+    t.equal(await west.refusal(operation, { KeyId: id, ...body }), settling(WEST, 'creating'), operation)
+  }
+  await before.close()
+
+  const aws = await makeAws('off', { store, sealer })
+  t.teardown(() => aws.close())
+  await aws.due.settle()
+  const [here, there] = [inRegion(aws, EAST), inRegion(aws, WEST)]
+  t.match(await there.describe(id), { KeyState: 'Enabled' })
+  await aws.ask('UpdatePrimaryRegion', { KeyId: id, PrimaryRegion: WEST }, { settled: false })
+  for (const [region, at] of [
+    [EAST, here],
+    [WEST, there],
+  ] as const) {
+    t.match(await at.describe(id), { KeyState: 'Updating' })
+    t.equal(await at.refusal('Encrypt', { KeyId: id, Plaintext: 'aGk=' }), 'ok', 'it stays in use')
+    t.equal(await at.refusal('ScheduleKeyDeletion', { KeyId: id }), settling(region, 'updating'))
+    t.equal(await at.refusal('DisableKey', { KeyId: id }), settling(region, 'updating'))
+  }
+  t.equal(await there.refusal('ReplicateKey', { KeyId: id, ReplicaRegion: EU }), settling(WEST, 'updating'))
+  await aws.due.settle()
+  t.match(await here.describe(id), { KeyState: 'Enabled', MultiRegionConfiguration: { MultiRegionKeyType: 'REPLICA' } })
+  t.match(await there.describe(id), {
+    KeyState: 'Enabled',
+    MultiRegionConfiguration: { MultiRegionKeyType: 'PRIMARY' },
+  })
   t.same(aws.failures, [])
 })

@@ -46,7 +46,7 @@ t.test('recorded refusals', async (t) => {
   )
   t.equal(
     refusal(() => parseKeyIdOrArn('alias/x', HERE)),
-    "NotFoundException: Invalid keyId 'alias/x'",
+    'InvalidArnException: Key Aliases are not supported for this operation.',
   )
 })
 

@@ -32,7 +32,12 @@ export type Ask = {
   readonly as?: Credentials
   /** Sent as it is instead of JSON. */
   readonly payload?: string | Buffer
+  /** Whether what goes on after the answer is over when it is given to the test; it is unless this says otherwise. */
+  readonly settled?: boolean
 }
+
+/** What is finished some time after its answer. */
+export const GOES_ON: ReadonlySet<string> = new Set(['ConnectCustomKeyStore', 'ReplicateKey', 'UpdatePrimaryRegion'])
 
 export const credential = (region: string): string =>
   `AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260101/${region}/kms/aws4_request, SignedHeaders=host;x-amz-date, Signature=${'0'.repeat(64)}`
@@ -87,7 +92,7 @@ export async function makeAws(auth: 'off' | 'permissive' | 'enforce' = 'off', op
   const ask = async (
     operation: string,
     body: unknown = {},
-    { headers, region = REGION, payload = JSON.stringify(body), as = USER }: Ask = {},
+    { headers, region = REGION, payload = JSON.stringify(body), as = USER, settled = true }: Ask = {},
   ): Promise<Answer> => {
     const plain = {
       host: '127.0.0.1:7400',
@@ -100,6 +105,7 @@ export async function makeAws(auth: 'off' | 'permissive' | 'enforce' = 'off', op
         ? { ...plain, authorization: credential(region) }
         : sign(signing, as, { at: kernel.clock.now(), region })
     const response = await server.app.inject({ method: 'POST', url: '/', headers: { ...signed, ...headers }, payload })
+    if (settled && GOES_ON.has(operation)) await kernel.due.settle()
     const text = response.body
     return {
       status: response.statusCode,

@@ -27,7 +27,7 @@ const WEST = { dialect: 'aws', account: '000000000000', region: 'us-west-2' } as
 const PAIRS = DIALECTS.flatMap((one) => DIALECTS.map((other) => [one, other] as const))
 
 /** A primary in the built-in realm that every dialect knows by name, and its replica in a realm that is AWS's alone. */
-async function makeSet({ run }: TestKernel) {
+async function makeSet({ run, due }: TestKernel) {
   const { key: made } = await run('aws', createKey, {
     ring,
     name: 'k',
@@ -37,6 +37,7 @@ async function makeSet({ run }: TestKernel) {
   })
   const key: KeyReference = { by: 'name', ring, name: 'k' }
   const { key: row, realm } = await run('aws', replicateKey, { key, realm: WEST })
+  await due.settle()
   const replica = { by: 'id', id: row.id } as const
   return { key, replica, id: made.multiRegion?.id, there: { realm: WEST }, realm }
 }
@@ -97,6 +98,7 @@ t.test('no dialect rotates a replica, or backs up one of a set', async (t) => {
   const { run, code } = kernel
   const { key, there } = await makeSet(kernel)
   await run('aws', updatePrimary, { key, realm: WEST })
+  await kernel.due.settle()
   for (const dialect of DIALECTS) {
     t.equal(await code(run(dialect, rotateKey, { key, kind: 'any' })), 'not_primary')
     t.equal(await code(run(dialect, createVersion, { key, makeCurrent: true })), 'not_primary')
@@ -128,6 +130,7 @@ t.test('a key in a token is the same object for all of its set, and goes with th
   const { key, replica, there } = await makeSet(kernel)
   const { current } = await run('aws', getKey, { key })
   await run('aws', updatePrimary, { key, realm: WEST })
+  await kernel.due.settle()
   await run('aws', scheduleDeletion, { key, delay: 7 * DAY })
   await advance(7 * DAY)
   t.same(destroyed, [], 'where it was made is gone, the other holds it')

@@ -18,7 +18,10 @@ export type Fault =
 
 const HOST = 'xks.test.example'
 export const ENDPOINT = `https://${HOST}`
-export const PATH = '/tenant-1/kms/xks/v1'
+/** Every tenant is served, by the same keys. */
+export const pathOf = (tenant: number): string => `/tenant-${tenant}/kms/xks/v1`
+export const PATH = pathOf(1)
+const SERVED = /^\/tenant-\d+\/kms\/xks\/v1\//
 export const CREDENTIAL = {
   AccessKeyId: 'A'.repeat(20),
   RawSecretAccessKey: 'c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA==',
@@ -148,11 +151,12 @@ export async function startProxy(t: { teardown(handler: () => void): void }) {
   }
 
   const answer = (path: string, headers: Record<string, unknown>, raw: string): Json => {
-    if (!path.startsWith(`${PATH}/`)) throw new ProxyError(404, 'InvalidUriPathException')
+    const [prefix] = SERVED.exec(path) ?? []
+    if (prefix === undefined) throw new ProxyError(404, 'InvalidUriPathException')
     if (!isAuthentic(path, headers, raw)) throw new ProxyError(401, 'AuthenticationFailedException')
     const request = JSON.parse(raw) as Json
     requests.push({ path, body: request })
-    const [first, id, operation] = path.slice(PATH.length + 1).split('/')
+    const [first, id, operation] = path.slice(prefix.length).split('/')
     if (first === 'health') return HEALTHY
     const key = keys.get(id ?? '')
     if (key === undefined) throw new ProxyError(404, 'KeyNotFoundException')

@@ -5,6 +5,7 @@ import type { ExternalFailure, KeyStoreRefusal } from '../../core/key-store.ts'
 import type { Rendered } from '../surface.ts'
 import { AwsError, type AwsErrorType } from './aws-error.ts'
 import { ERROR_SHAPES } from './gen/errors.ts'
+import { OPERATIONS, type OperationName } from './gen/operations.ts'
 import { externalAnswer, refusalAnswer } from './key-store-errors.ts'
 import {
   type AwsAddress,
@@ -28,7 +29,7 @@ export type ErrorContext = {
 }
 /** A function where one code of the core's is several of AWS's exceptions. */
 type Row = readonly [
-  status: number,
+  status: number | ((context: ErrorContext) => number),
   type: AwsErrorType | ((context: ErrorContext) => AwsErrorType),
   message: (context: ErrorContext) => string,
 ]
@@ -41,6 +42,10 @@ function denied({ arn, params, wire }: ErrorContext): string {
 const silent = (): string => ''
 const algorithmOf = ({ params }: ErrorContext): string => algorithmWireName(String(params.algorithm ?? ''))
 const specOf = ({ params }: ErrorContext): string => specWireName(String(params.spec ?? ''))
+const usageOf = ({ params }: ErrorContext): string => usageWireName(String(params.usage ?? ''))
+/** A key without a public half, whose usage others with one have. */
+const isSymmetric = ({ params, wire }: ErrorContext): boolean =>
+  wire === 'GetPublicKey' && params.usage === 'encrypt_decrypt'
 const referenceOf = ({ params }: ErrorContext): string => String(params.reference ?? '')
 
 const keyNotFound: Row = [
@@ -56,10 +61,22 @@ const incompatible: Row = [
 ]
 const invalidState = (text: string): Row => [400, 'KMSInvalidStateException', ({ arn }) => `${arn} is ${text}.`]
 const validation = (message: Row[2]): Row => [400, 'ValidationException', message]
-const refusal = ({ params }: ErrorContext) => refusalAnswer(params.reason as KeyStoreRefusal)
+const refusal = ({ params, wire }: ErrorContext) => refusalAnswer(params.reason as KeyStoreRefusal, wire)
+/** A replica that is being made, a set that gets another primary: that is over soon, and no fault of the service's. */
+const isSettling = ({ state }: ErrorParams): boolean => state === 'creating' || state === 'updating'
 const external = ({ params, wire }: ErrorContext) => externalAnswer(params.reason as ExternalFailure, wire)
 const internal: Row = [500, 'KMSInternalException', silent]
-const timeout = (message: string): Row => [503, 'DependencyTimeoutException', () => message]
+
+const BACKEND_STATUS = { KeyUnavailableException: 500, DependencyTimeoutException: 503 } as const
+type BackendError = keyof typeof BACKEND_STATUS
+/** What holds the key fails: as the first of the two that the operation's clients were told to expect. */
+function backendError(first: BackendError, second: BackendError, message: string): Row {
+  const typeFor = ({ wire }: ErrorContext): BackendError => {
+    const errors: readonly string[] = OPERATIONS[wire as OperationName]?.errors ?? []
+    return !errors.includes(first) && errors.includes(second) ? second : first
+  }
+  return [(context) => BACKEND_STATUS[typeFor(context)], typeFor, () => message]
+}
 
 const AWS_ERRORS = {
   // Recorded: the service says nothing of what is wrong with a public key.
@@ -112,7 +129,11 @@ const AWS_ERRORS = {
   ],
   key_not_pending_deletion: invalidState('not pending deletion'),
   purge_protected: invalidState('protected from an early deletion'),
-  key_unavailable: [500, 'KeyUnavailableException', ({ arn }) => `${arn} is unavailable.`],
+  key_unavailable: [
+    ({ params }) => (isSettling(params) ? 400 : 500),
+    ({ params }) => (isSettling(params) ? 'KMSInvalidStateException' : 'KeyUnavailableException'),
+    ({ arn, params }) => `${arn} is ${isSettling(params) ? params.state : 'unavailable'}.`,
+  ],
   key_pending_import: invalidState('pending import'),
   key_store_not_found: [
     400,
@@ -149,9 +170,11 @@ const AWS_ERRORS = {
   key_has_versions: invalidState('in a state that does not allow this operation'),
   usage_mismatch: [
     400,
-    'InvalidKeyUsageException',
-    ({ arn, params, wire }) =>
-      `${arn} key usage is ${usageWireName(String(params.usage ?? ''))} which is not valid for ${wire}.`,
+    (context) => (isSymmetric(context) ? 'UnsupportedOperationException' : 'InvalidKeyUsageException'),
+    (context) =>
+      isSymmetric(context)
+        ? ''
+        : `${context.arn} key usage is ${usageOf(context)} which is not valid for ${context.wire}.`,
   ],
   material_pending: [
     400,
@@ -216,8 +239,16 @@ const AWS_ERRORS = {
     () => 'You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.',
   ],
   conflict: [400, 'ConflictException', silent],
-  backend_unavailable: [500, 'KeyUnavailableException', () => 'The key store is not available. Retry the request.'],
-  backend_timeout: timeout('The key store did not answer in time. Retry the request.'),
+  backend_unavailable: backendError(
+    'KeyUnavailableException',
+    'DependencyTimeoutException',
+    'The key store is not available. Retry the request.',
+  ),
+  backend_timeout: backendError(
+    'DependencyTimeoutException',
+    'KeyUnavailableException',
+    'The key store did not answer in time. Retry the request.',
+  ),
   audit_unavailable: [503, 'ServiceUnavailableException', () => 'The audit log is not available. Retry the request.'],
   store_unavailable: [
     503,
@@ -256,5 +287,9 @@ export function renderError(error: unknown, { address, wire, requestId }: ErrorS
   const arn = subject === undefined || home === undefined ? '' : keyArn(home, keyId)
   const place = address && { ...address, ...(params.account !== undefined && { account: String(params.account) }) }
   const context = { params, arn, keyId, prefix: place === undefined ? '' : arnPrefix(place), wire }
-  return render(status, typeof type === 'function' ? type(context) : type, message(context), requestId)
+  const [answered, named] = [
+    typeof status === 'function' ? status(context) : status,
+    typeof type === 'function' ? type(context) : type,
+  ]
+  return render(answered, named, message(context), requestId)
 }

@@ -78,12 +78,20 @@ export function checkPrincipal(arn: string | undefined): void {
   }
 }
 
+const GRANT_ID = /^[0-9a-f]{1,64}$/
+
+/** @throws AwsError InvalidGrantIdException for what is no grant's id */
+export function checkGrantId(id: string): void {
+  if (!GRANT_ID.test(id)) throw new AwsError('InvalidGrantIdException')
+}
+
 /** @throws AwsError where the request names no grant, or names it twice */
 export function grantToRetire(
   { GrantToken: token, KeyId: keyId, GrantId: id }: RetireGrantRequest,
   address: AwsAddress,
 ) {
   if (token === undefined && keyId !== undefined && id !== undefined) {
+    checkGrantId(id)
     return { key: parseKeyIdOrArn(keyId, address), id }
   }
   if (token === undefined || keyId !== undefined || id !== undefined) {

@@ -6,6 +6,9 @@ import type { ExternalFailure, KeyStoreRefusal } from '../../core/key-store.ts'
 import type { AwsErrorType } from './aws-error.ts'
 import type { ConnectionErrorCodeType } from './gen/types.ts'
 
+/** In the model's own words. */
+const NO_HSM = 'The CloudHSM cluster must contain at least two active HSMs.'
+
 type Answer = { readonly type: AwsErrorType; readonly message: string }
 
 const UNREADABLE =
@@ -208,7 +211,12 @@ export function externalAnswer(reason: ExternalFailure, wire: string): Answer {
   return { type: 'KMSInvalidStateException', message }
 }
 
-export const refusalAnswer = (reason: KeyStoreRefusal): Answer => REFUSED[reason]
+/** `wire`: the operation that failed. A new key wants more of its cluster than a store does. */
+export function refusalAnswer(reason: KeyStoreRefusal, wire: string): Answer {
+  const { type, message } = REFUSED[reason]
+  const forKey = reason === 'cluster_not_active' && wire === 'CreateKey'
+  return forKey ? { type: 'CloudHsmClusterInvalidConfigurationException', message: NO_HSM } : { type, message }
+}
 
 export const connectionError = (failure: KeyStoreRefusal | ExternalFailure): ConnectionErrorCodeType =>
   isExternal(failure) ? EXTERNAL[failure].connection : REFUSED[failure].connection

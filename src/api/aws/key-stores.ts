@@ -16,10 +16,12 @@ const TYPES = { token: 'AWS_CLOUDHSM', proxy: 'EXTERNAL_KEY_STORE' } as const sa
   KeyStore['place']['kind'],
   CustomKeyStoreType
 >
-const STATES = { connected: 'CONNECTED', disconnected: 'DISCONNECTED', failed: 'FAILED' } as const satisfies Record<
-  KeyStore['state'],
-  ConnectionStateType
->
+const STATES = {
+  connected: 'CONNECTED',
+  connecting: 'CONNECTING',
+  disconnected: 'DISCONNECTED',
+  failed: 'FAILED',
+} as const satisfies Record<KeyStore['state'], ConnectionStateType>
 
 type Wire = CreateCustomKeyStoreRequest
 const TOKEN_MEMBERS = ['CloudHsmClusterId', 'TrustAnchorCertificate', 'KeyStorePassword'] as const

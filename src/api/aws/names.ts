@@ -243,11 +243,11 @@ export const keyStoreName = (id: string): string => `${STORE_PREFIX}${id}`
 export const parseKeyStore = (text: string): string =>
   text.startsWith(STORE_PREFIX) ? text.slice(STORE_PREFIX.length) : text
 
-/** For operations that AWS lets name a key by its id or ARN only. */
+/** For operations that AWS lets name a key by its id or ARN only. @throws AwsError for an alias, as the service answers */
 export function parseKeyIdOrArn(text: string, address: AwsAddress): KeyIdReference {
   const reference = parseKeyReference(text, address)
   if (reference.by === 'id' || reference.by === 'multi_region') return reference
-  throw notFound(text.startsWith('arn:') ? `Invalid arn ${text}` : `Invalid keyId '${text}'`)
+  throw new AwsError('InvalidArnException', 'Key Aliases are not supported for this operation.')
 }
 
 /** For operations on aliases, which take no alias for a key. */
@@ -265,6 +265,9 @@ export function checkAliasPrefix(name: string): void {
     'Alias must start with the prefix "alias/". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html',
   )
 }
+
+/** AWS's quota of aliases of a key. */
+export const MAX_ALIASES = 50
 
 /** @throws AwsError for a name that AWS gives to no one */
 export function checkAliasName(name: string): void {

@@ -2,20 +2,33 @@ import { randomUUID } from 'node:crypto'
 import { isAsymmetric } from '../algorithm.ts'
 import { invalidArgument, KmsError } from '../error.ts'
 import type { Alias, Key } from '../key.ts'
-import { type KeyInput, type KeyTarget, keyOperation, type RealmTarget, realmOperation } from '../operation.ts'
+import {
+  type Env,
+  type KeyInput,
+  type KeyTarget,
+  keyOperation,
+  type RealmTarget,
+  realmOperation,
+} from '../operation.ts'
 import { checkKeyStays } from './destroy-version.ts'
 import type { Paging } from './list-keys.ts'
 import { unchanged } from './unchanged-key.ts'
 
 /** `alias` with its `alias/` prefix, everywhere in this file. */
-export type AliasInput = KeyInput & { readonly alias: string }
-export type CreateAliasInput = AliasInput & {
+export type AliasInput = KeyInput & {
+  readonly alias: string
   /** Most aliases that a key may have; absent: no limit. */
   readonly limit?: number | undefined
 }
 
+/** @throws KmsError limit_exceeded */
+async function checkRoom({ store }: Env, { id }: Key, limit: number | undefined): Promise<void> {
+  if (limit === undefined || (await store.count('aliases', 'key', [id])) < limit) return
+  throw new KmsError('limit_exceeded', { limit: `${limit} aliases of a key` })
+}
+
 /** @throws KmsError alias_exists, key_pending_deletion, limit_exceeded */
-export const createAlias = keyOperation<CreateAliasInput, KeyTarget>({
+export const createAlias = keyOperation<AliasInput, KeyTarget>({
   name: 'CreateAlias',
   action: 'create-alias',
   async run(env, target, { alias: name, limit }) {
@@ -25,9 +38,7 @@ export const createAlias = keyOperation<CreateAliasInput, KeyTarget>({
     if ((await env.store.find('aliases', 'name', [realm.id, name])) !== undefined) {
       throw new KmsError('alias_exists', { reference: name })
     }
-    if (limit !== undefined && (await env.store.count('aliases', 'key', [key.id])) >= limit) {
-      throw new KmsError('limit_exceeded', { limit: `${limit} aliases of a key` })
-    }
+    await checkRoom(env, key, limit)
     const row: Alias = {
       id: randomUUID(),
       realmId: realm.id,
@@ -45,12 +56,13 @@ const sameSort = (a: Key, b: Key): boolean => a.purpose === b.purpose && isAsymm
 
 /**
  * Points an alias at another key; what it pointed at may be in any state.
- * @throws KmsError alias_not_found, key_pending_deletion, invalid_argument where the keys are of different sorts
+ * @throws KmsError alias_not_found, key_pending_deletion, limit_exceeded, invalid_argument where the keys are of
+ *   different sorts
  */
 export const updateAlias = keyOperation<AliasInput, KeyTarget>({
   name: 'UpdateAlias',
   action: 'update-alias',
-  async run(env, target, { alias: name }) {
+  async run(env, target, { alias: name, limit }) {
     const { realm, key } = target
     checkKeyStays({ key })
     const alias = await env.store.find('aliases', 'name', [realm.id, name])
@@ -58,6 +70,7 @@ export const updateAlias = keyOperation<AliasInput, KeyTarget>({
     const old = await env.store.get('keys', alias.keyId)
     if (old !== undefined && !sameSort(old, key))
       throw invalidArgument('key', `its type or use is not that of the key that ${name} stands for`)
+    if (alias.keyId !== key.id) await checkRoom(env, key, limit)
     const { revision, ...rest } = alias
     const row: Alias = { ...rest, keyId: key.id, updatedAt: env.now }
     return { output: target, writes: [unchanged(target), { kind: 'update', collection: 'aliases', row, revision }] }

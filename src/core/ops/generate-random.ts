@@ -1,7 +1,7 @@
 import { KmsError } from '../error.ts'
 import { realmOperation } from '../operation.ts'
 import type { CryptoBackend } from '../ports.ts'
-import { storeForKey } from './key-stores.ts'
+import { connectedStore } from './key-stores.ts'
 
 export type GenerateRandomInput = {
   readonly bytes: number
@@ -20,7 +20,7 @@ export const generateRandom = realmOperation<GenerateRandomInput, GenerateRandom
   async run(env, { realm }, { bytes, protection, keyStoreId }) {
     const { backends, call } = env
     if (keyStoreId !== undefined) {
-      const { backend } = await storeForKey(env, realm, { id: keyStoreId, kind: 'token' })
+      const { backend } = await connectedStore(env, realm, { id: keyStoreId, kind: 'token' })
       return { output: { bytes: await backends.named(backend).random(bytes, call) } }
     }
     const backend = backends.forProtection(protection)

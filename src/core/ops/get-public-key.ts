@@ -9,7 +9,7 @@ export const getPublicKey = versionOperation<VersionInput, PublicKeyView>({
   name: 'GetPublicKey',
   action: 'get-public-key',
   plane: 'data',
-  keyStates: ['enabled'],
+  keyStates: ['enabled', 'updating'],
   states: ['enabled'],
   async run(_env, target) {
     const { spki } = target.version

@@ -1,4 +1,4 @@
-/** Custom key stores: what is kept of them, and connecting them. */
+/** Custom key stores: what is kept of them. */
 import { randomBytes } from 'node:crypto'
 import { rowsOf } from '../all-rows.ts'
 import { invalidArgument, KmsError } from '../error.ts'
@@ -13,7 +13,7 @@ import {
   sealStoreSecret,
   type TokenPlace,
 } from '../key-store.ts'
-import { type Env, type RealmTarget, realmOperation } from '../operation.ts'
+import { type Env, realmOperation } from '../operation.ts'
 import type { Stored } from '../ports.ts'
 import { Secret } from '../secret.ts'
 import type { Paging } from './list-keys.ts'
@@ -28,10 +28,13 @@ type AnyPlace = TokenPlace | ProxyPlace
 const opened = ({ secret, ...rest }: NewPlace): Opened<AnyPlace> =>
   ({ ...rest, secret: new Secret(Buffer.from(secret)) }) as Opened<AnyPlace>
 
-const gatewayContext = (env: Env, realm: Realm): GatewayContext => ({ ...env.call, region: realm.aws?.region ?? '' })
+export const gatewayContext = (env: Env, realm: Realm): GatewayContext => ({
+  ...env.call,
+  region: realm.aws?.region ?? '',
+})
 
 /** @throws KmsError key_store_not_found */
-async function findStore(env: Env, realm: Realm, id: string): Promise<Stored<KeyStore>> {
+export async function findStore(env: Env, realm: Realm, id: string): Promise<Stored<KeyStore>> {
   const row = await env.store.get('keyStores', id)
   if (row === undefined || row.realmId !== realm.id) throw new KmsError('key_store_not_found', { reference: id })
   return row
@@ -68,10 +71,19 @@ async function checkFreeProxy(env: Env, realm: Realm, id: string, wanted: Addres
 
 /** A private endpoint is asked when the store is connected, a public one before it is taken (as AWS has it). */
 async function checkPlace(env: Env, realm: Realm, id: string, place: Opened<AnyPlace>) {
-  if (place.kind === 'token') return env.keyStores.checkCluster(place)
+  if (place.kind === 'token') {
+    env.keyStores.checkCluster(place)
+    return env.keyStores.checkServing(place, gatewayContext(env, realm))
+  }
   await checkFreeProxy(env, realm, id, place)
   env.keyStores.checkService(place)
   if (place.service === undefined) await env.keyStores.checkProxy(place, gatewayContext(env, realm))
+}
+
+/** A store stays with what it was made for: another certificate is another cluster's. */
+function asUnrelated(cause: unknown): never {
+  const { reason, reference } = KmsError.from(cause).params
+  throw reason === 'trust_anchor' ? refusedStore('cluster_not_related', String(reference)) : cause
 }
 
 async function sealed(env: Env, realm: Realm, id: string, { secret, ...rest }: NewPlace): Promise<KeyStore['place']> {
@@ -181,7 +193,7 @@ export const updateKeyStore = realmOperation<UpdateKeyStoreInput, KeyStore>({
       if (next.kind === 'token' && old.place.kind === 'token' && next.cluster !== old.place.cluster) {
         await checkFreeCluster(env, realm, next.cluster)
       }
-      await checkPlace(env, realm, id, next)
+      await checkPlace(env, realm, id, next).catch(asUnrelated)
       const secret = next.secret.use((bytes) => Buffer.from(bytes).toString())
       place = await sealed(env, realm, id, { ...next, secret })
     }
@@ -202,51 +214,6 @@ export const deleteKeyStore = realmOperation<KeyStoreInput, KeyStore>({
   },
 })
 
-/** Whether what the store stands for answers; why not, where it does not. */
-async function connect(env: Env, { realm }: RealmTarget, { id, place }: KeyStore): Promise<KeyStore['failure']> {
-  try {
-    const open = await openPlace<AnyPlace>(env.ringKeys, realm, id, place)
-    const ctx = gatewayContext(env, realm)
-    await (open.kind === 'token' ? env.keyStores.checkToken(open, ctx) : env.keyStores.checkProxy(open, ctx))
-    return undefined
-  } catch (error) {
-    const { code, params } = KmsError.from(error)
-    if (code === 'key_store_refused' || code === 'external_manager') return params.reason as KeyStore['failure']
-    return 'internal'
-  }
-}
-
-/** A connected store stays so; what goes wrong is the store's state, not the caller's error (as AWS has it). */
-export const connectKeyStore = realmOperation<KeyStoreInput, KeyStore>({
-  name: 'ConnectKeyStore',
-  action: 'connect-key-store',
-  async run(env, target, { id }) {
-    const { revision, failure: _, ...old } = await findStore(env, target.realm, id)
-    if (old.state === 'failed') throw new KmsError('key_store_state', { state: old.state })
-    if (old.state === 'connected') return { output: old }
-    const failure = await connect(env, target, old)
-    const row: KeyStore = {
-      ...old,
-      state: failure === undefined ? 'connected' : 'failed',
-      ...(failure !== undefined && { failure }),
-      updatedAt: env.now,
-    }
-    return { output: row, writes: [{ kind: 'update', collection: 'keyStores', row, revision }] }
-  },
-})
-
-/** @throws KmsError key_store_not_found, key_store_state */
-export const disconnectKeyStore = realmOperation<KeyStoreInput, KeyStore>({
-  name: 'DisconnectKeyStore',
-  action: 'disconnect-key-store',
-  async run(env, { realm }, { id }) {
-    const { revision, failure: _, ...old } = await findStore(env, realm, id)
-    if (old.state === 'disconnected') throw new KmsError('key_store_state', { state: old.state })
-    const row: KeyStore = { ...old, state: 'disconnected', updatedAt: env.now }
-    return { output: row, writes: [{ kind: 'update', collection: 'keyStores', row, revision }] }
-  },
-})
-
 export type WantedKeyStore = {
   readonly id: string
   /** What the caller takes it for. */
@@ -254,23 +221,28 @@ export type WantedKeyStore = {
   readonly externalKeyId?: string | undefined
 }
 
+/** @throws KmsError key_store_not_found, key_store_state, invalid_argument (keyStore) */
+export async function connectedStore(env: Env, realm: Realm, { id, kind }: Pick<WantedKeyStore, 'id' | 'kind'>) {
+  const keyStore = await findStore(env, realm, id)
+  if (keyStore.place.kind !== kind) throw invalidArgument('keyStore', 'its type does not fit the origin of the key')
+  if (keyStore.state !== 'connected') throw new KmsError('key_store_state', { state: keyStore.state })
+  return { keyStore, backend: env.keyStores.backendOf(keyStore.place) }
+}
+
 /**
  * The store of a new key.
  * @throws KmsError key_store_not_found, key_store_state, key_store_refused, external_manager, invalid_argument (keyStore)
  */
-export async function storeForKey(
-  env: Env,
-  realm: Realm,
-  { id, kind, externalKeyId }: WantedKeyStore,
-): Promise<{ readonly keyStore: Stored<KeyStore>; readonly backend: string }> {
-  const keyStore = await findStore(env, realm, id)
-  if (keyStore.place.kind !== kind) throw invalidArgument('keyStore', 'its type does not fit the origin of the key')
-  if (keyStore.state !== 'connected') throw new KmsError('key_store_state', { state: keyStore.state })
-  if (keyStore.place.kind === 'proxy' && externalKeyId !== undefined) {
+export async function storeForKey(env: Env, realm: Realm, wanted: WantedKeyStore) {
+  const { id, externalKeyId } = wanted
+  const found = await connectedStore(env, realm, wanted)
+  const { place } = found.keyStore
+  const ctx = gatewayContext(env, realm)
+  if (place.kind === 'token') await env.keyStores.checkServing(place, ctx)
+  if (place.kind === 'proxy' && externalKeyId !== undefined) {
     const user = await env.store.find('keys', 'externalKey', [id, externalKeyId])
     if (user !== undefined) throw refusedStore('external_key_in_use', externalKeyId)
-    const place = await openPlace(env.ringKeys, realm, id, keyStore.place)
-    await env.keyStores.checkKey(place, externalKeyId, gatewayContext(env, realm))
+    await env.keyStores.checkKey(await openPlace(env.ringKeys, realm, id, place), externalKeyId, ctx)
   }
-  return { keyStore, backend: env.keyStores.backendOf(keyStore.place) }
+  return found
 }

@@ -33,7 +33,8 @@ function replicaOf(env: Env, { realm, ring }: RingTarget, primary: Key, input: R
     createdBy: dialect,
     createdAt: env.now,
     updatedAt: env.now,
-    state: origin === 'imported' ? 'pending_import' : 'enabled',
+    state: 'creating',
+    settling: { to: origin === 'imported' ? 'pending_import' : 'enabled', since: env.now },
     description: input.description ?? '',
     tags: keyTags(dialect, input.tags ?? {}),
     ...(input.awsPolicy !== undefined && { awsPolicy: input.awsPolicy }),
@@ -43,7 +44,8 @@ function replicaOf(env: Env, { realm, ring }: RingTarget, primary: Key, input: R
 }
 
 /**
- * A key of another realm with the same id and the same material. Imported material is brought to it by itself.
+ * A key of another realm with the same id and the same material, which is there some time after the answer. Imported
+ * material is brought to it by itself.
  * @throws KmsError not_primary, key_exists, realm_not_found, key_disabled and the other state errors
  */
 export const replicateKey = keyOperation<ReplicateKeyInput, KeyView>({

@@ -82,12 +82,20 @@ export class Gateway implements KeyStoreGateway {
     }
   }
 
-  async checkToken({ cluster, secret }: Opened<TokenPlace>, ctx: GatewayContext): Promise<void> {
-    const { backend, password } = this.#cluster(cluster)
-    if (!timingSafeEqual(digest(secret), digest(password))) throw refusedStore('password', cluster)
-    await backend.health(ctx).catch(() => {
-      throw refusedStore('cluster_not_active', cluster)
-    })
+  async checkServing({ cluster }: Pick<TokenPlace, 'cluster'>, ctx: GatewayContext): Promise<void> {
+    await this.#cluster(cluster)
+      .backend.health(ctx)
+      .catch(() => {
+        throw refusedStore('cluster_not_active', cluster)
+      })
+  }
+
+  async checkToken(place: Opened<TokenPlace>, ctx: GatewayContext): Promise<void> {
+    const { cluster, secret } = place
+    if (!timingSafeEqual(digest(secret), digest(this.#cluster(cluster).password))) {
+      throw refusedStore('password', cluster)
+    }
+    await this.checkServing(place, ctx)
   }
 
   checkService({ endpoint, service }: Pick<ProxyPlace, 'endpoint' | 'service'>): void {

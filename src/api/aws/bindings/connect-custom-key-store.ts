@@ -1,4 +1,4 @@
-import { connectKeyStore } from '../../../core/ops/key-stores.ts'
+import { connectKeyStore } from '../../../core/ops/connect-key-store.ts'
 import { parseKeyStore } from '../names.ts'
 import { bind } from '../route.ts'
 

@@ -1,9 +1,6 @@
 import { createAlias } from '../../../core/ops/aliases.ts'
-import { checkAliasName, parseTargetKey } from '../names.ts'
+import { checkAliasName, MAX_ALIASES, parseTargetKey } from '../names.ts'
 import { bind } from '../route.ts'
-
-/** AWS's quota. */
-const MAX_ALIASES = 50
 
 export const createAliasBinding = bind({
   wire: 'CreateAlias',

@@ -1,4 +1,4 @@
-import { disconnectKeyStore } from '../../../core/ops/key-stores.ts'
+import { disconnectKeyStore } from '../../../core/ops/connect-key-store.ts'
 import { parseKeyStore } from '../names.ts'
 import { bind } from '../route.ts'
 

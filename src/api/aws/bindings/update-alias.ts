@@ -1,5 +1,5 @@
 import { updateAlias } from '../../../core/ops/aliases.ts'
-import { checkAliasName, parseTargetKey } from '../names.ts'
+import { checkAliasName, MAX_ALIASES, parseTargetKey } from '../names.ts'
 import { bind } from '../route.ts'
 
 export const updateAliasBinding = bind({
@@ -7,7 +7,7 @@ export const updateAliasBinding = bind({
   operation: updateAlias,
   toInput(wire, ctx) {
     checkAliasName(wire.AliasName)
-    return { key: parseTargetKey(wire.TargetKeyId, ctx.realm), alias: wire.AliasName }
+    return { key: parseTargetKey(wire.TargetKeyId, ctx.realm), alias: wire.AliasName, limit: MAX_ALIASES }
   },
   toOutput: () => ({}),
 })
