@@ -49,6 +49,7 @@ import { SoftwareBackend } from './crypto/software.ts'
 import type { Pkcs11Backend } from './hsm/pkcs11.ts'
 import { loadAddon, type NativeAddon } from './native/addon.ts'
 import { Observation } from './observe.ts'
+import { reloader, rereadable } from './reload.ts'
 import { describeRootKey } from './root-key.ts'
 import { BACKUP_KEY, Closers, context, openAudit, openVault, SESSION_KEY, type Vault } from './vault.ts'
 import { VERSION } from './version.ts'
@@ -75,8 +76,8 @@ function openAddon(config: Config, log: Logger): NativeAddon | undefined {
 const backupSealer = async ({ store, sealer }: Vault): Promise<Sealer> =>
   new AesSealer(createSecretKey(await ensureSecret(store, sealer, BACKUP_KEY, () => randomBytes(32))))
 
-async function openDirectory(config: Config, { store, sealer }: Vault, clock: Clock) {
-  const fixed = fixedPrincipals(config.aws.principals, readSecret)
+async function openDirectory(config: Config, { store, sealer }: Vault, clock: Clock, secrets: typeof readSecret) {
+  const fixed = fixedPrincipals(config.aws.principals, secrets)
   const directory = new Directory({ store, sealer, clock, fixed })
   await directory.start()
   const key = createSecretKey(await ensureSecret(store, sealer, SESSION_KEY, () => randomBytes(32)))
@@ -103,8 +104,6 @@ export type Trefoil = {
   rootKey(): Promise<string>
   /** The administrator's commands, as the socket has them. */
   readonly admin: Admin
-  /** Reads the listeners' certificates again. @throws Problem where one is bad; then none is changed */
-  reloadCertificates(): Promise<void>
   /** Takes up what an earlier process left, without serving: commands need no more. */
   recover(): Promise<void>
   /** Does what fell due since the last stop, then opens the listeners. Whoever only looks (doctor) does not start. */
@@ -113,7 +112,8 @@ export type Trefoil = {
   stop(): Promise<void>
 }
 
-async function build(config: Config, log: Logger, closers: Closers): Promise<Trefoil> {
+async function build(config: Config, reread: () => Config, log: Logger, closers: Closers): Promise<Trefoil> {
+  const secrets = rereadable()
   const dev = config.profile === 'dev'
   const clock = dev ? new SettableClock() : new SystemClock()
   closers.add(async () => clock.close())
@@ -132,7 +132,7 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
   const backends = new Backends(all, config.defaultBackend, ringBackends(config.rings))
   const plan = () => ({ ...config.realm, dialects: dev ? DIALECTS : (['aws'] as const), now: clock.now() })
   let realm = await ensureRealm(store, sealer, plan())
-  const { directory, sessions } = await openDirectory(config, vault, clock)
+  const { directory, sessions } = await openDirectory(config, vault, clock, secrets)
   const { roles, policies } = await openBooks(store)
   const authorizer = new ModeAuthorizer({
     modes: config.auth,
@@ -170,7 +170,7 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
     ringKeys.forget()
     realm = await ensureRealm(store, sealer, plan())
   }
-  const exposures = new Exposures(loadExposures(config.exposures, readSecret))
+  const exposures = new Exposures(loadExposures(config.exposures, secrets))
   const checks = readiness(store, audit, backends.all)
   const { callers } = config
   const tokens = (issuers: readonly IssuerConfig[]) =>
@@ -225,7 +225,9 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
   let serving = false
   const parts = { version: VERSION, serving: () => serving, profile: config.profile, checks, audit, rootKey }
   const { auth, profile } = config
-  const admin = createAdmin({ kernel, directory, homeRealm, account, auth, profile, status: statusOf(parts) })
+  const reload = reloader({ config, reread, readSecret: secrets, server, observation, exposures, directory, log })
+  const status = statusOf(parts)
+  const admin = createAdmin({ kernel, directory, homeRealm, account, auth, profile, status, reload })
   const start = async (): Promise<readonly BoundListener[]> => {
     await kernel.start()
     await due.settle()
@@ -244,10 +246,6 @@ async function build(config: Config, log: Logger, closers: Closers): Promise<Tre
     log,
     exposures,
     admin,
-    async reloadCertificates() {
-      const put = [await server.readCertificates(), observation.readCertificates()]
-      for (const one of put) one()
-    },
     recover: () => kernel.start(),
     rootKey,
     start,
@@ -276,11 +274,15 @@ function readiness(
   ]
 }
 
-/** Everything but the listeners. @throws Problem or StartError; nothing stays open then */
-export async function compose(config: Config): Promise<Trefoil> {
+/**
+ * Everything but the listeners.
+ * @param reread the configuration as it is written now, for a reload
+ * @throws Problem or StartError; nothing stays open then
+ */
+export async function compose(config: Config, reread: () => Config = () => config): Promise<Trefoil> {
   const closers = new Closers()
   try {
-    return await build(config, createLogger(config.log), closers)
+    return await build(config, reread, createLogger(config.log), closers)
   } catch (error) {
     await closers.run()
     throw error

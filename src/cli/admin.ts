@@ -67,10 +67,22 @@ async function runHere(config: Config, wire: string, body: unknown): Promise<unk
   }
 }
 
+/** For what only a server can do. @throws Problem for what is refused, and where none runs */
+export async function runServed(config: Config, wire: string, body: unknown): Promise<unknown> {
+  const answer = await ask(socketPath(config.dataDir), wire, body)
+  if (answer === undefined) {
+    throw new Problem(`no server runs on ${config.dataDir}`, 'start one with trefoil serve')
+  }
+  return verdictOf(answer)
+}
+
+function verdictOf({ status, body }: Answer): unknown {
+  if (status === 200) return body
+  throw refused(body as AdminError)
+}
+
 /** @throws Problem for what is refused */
 export async function runCommand(config: Config, wire: string, body: unknown): Promise<unknown> {
   const answer = await ask(socketPath(config.dataDir), wire, body)
-  if (answer === undefined) return runHere(config, wire, body)
-  if (answer.status === 200) return answer.body
-  throw refused(answer.body as AdminError)
+  return answer === undefined ? runHere(config, wire, body) : verdictOf(answer)
 }

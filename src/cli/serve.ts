@@ -1,3 +1,4 @@
+import { SIGNAL } from '../api/admin/index.ts'
 import type { BoundListener } from '../api/server.ts'
 import type { Config } from '../config.ts'
 import type { Realm } from '../core/key.ts'
@@ -15,9 +16,9 @@ const addresses = ({ aws, gcp, azure }: Realm): readonly string[] => [
 const readyLine = (listeners: readonly BoundListener[], realm: Realm): string =>
   ['trefoil ready', ...listeners.map(({ url }) => url), ...addresses(realm)].join(' ')
 
-/** Serves until SIGTERM or SIGINT; SIGHUP reads certificates again. */
-export async function runServe(config: Config): Promise<undefined> {
-  const trefoil = await compose(config)
+/** Serves until SIGTERM or SIGINT; SIGHUP reads the configuration again. */
+export async function runServe(config: Config, reread: () => Config): Promise<undefined> {
+  const trefoil = await compose(config, reread)
   const { log } = trefoil
   for (const [dialect, mode] of Object.entries(config.auth)) {
     if (mode !== 'enforce') log.warn({ dialect, auth: mode }, 'UNSAFE: credentials are not checked; loopback only')
@@ -39,9 +40,9 @@ export async function runServe(config: Config): Promise<undefined> {
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
   process.on('SIGHUP', () => {
-    trefoil.reloadCertificates().then(
-      () => log.info('certificates are read again'),
-      (err: unknown) => log.error({ err }, 'certificates were not reloaded'),
+    trefoil.admin.run('reload', {}, SIGNAL).then(
+      (reloaded) => log.info(reloaded, 'configuration and certificates are read again'),
+      (err: unknown) => log.error({ err }, 'nothing was reloaded'),
     )
   })
   process.stdout.write(`${readyLine(listeners, trefoil.realm)}\n`)

@@ -180,3 +180,33 @@ t.test('last uses are kept', async (t) => {
   await run('aws', deletePrincipal, APP)
   t.equal(await store.get('accessKeyUses', id), undefined)
 })
+
+t.test('the configuration’s principals are replaced, and what they had hidden is back', async (t) => {
+  const fixed = (name: string, keyId: string, secret: string): FixedPrincipals => {
+    const id = fixedPrincipalId('user', ACCOUNT, name)
+    const principal = { id, kind: 'user', account: ACCOUNT, name, policies: [], tags: {}, createdAt: 0 } as const
+    return {
+      principals: [principal],
+      accessKeys: [{ id: keyId, principalId: id, secret: new Secret(Buffer.from(secret)) }],
+    }
+  }
+  const { run, directory, secretOf, open } = await make()
+  await run('aws', createPrincipal, { ...APP, tags: {} })
+  const stored = await run('aws', createAccessKey, APP)
+  await directory.settle()
+  const arn = `arn:aws:iam::${ACCOUNT}:user/app`
+  const storedId = directory.byArn(arn)?.id
+  await directory.replaceFixed(fixed('app', stored.id, 'of the configuration'))
+  t.equal(secretOf(stored.id), 'of the configuration')
+  t.equal(directory.byArn(arn)?.id, fixedPrincipalId('user', ACCOUNT, 'app'))
+  t.equal(directory.isNameFixed(APP), true)
+  await directory.replaceFixed(fixed('other', 'AKIDOTHEROTHEROTHER0', 'another'))
+  t.equal(secretOf('AKIDOTHEROTHEROTHER0'), 'another')
+  t.equal(secretOf(stored.id), stored.secret, 'the store’s own again')
+  t.equal(directory.byArn(arn)?.id, storedId)
+  t.equal(directory.isNameFixed(APP), false)
+  await directory.replaceFixed(fixed('other', 'AKIDOTHEROTHEROTHER1', 'a third'))
+  t.equal(secretOf('AKIDOTHEROTHEROTHER0'), undefined)
+  t.equal(secretOf('AKIDOTHEROTHEROTHER1'), 'a third')
+  t.equal((await open()).find('AKIDOTHEROTHEROTHER1'), undefined, 'nothing of it is kept')
+})

@@ -32,6 +32,7 @@ const ANYWHERE = new Set([
   'observe.ts',
   'offline.ts',
   'recovery.ts',
+  'reload.ts',
   'root-key.ts',
   'vault.ts',
   'cli.ts',

@@ -21,6 +21,8 @@ export type RunningTrefoil = {
   /** File with the certificate of the server's own authority. */
   readonly caFile: string
   readonly dataDir: string
+  /** Its trefoil.yaml, to write another one before a reload. */
+  readonly configFile: string
   readonly pid: number
   readonly readyLine: string
   /** All of stderr so far. */
@@ -83,6 +85,7 @@ export async function startTrefoil(options: StartOptions = {}): Promise<RunningT
     tlsUrl,
     caFile,
     dataDir,
+    configFile: file,
     pid: child.pid ?? 0,
     readyLine,
     log: () => stderr,

@@ -8,6 +8,7 @@ import { invalidArgument } from '../../core/error.ts'
 import type { Kernel } from '../../core/kernel.ts'
 import type { Dialect } from '../../core/key.ts'
 import type { Call, Operation } from '../../core/operation.ts'
+import type { Reloaded } from '../../core/ops/reload.ts'
 import type { Directory } from '../../core/principals/directory.ts'
 import type { Status } from './status.ts'
 
@@ -18,6 +19,8 @@ export type AdminContext = {
   readonly auth: Readonly<Record<Dialect, 'off' | 'permissive' | 'enforce'>>
   readonly directory: Directory
   status(): Promise<Status>
+  /** Reads the configuration again. @throws KmsError invalid_argument for one that is refused */
+  reload(): Promise<Reloaded>
 }
 
 type AdminBinding<S extends TSchema, I, O> = {

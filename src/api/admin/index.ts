@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { KmsError } from '../../core/error.ts'
 import type { Kernel } from '../../core/kernel.ts'
+import type { Principal } from '../../core/ports.ts'
 import { isRecord } from '../../core/record.ts'
 import type { RealmAddress } from '../../core/reference.ts'
 import type { AdminContext } from './binding.ts'
@@ -15,13 +16,14 @@ export type AdminDeps = AdminContext & {
 }
 
 export type Admin = {
-  /** @throws KmsError */
-  run(wire: string, body: unknown, signal?: AbortSignal): Promise<unknown>
+  /** `principal`: the socket where absent. @throws KmsError */
+  run(wire: string, body: unknown, principal?: Principal): Promise<unknown>
 }
 
 const byWire = new Map(commands.map((one) => [one.wire, one]))
 
-/** Whoever may open the socket, or the data directory, is the administrator. */
+/** Whoever may open the socket, or the data directory, is the administrator; and who may send the process a signal. */
+export const SIGNAL = { id: 'system:signal', method: 'system' } as const
 const PRINCIPAL = { id: 'socket:', method: 'socket' } as const
 
 type Addressed = { readonly realm: RealmAddress; readonly rest: unknown }
@@ -34,16 +36,16 @@ function addressed(inRealm: boolean, body: unknown, home: RealmAddress): Address
 }
 
 export const createAdmin = ({ kernel, homeRealm, ...ctx }: AdminDeps): Admin => ({
-  async run(wire, body, signal = new AbortController().signal) {
+  async run(wire, body, principal = PRINCIPAL) {
     const command = byWire.get(wire)
     if (command === undefined) throw new KmsError('unknown_operation', { operation: wire })
     const { realm, rest } = addressed(command.inRealm, body, { dialect: 'system', realmId: homeRealm() })
     const call = {
       dialect: 'system',
       wire,
-      principal: PRINCIPAL,
+      principal,
       realm,
-      signal,
+      signal: new AbortController().signal,
       requestId: randomUUID(),
     } as const
     const answer = await command.run(rest, kernel, call, ctx)

@@ -9,6 +9,7 @@ import { init } from './init.ts'
 import { keys } from './key.ts'
 import { principals } from './principal.ts'
 import { realmList } from './realm.ts'
+import { reload } from './reload.ts'
 import { ringCreate, ringList } from './ring.ts'
 import { rotateRoot } from './rotate-root.ts'
 import { serve } from './serve.ts'
@@ -19,6 +20,7 @@ export const COMMANDS: readonly Command[] = [
   init,
   doctor,
   status,
+  reload,
   configCheck,
   rotateRoot,
   auditVerify,

@@ -37,8 +37,8 @@ export class Directory {
   readonly uses: AccessKeyUses
   readonly #store: Store
   readonly #sealer: Sealer
-  readonly #fixed: FixedPrincipals
-  readonly #fixedIds: ReadonlySet<string>
+  #fixed: FixedPrincipals
+  #fixedIds: ReadonlySet<string>
   readonly #principals = new Map<string, StoredPrincipal>()
   readonly #arns = new Map<string, StoredPrincipal>()
   readonly #keys = new Map<string, OpenKey>()
@@ -65,6 +65,32 @@ export class Directory {
 
   async stop(): Promise<void> {
     await this.uses.stop()
+  }
+
+  /** Puts what the configuration says now in the place of what it said. Resolves once what it had hidden is back. */
+  async replaceFixed(fixed: FixedPrincipals): Promise<void> {
+    const before = this.#fixed
+    for (const { id } of before.principals) this.#drop(id)
+    for (const { id } of before.accessKeys) {
+      this.#keys.delete(id)
+      this.#credentials.delete(id)
+    }
+    this.#fixed = fixed
+    this.#fixedIds = new Set(fixed.principals.map(({ id }) => id))
+    this.#arns.clear()
+    for (const principal of [...this.#principals.values(), ...fixed.principals]) this.#keep(principal)
+    for (const key of fixed.accessKeys) {
+      this.#credentials.delete(key.id)
+      this.#keys.set(key.id, { ...key, enabled: true })
+    }
+    const uncovered = before.accessKeys.filter(({ id }) => !this.#keys.has(id))
+    this.#opening = this.#opening.then(async () => {
+      for (const { id } of uncovered) {
+        const stored = await this.#store.get('accessKeys', id)
+        if (stored !== undefined) await this.#open(stored)
+      }
+    })
+    await this.#opening
   }
 
   /** Undefined for a key that is unknown or disabled. */

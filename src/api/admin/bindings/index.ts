@@ -19,11 +19,13 @@ import { listKeysCommand, listRingKeysCommand } from './list-keys.ts'
 import { listPrincipalsCommand } from './list-principals.ts'
 import { listRealmsCommand } from './list-realms.ts'
 import { listRingsCommand } from './list-rings.ts'
+import { reloadCommand } from './reload.ts'
 import { disableAccessKeyCommand, enableAccessKeyCommand } from './set-access-key-enabled.ts'
 import { updatePrincipalCommand } from './update-principal.ts'
 
 export const commands: readonly Command[] = [
   statusCommand,
+  reloadCommand,
   listRealmsCommand,
   listRingsCommand,
   createRingCommand,
