@@ -44,7 +44,11 @@ export type Request = {
 }
 
 /** The headers of appendix A. */
-function signedHeaders(request: Request, host: string, { accessKeyId, secret }: Credential): Record<string, string> {
+export function signedHeaders(
+  request: Request,
+  host: string,
+  { accessKeyId, secret }: Credential,
+): Record<string, string> {
   const { method = 'POST', path, body, at = Date.now(), service = 'kms-xks-proxy', region = 'us-east-1' } = request
   const time = new Date(at).toISOString().replace(/[-:]|\.\d{3}/g, '')
   const day = request.day ?? time.slice(0, 8)
@@ -62,7 +66,7 @@ function signedHeaders(request: Request, host: string, { accessKeyId, secret }: 
   return { ...own, ...request.unsigned, authorization }
 }
 
-export type Tls = { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly servername?: string }
+export type Tls = Pick<https.AgentOptions, 'ca' | 'cert' | 'key' | 'ciphers' | 'minVersion' | 'maxVersion'>
 
 export class Kms {
   readonly url: URL

@@ -21,6 +21,8 @@ export const exposureOf = (name: string, secret: string, { accessKeyId }: Creden
   prefix: name,
   credentials: [{ accessKeyId, secret: { env: secret } }],
   keys,
+  // A busy machine is no overload.
+  deadlineMs: 10_000,
 })
 
 async function send(method: string, url: string, body: Json, headers: Record<string, string> = {}): Promise<Json> {

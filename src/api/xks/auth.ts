@@ -1,6 +1,6 @@
 /** Who calls: the credentials of a prefix (SigV4), and where the exposure asks for one, the name in the certificate. */
 import { type KeyObject, randomBytes } from 'node:crypto'
-import { TLSSocket } from 'node:tls'
+import type { FastifyRequest } from 'fastify'
 import type { XksExposed } from '../../config/exposures/xks.ts'
 import { KmsError } from '../../core/error.ts'
 import { externalPrincipal } from '../../core/exposed.ts'
@@ -44,8 +44,10 @@ export class Credentials {
    * By the head alone, before a body is read.
    * @throws SignatureFault
    */
-  claim(request: RawRequest, url: string, now: number): Claim {
-    const claim = readClaim({ method: request.method ?? '', url, rawHeaders: request.rawHeaders }, RULES, now)
+  claim(request: FastifyRequest, url: string, now: number): Claim {
+    const { method, rawHeaders } = request.raw
+    const head = { method: method ?? '', url, rawHeaders, host: request.listener?.publicHost }
+    const claim = readClaim(head, RULES, now)
     if (claim === undefined || request.headers['x-amz-date'] === undefined) {
       throw new SignatureFault('missing', 'The request has no signature, or no X-Amz-Date.')
     }
@@ -64,21 +66,22 @@ export class Credentials {
   }
 }
 
-/** Reading a certificate is dear, and it stays its connection's. */
-const names = new WeakMap<object, string | undefined>()
-
-/** The common name of the client's certificate, which the listener's authority signed; undefined: there is none. */
-function commonName({ socket }: RawRequest): string | undefined {
-  if (names.has(socket)) return names.get(socket)
-  const subject = socket instanceof TLSSocket && socket.authorized ? socket.getPeerCertificate().subject : undefined
-  const name = typeof subject?.CN === 'string' ? subject.CN : undefined
-  names.set(socket, name)
-  return name
+/** Over HTTP/2 a request's socket is its stream alone. */
+const cutOff = (request: RawRequest): void => {
+  const session = 'stream' in request ? request.stream?.session : undefined
+  if (session === undefined) request.socket.destroy()
+  else session.destroy()
 }
 
-/** @throws KmsError unauthenticated for a certificate that is another's, or none */
-export function checkClient(request: RawRequest, allowed: readonly string[] | undefined): void {
+/**
+ * The specification ends the handshake of a client with another name. Names are a prefix's, and the prefix is not known
+ * before the request, so that its connection is ended then; a proxy's connection carries others' requests too.
+ * @throws KmsError unauthenticated for a certificate that is another's, or none
+ */
+export function checkClient(request: FastifyRequest, allowed: readonly string[] | undefined): void {
   if (allowed === undefined) return
-  const name = commonName(request)
-  if (name === undefined || !allowed.includes(name)) throw new KmsError('unauthenticated', { reason: 'certificate' })
+  const name = request.client.certificate?.commonName
+  if (name !== undefined && allowed.includes(name)) return
+  if (request.listener !== undefined && request.listener.proxy === undefined) cutOff(request.raw)
+  throw new KmsError('unauthenticated', { reason: 'certificate' })
 }

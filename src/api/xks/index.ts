@@ -1,4 +1,5 @@
 /** AWS's XKS proxy API v1.0.3: AWS KMS calls for the use of keys that an exposure shows it. */
+import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { XksExposed } from '../../config/exposures/xks.ts'
 import { KmsError } from '../../core/error.ts'
@@ -28,6 +29,8 @@ const PATH = '/@xks/'
 const JSON_LIMITS = { depth: 8 }
 /** The longest plaintext and additional data in Base64, and facts of 2,048 characters each. */
 const BODY_BYTES = 64 * 1024
+/** Until a key that could not be rotated is tried again. */
+const ROTATION_RETRY_MS = 600_000
 const OTHER_METHODS = ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
 
 /** What the head of a request says. */
@@ -72,8 +75,8 @@ class Xks {
     }
     const admitted = tenant.gate.enter()
     reply.raw.once('close', () => admitted.leave())
-    checkClient(request.raw, tenant.exposure.clientNames)
-    const claim = tenant.credentials.claim(request.raw, url, this.#deps.clock.now())
+    checkClient(request, tenant.exposure.clientNames)
+    const claim = tenant.credentials.claim(request, url, this.#deps.clock.now())
     return { tenant, place, claim, admitted }
   }
 
@@ -134,28 +137,39 @@ class Xks {
       const params = { usage: key.usage.join(' '), operation: binding.wire }
       return kernel.refuse(binding.operation, call, new KmsError('usage_mismatch', params))
     }
-    const { answer, worn } = await prepared.serve(kernel, key, call)
-    if (worn !== undefined) this.#rotate(worn)
-    return answer
+    try {
+      const { answer, worn } = await prepared.serve(kernel, key, call)
+      if (worn !== undefined) this.#rotate(worn)
+      return answer
+    } catch (error) {
+      const { code, subject } = KmsError.from(error)
+      if (code === 'limit_exceeded' && subject?.version !== undefined) {
+        this.#rotate({ keyId: subject.keyId, version: subject.version })
+      }
+      throw error
+    }
   }
 
-  /** In the background: the worn version serves as long as it takes. */
+  /** In the background: a version that is only worn serves as long as it takes. */
   #rotate({ keyId, version }: { readonly keyId: string; readonly version: number }): void {
     if (this.#rotating.has(keyId)) return
     this.#rotating.add(keyId)
     const { kernel, homeRealm, log } = this.#deps
     const call: Call = {
       signal: new AbortController().signal,
-      requestId: `rotate-${keyId}`,
+      requestId: randomUUID(),
       dialect: 'system',
       wire: rotateWornKey.name,
       principal: { id: 'system:rotation', method: 'system' },
       realm: { dialect: 'system', realmId: homeRealm() },
     }
-    kernel
-      .execute(rotateWornKey, { key: { by: 'id', id: keyId }, worn: version }, call)
-      .catch((err: unknown) => log.error({ err, key: keyId, version }, 'a version near its last message stays'))
-      .finally(() => this.#rotating.delete(keyId))
+    kernel.execute(rotateWornKey, { key: { by: 'id', id: keyId }, worn: version }, call).then(
+      () => this.#rotating.delete(keyId),
+      (err: unknown) => {
+        log.error({ err, key: keyId, version }, 'the version is near its last message, and cannot be replaced')
+        setTimeout(() => this.#rotating.delete(keyId), ROTATION_RETRY_MS).unref()
+      },
+    )
   }
 }
 

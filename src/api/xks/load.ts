@@ -15,22 +15,29 @@ const LEAST_IN_FLIGHT = 64
 const ADJACENT_MS = 1
 
 /** What a request that is found in this turn of the event loop has waited for in its socket, where nobody saw it. */
-class Turns {
+export class Turns {
+  readonly #now: () => number
+  readonly #afterTurn: (run: () => void) => void
   #begun = 0
   #ended = 0
   #before = 0
   #running = false
 
+  constructor(now: () => number, afterTurn: (run: () => void) => void) {
+    this.#now = now
+    this.#afterTurn = afterTurn
+  }
+
   /** ms, at most: since this turn began, and all of the one before it. */
   waited(): number {
-    const now = performance.now()
+    const now = this.#now()
     if (!this.#running) {
       this.#running = true
       if (now - this.#ended > ADJACENT_MS) this.#before = 0
       this.#begun = now
-      setImmediate(() => {
+      this.#afterTurn(() => {
         this.#running = false
-        this.#ended = performance.now()
+        this.#ended = this.#now()
         this.#before = this.#ended - this.#begun
       })
     }
@@ -38,7 +45,7 @@ class Turns {
   }
 }
 /** One event loop, whoever asks. */
-const turns = new Turns()
+const turns = new Turns(() => performance.now(), setImmediate)
 
 export type Admitted = {
   /** Aborts at the deadline, for backends. */
@@ -54,25 +61,30 @@ type InFlight = { readonly at: number; expire: (() => void) | undefined }
 export class Gate {
   readonly #deadlineMs: number
   readonly #deadlines: Deadlines
+  readonly #now: () => number
+  readonly #turns: Pick<Turns, 'waited'>
   /** Oldest first. */
   readonly #inFlight = new Set<InFlight>()
   #timer: NodeJS.Timeout | undefined
 
-  constructor(deadlineMs: number) {
+  /** `now`: ms since whenever. */
+  constructor(deadlineMs: number, now: () => number = () => performance.now(), waiting: Pick<Turns, 'waited'> = turns) {
     this.#deadlineMs = deadlineMs
+    this.#turns = waiting
+    this.#now = now
     // Its signals are late by up to a tenth.
     this.#deadlines = new Deadlines(Math.floor((deadlineMs * 10) / 11))
   }
 
   /** @throws KmsError throttled for a request that would be late */
   enter(): Admitted {
-    const waited = turns.waited()
+    const waited = this.#turns.waited()
     const longest = this.#deadlineMs * WAITING
     const oldest = this.#inFlight.size < LEAST_IN_FLIGHT ? undefined : this.#oldest()
-    if (waited > longest || (oldest !== undefined && performance.now() - oldest.at > longest)) {
+    if (waited > longest || (oldest !== undefined && this.#now() - oldest.at > longest)) {
       throw new KmsError('throttled')
     }
-    const entry: InFlight = { at: performance.now() - waited, expire: undefined }
+    const entry: InFlight = { at: this.#now() - waited, expire: undefined }
     this.#inFlight.add(entry)
     this.#timer ??= this.#watch(this.#deadlineMs)
     return {
@@ -103,7 +115,7 @@ export class Gate {
   }
 
   #expireOldest(): void {
-    const now = performance.now()
+    const now = this.#now()
     for (const entry of this.#inFlight) {
       const left = entry.at + this.#deadlineMs - now
       if (left > 0) {

@@ -56,15 +56,26 @@ export function resolveExposures(settings: readonly AnyExposure[], dev: boolean)
 
 const dialectOf = ({ protocol }: ExposureConfig): ExternalDialect => PROTOCOL_DIALECTS[protocol]
 
+const asksForCertificates = ({ tls, proxy }: ListenerConfig): boolean =>
+  tls?.clientCa !== undefined || proxy?.clientCertificate !== undefined
+
 /** No listener serves external callers unless it says so. @throws Problem for an exposure that nobody could reach */
 export function checkServed(exposures: readonly ExposureConfig[], listeners: readonly ListenerConfig[]): void {
   for (const exposure of exposures) {
     const dialect = dialectOf(exposure)
-    if (listeners.some(({ dialects }) => dialects.includes(dialect))) continue
-    throw new Problem(
-      `the exposure ${exposure.name} is served by no listener`,
-      `add a listener with dialects: [${dialect}] to listeners`,
-    )
+    const serving = listeners.filter(({ dialects }) => dialects.includes(dialect))
+    if (serving.length === 0) {
+      throw new Problem(
+        `the exposure ${exposure.name} is served by no listener`,
+        `add a listener with dialects: [${dialect}] to listeners`,
+      )
+    }
+    if ('clientNames' in exposure && exposure.clientNames !== undefined && !serving.some(asksForCertificates)) {
+      throw new Problem(
+        `the exposure ${exposure.name} names its clients, and no listener of ${dialect} asks them for certificates`,
+        'set tls.clientCa of that listener, or clientCertificate where a proxy in front asks for them',
+      )
+    }
   }
 }
 
