@@ -186,7 +186,6 @@ export const SCHEMA = {
   },
   roleDefinitions: {
     name: { unique: true, key: (row) => [foldName(row.name)] },
-    all: { unique: false, key: () => [] },
   },
   roleAssignments: {
     /** One a role, scope and principal. */
@@ -195,7 +194,7 @@ export const SCHEMA = {
       key: (row) => [row.tenant, row.principalId, row.roleId, row.scope, row.deny ? 'deny' : 'allow'],
     },
     role: { unique: false, key: (row) => [row.roleId] },
-    all: { unique: false, key: () => [] },
+    holder: { unique: false, key: (row) => [row.tenant, row.principalId, row.scope, row.roleId] },
   },
   iamPolicies: {
     all: { unique: false, key: () => [] },

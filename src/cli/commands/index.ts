@@ -4,6 +4,7 @@ import { auditVerify } from './audit-verify.ts'
 import { completion } from './completion.ts'
 import { configCheck } from './config-check.ts'
 import { doctor } from './doctor.ts'
+import { grants } from './grant.ts'
 import { hsmSweep } from './hsm-sweep.ts'
 import { init } from './init.ts'
 import { keys } from './key.ts'
@@ -30,5 +31,6 @@ export const COMMANDS: readonly Command[] = [
   ringCreate,
   ...keys,
   ...principals,
+  ...grants,
   completion,
 ]

@@ -15,6 +15,7 @@ import { deleteAccessKeyCommand } from './delete-access-key.ts'
 import { deletePrincipalCommand } from './delete-principal.ts'
 import { getKeyCommand } from './get-key.ts'
 import { statusCommand } from './get-status.ts'
+import { grants } from './grants.ts'
 import { listKeysCommand, listRingKeysCommand } from './list-keys.ts'
 import { listPrincipalsCommand } from './list-principals.ts'
 import { listRealmsCommand } from './list-realms.ts'
@@ -46,4 +47,5 @@ export const commands: readonly Command[] = [
   enableAccessKeyCommand,
   disableAccessKeyCommand,
   deleteAccessKeyCommand,
+  ...grants,
 ]

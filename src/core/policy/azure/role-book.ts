@@ -43,8 +43,8 @@ export class RoleBook {
   }
 
   async start(): Promise<void> {
-    for await (const row of rowsOf(this.#store, 'roleDefinitions', 'all')) this.#definitions.set(row.id, row)
-    for await (const row of rowsOf(this.#store, 'roleAssignments', 'all')) this.#keep(row)
+    for await (const row of rowsOf(this.#store, 'roleDefinitions', 'name')) this.#definitions.set(row.id, row)
+    for await (const row of rowsOf(this.#store, 'roleAssignments', 'holder')) this.#keep(row)
   }
 
   /** Of each commit, before it is answered: what was taken away is gone with it. */
