@@ -24,16 +24,18 @@ function makeDirectory(): string {
   return mkdtempSync(join(tmpdir(), 'trefoil-bench-'))
 }
 
-export type CLoop = { cost(seconds: number): Promise<number>; close(): void }
+/** RSA-2048 or P-256. */
+export type LoopAlgorithm = 'rsa' | 'ecdsa'
+export type CLoop = { cost(algorithm: LoopAlgorithm, seconds: number): Promise<number>; close(): void }
 
-/** RSA-2048 signatures by the module alone, with as many threads as the server's pool has. */
+/** Signatures by the module alone, with as many threads as the server's pool has. */
 export function makeCLoop({ library, tokenLabel, pin, env }: BenchToken, threads: number): CLoop {
   const directory = makeDirectory()
   const program = compile(directory, 'pkcs11-loop.c')
   return {
     /** µs of CPU for one. */
-    cost: async (seconds) => {
-      const args = [library, tokenLabel, String(threads), String(seconds)]
+    cost: async (algorithm, seconds) => {
+      const args = [library, tokenLabel, String(threads), String(seconds), algorithm]
       const { stdout } = await promisify(execFile)(program, args, { env: { ...env, P11_PIN: pin } })
       const [signatures = 0, cpu = 0] = stdout.trim().split(' ').map(Number)
       return (cpu / signatures) * 1e6

@@ -1,8 +1,8 @@
 /*
- * What a PKCS#11 module does without anything around it: RSA-2048 signatures from several threads, each with a session of
- * its own, by one token key that is made before and destroyed after.
+ * What a PKCS#11 module does without anything around it: signatures from several threads, each with a session of its own,
+ * by one token key that is made before and destroyed after.
  *
- *   pkcs11-loop <library> <token label> <threads> <seconds>      the PIN in P11_PIN
+ *   pkcs11-loop <library> <token label> <threads> <seconds> rsa | ecdsa      the PIN in P11_PIN
  *
  * Prints signatures and CPU seconds.
  */
@@ -16,13 +16,23 @@
 #include "pkcs11.h"
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 
-enum { MAX_SLOTS = 64, MAX_THREADS = 256, DIGEST_INFO_BYTES = 51, LABEL_BYTES = 32 };
+enum { MAX_SLOTS = 64, MAX_THREADS = 256, DIGEST_INFO_BYTES = 51, DIGEST_BYTES = 32, LABEL_BYTES = 32 };
+
+/* RSA-2048 with PKCS#1 padding over a DigestInfo; P-256 over a digest. */
+static const struct {
+  const char *name;
+  CK_MECHANISM_TYPE pair, sign;
+  CK_ULONG input;
+} ALGORITHMS[] = {{"rsa", CKM_RSA_PKCS_KEY_PAIR_GEN, CKM_RSA_PKCS, DIGEST_INFO_BYTES},
+                  {"ecdsa", CKM_EC_KEY_PAIR_GEN, CKM_ECDSA, DIGEST_BYTES}},
+  *algorithm;
 
 static CK_FUNCTION_LIST_PTR module;
 static CK_SLOT_ID slot;
@@ -70,30 +80,41 @@ static void find_slot(const char *label) {
   exit(1);
 }
 
+static void choose_algorithm(const char *name) {
+  for (size_t i = 0; i < sizeof ALGORITHMS / sizeof *ALGORITHMS; i++)
+    if (strcmp(ALGORITHMS[i].name, name) == 0) algorithm = &ALGORITHMS[i];
+  if (algorithm != NULL) return;
+  fprintf(stderr, "no algorithm %s\n", name);
+  exit(2);
+}
+
 static void make_key(CK_SESSION_HANDLE session) {
   CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
   CK_ULONG bits = 2048;
-  CK_BYTE exponent[] = {1, 0, 1};
-  CK_ATTRIBUTE open[] = {
+  CK_BYTE exponent[] = {1, 0, 1}, p256[] = {6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7};
+  CK_ATTRIBUTE rsa[] = {
       {CKA_TOKEN, &no, sizeof no}, {CKA_MODULUS_BITS, &bits, sizeof bits}, {CKA_PUBLIC_EXPONENT, exponent, sizeof exponent}};
+  CK_ATTRIBUTE ec[] = {{CKA_TOKEN, &no, sizeof no}, {CKA_EC_PARAMS, p256, sizeof p256}};
   CK_ATTRIBUTE own[] = {{CKA_TOKEN, &yes, sizeof yes},
                         {CKA_PRIVATE, &yes, sizeof yes},
                         {CKA_SENSITIVE, &yes, sizeof yes},
                         {CKA_EXTRACTABLE, &no, sizeof no},
                         {CKA_SIGN, &yes, sizeof yes}};
-  CK_MECHANISM mechanism = {CKM_RSA_PKCS_KEY_PAIR_GEN, NULL, 0};
+  CK_MECHANISM mechanism = {algorithm->pair, NULL, 0};
   CK_OBJECT_HANDLE public_key;
-  check(module->C_GenerateKeyPair(session, &mechanism, open, 3, own, 5, &public_key, &key), "C_GenerateKeyPair");
+  bool is_rsa = algorithm->sign == CKM_RSA_PKCS;
+  check(module->C_GenerateKeyPair(session, &mechanism, is_rsa ? rsa : ec, is_rsa ? 3 : 2, own, 5, &public_key, &key),
+        "C_GenerateKeyPair");
 }
 
 static void *sign(void *count) {
   CK_SESSION_HANDLE session = open_session();
-  CK_MECHANISM mechanism = {CKM_RSA_PKCS, NULL, 0};
+  CK_MECHANISM mechanism = {algorithm->sign, NULL, 0};
   CK_BYTE data[DIGEST_INFO_BYTES] = {0}, signature[256];
   while (now() < until) {
     CK_ULONG length = sizeof signature;
     check(module->C_SignInit(session, &mechanism, key), "C_SignInit");
-    check(module->C_Sign(session, data, sizeof data, signature, &length), "C_Sign");
+    check(module->C_Sign(session, data, algorithm->input, signature, &length), "C_Sign");
     ++*(long *)count;
   }
   return NULL;
@@ -104,7 +125,8 @@ int main(int argc, char **argv) {
   const char *pin = getenv("P11_PIN");
   pthread_t threads[MAX_THREADS];
   long counts[MAX_THREADS] = {0}, total = 0;
-  if (argc != 5 || pin == NULL || atoi(argv[3]) > MAX_THREADS) return 2;
+  if (argc != 6 || pin == NULL || atoi(argv[3]) > MAX_THREADS) return 2;
+  choose_algorithm(argv[5]);
   void *library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
   CK_C_GetFunctionList get = library ? (CK_C_GetFunctionList)dlsym(library, "C_GetFunctionList") : NULL;
   if (get == NULL) return 2;
