@@ -39,6 +39,7 @@ install_packages() {
 
 # The compiled part of the server. It is not needed: without it JavaScript does the same, slower, and the server says so.
 native=src/native
+cryptoki=node_modules/pkcs11js/includes/pkcs11
 native_stamp() { uname -sm && cksum "$native"/*.[ch] package-lock.json scripts/setup.sh; }
 
 # Where the headers of Node and of its OpenSSL are.
@@ -62,7 +63,7 @@ build_native() {
   mkdir -p "$native/build"
   # Several starts at once each build their own; the last one's stays.
   # shellcheck disable=SC2086
-  if cc -std=c11 -O2 -Wall -fPIC -fvisibility=hidden $shared -I"$headers" -o "$native/build/$$.node" "$native"/*.c >&2; then
+  if cc -std=c11 -O2 -Wall -fPIC -fvisibility=hidden $shared -I"$headers" -I"$cryptoki" -o "$native/build/$$.node" "$native"/*.c >&2; then
     mv "$native/build/$$.node" "$native/build/trefoil.node"
     native_stamp >"$native/build/stamp"
   else

@@ -1,15 +1,14 @@
 /** AES in the token: the modes whose IV the caller sees, and GCM under a key of the message's own. */
 import graphene from 'graphene-pk11'
-import type { AesCBC, AesGCM, Mechanism } from 'pkcs11js'
 import { type AesRow, isTooShort } from '../core/aes-input.ts'
 import { KmsError } from '../core/error.ts'
+import type { Eventually } from '../core/eventually.ts'
 import type { EncryptParams } from '../core/ports.ts'
 import * as keyWrap from './key-wrap.ts'
-import { CKK, CKM, CKO, PARAMS } from './mechanisms.ts'
-import { destroyQuietly, type Handle } from './objects.ts'
-import { CIPHERTEXT_REFUSED } from './return-codes.ts'
-import { buffer, type TimedCalls } from './timed-calls.ts'
-import { CiphertextRefused, ckrOf, type Session } from './token.ts'
+import { CKK, CKM, CKO } from './mechanisms.ts'
+import type { Handle } from './objects.ts'
+import type { Session } from './token.ts'
+import { buffer, type Derivation, type Mechanism, type TimedUser } from './token-use.ts'
 
 const BLOCK_BYTES = 16
 const TAG_BYTES = 16
@@ -28,49 +27,39 @@ const MESSAGE_KEY = graphene.Template.toPkcs11({
   valueLen: 32,
 })
 
-/** Derives the per-message key as a session object and destroys it after. Derivation leaks when asynchronous (pkcs11js issue 120). */
-export function withMessageKey(
-  session: Session,
-  key: Handle,
-  nonce: Uint8Array,
-  use: (messageKey: Handle) => Buffer,
-): Buffer {
-  const { lib, handle } = session
-  const parameter: AesCBC = { type: PARAMS.CBC_DATA, iv: buffer(nonce), data: KDF_LABEL }
-  const messageKey = lib.C_DeriveKey(handle, { mechanism: CKM.AES_CBC_ENCRYPT_DATA, parameter }, key, MESSAGE_KEY)
-  try {
-    return use(messageKey)
-  } finally {
-    destroyQuietly(session, messageKey)
-  }
-}
+/** The per-message key: a session object for one use. */
+export const messageKey = (nonce: Uint8Array): Derivation => ({
+  iv: buffer(nonce),
+  data: KDF_LABEL,
+  template: MESSAGE_KEY,
+})
 
 type GcmParams = Pick<EncryptParams, 'iv' | 'aad' | 'tagBytes'>
 
-function gcm({ iv, aad, tagBytes = TAG_BYTES }: GcmParams): Mechanism {
-  const sizes = { ivBits: iv.length * 8, tagBits: tagBytes * 8 }
-  const parameter: AesGCM = { type: PARAMS.GCM, iv: buffer(iv), aad: buffer(aad), ...sizes }
-  return { mechanism: CKM.AES_GCM, parameter }
+const gcm = ({ iv, aad, tagBytes = TAG_BYTES }: GcmParams): Mechanism => ({
+  type: CKM.AES_GCM,
+  parameter: { kind: 'gcm', iv: buffer(iv), aad: buffer(aad), tagBytes },
+})
+
+/** AES-GCM in the token, under `key` or what is derived from it. */
+export type Gcm = {
+  readonly session: Session
+  readonly key: Handle
+  readonly params: GcmParams
+  readonly derivation?: Derivation
 }
 
-/** AES-GCM in the token: ciphertext, then the tag. */
-export function sealGcm(session: Session, key: Handle, plaintext: Uint8Array, params: GcmParams): Buffer {
-  const { lib, handle } = session
-  lib.C_EncryptInit(handle, gcm(params), key)
-  return lib.C_Encrypt(handle, buffer(plaintext), Buffer.alloc(plaintext.length + TAG_BYTES))
+/** Ciphertext, then the tag. */
+export function sealGcm(user: TimedUser, { params, ...use }: Gcm, plaintext: Uint8Array): Eventually<Buffer> {
+  const output = Buffer.alloc(plaintext.length + TAG_BYTES)
+  return user.use({ ...use, operation: 'encrypt', mechanism: gcm(params), input: buffer(plaintext), output })
 }
 
-/** @throws CiphertextRefused for whatever the token dislikes */
-export function openGcm(session: Session, key: Handle, sealed: Uint8Array, params: GcmParams): Buffer {
+/** Fails with CiphertextRefused for whatever the token dislikes. */
+export function openGcm(user: TimedUser, { params, ...use }: Gcm, sealed: Uint8Array): Eventually<Buffer> {
   if (sealed.length < (params.tagBytes ?? TAG_BYTES)) throw new KmsError('invalid_ciphertext')
-  const { lib, handle } = session
-  lib.C_DecryptInit(handle, gcm(params), key)
-  try {
-    return lib.C_Decrypt(handle, buffer(sealed), Buffer.alloc(sealed.length))
-  } catch (error) {
-    const ckr = ckrOf(error)
-    throw ckr !== undefined && CIPHERTEXT_REFUSED.has(ckr) ? new CiphertextRefused(ckr) : error
-  }
+  const output = Buffer.alloc(sealed.length)
+  return user.use({ ...use, operation: 'decrypt', mechanism: gcm(params), input: buffer(sealed), output })
 }
 
 /** CK_AES_CTR_PARAMS as a 64-bit little-endian machine lays it out: all 128 bits count. */
@@ -84,22 +73,22 @@ function untilOverflow(iv: Uint8Array, length: number): number {
 
 /** The raw modes. Input was checked by core/aes-input.ts. */
 export class AesModes {
-  readonly #calls: TimedCalls
+  readonly #user: TimedUser
 
-  constructor(calls: TimedCalls) {
-    this.#calls = calls
+  constructor(user: TimedUser) {
+    this.#user = user
   }
 
-  async encrypt(
+  encrypt(
     session: Session,
     key: Handle,
     { mode }: AesRow,
     plaintext: Uint8Array,
     params: EncryptParams,
-  ): Promise<Uint8Array> {
+  ): Eventually<Uint8Array> {
     switch (mode) {
       case 'gcm':
-        return sealGcm(session, key, plaintext, params)
+        return sealGcm(this.#user, { session, key, params }, plaintext)
       case 'ctr':
         return this.#counter('encrypt', session, key, plaintext, params.iv)
       case 'kw':
@@ -108,21 +97,21 @@ export class AesModes {
         return keyWrap.wrapPadded((block) => this.#block('encrypt', session, key, block), plaintext)
       case 'cbc':
       case 'cbc-pad':
-        return this.#calls.encrypt(session, cbc(mode, params.iv), key, plaintext, plaintext.length + BLOCK_BYTES)
+        return this.#call('encrypt', session, cbc(mode, params.iv), key, plaintext, plaintext.length + BLOCK_BYTES)
     }
   }
 
-  async decrypt(
+  decrypt(
     session: Session,
     key: Handle,
     row: AesRow,
     ciphertext: Uint8Array,
     params: EncryptParams,
-  ): Promise<Uint8Array> {
+  ): Eventually<Uint8Array> {
     if (isTooShort(row, ciphertext)) throw new KmsError('invalid_ciphertext')
     switch (row.mode) {
       case 'gcm':
-        return openGcm(session, key, ciphertext, params)
+        return openGcm(this.#user, { session, key, params }, ciphertext)
       case 'ctr':
         return this.#counter('decrypt', session, key, ciphertext, params.iv)
       case 'kw':
@@ -131,15 +120,23 @@ export class AesModes {
         return keyWrap.unwrapPadded((block) => this.#block('decrypt', session, key, block), ciphertext)
       case 'cbc':
       case 'cbc-pad':
-        return this.#calls.decrypt(session, cbc(row.mode, params.iv), key, ciphertext)
+        return this.#call('decrypt', session, cbc(row.mode, params.iv), key, ciphertext, ciphertext.length)
     }
   }
 
-  #block(way: 'encrypt' | 'decrypt', session: Session, key: Handle, block: Buffer): Promise<Buffer> {
-    const mechanism = { mechanism: CKM.AES_ECB }
-    return way === 'encrypt'
-      ? this.#calls.encrypt(session, mechanism, key, block, BLOCK_BYTES)
-      : this.#calls.decrypt(session, mechanism, key, block)
+  #call(
+    operation: 'encrypt' | 'decrypt',
+    session: Session,
+    mechanism: Mechanism,
+    key: Handle,
+    text: Uint8Array,
+    size: number,
+  ): Eventually<Buffer> {
+    return this.#user.use({ operation, session, mechanism, key, input: buffer(text), output: Buffer.alloc(size) })
+  }
+
+  #block(way: 'encrypt' | 'decrypt', session: Session, key: Handle, block: Buffer): Eventually<Buffer> {
+    return this.#call(way, session, { type: CKM.AES_ECB }, key, block, BLOCK_BYTES)
   }
 
   async #counter(
@@ -150,11 +147,9 @@ export class AesModes {
     iv: Uint8Array,
   ): Promise<Buffer> {
     const first = untilOverflow(iv, text.length)
-    const call = (part: Uint8Array, counter: Uint8Array): Promise<Buffer> => {
-      const mechanism = { mechanism: CKM.AES_CTR, parameter: Buffer.concat([CTR_BITS, counter]) }
-      return way === 'encrypt'
-        ? this.#calls.encrypt(session, mechanism, key, part, part.length)
-        : this.#calls.decrypt(session, mechanism, key, part)
+    const call = (part: Uint8Array, counter: Uint8Array): Eventually<Buffer> => {
+      const parameter = { kind: 'bytes', bytes: Buffer.concat([CTR_BITS, counter]) } as const
+      return this.#call(way, session, { type: CKM.AES_CTR, parameter }, key, part, part.length)
     }
     const head = await call(text.subarray(0, first), iv)
     if (first === text.length) return head
@@ -163,6 +158,6 @@ export class AesModes {
 }
 
 const cbc = (mode: 'cbc' | 'cbc-pad', iv: Uint8Array): Mechanism => ({
-  mechanism: mode === 'cbc' ? CKM.AES_CBC : CKM.AES_CBC_PAD,
-  parameter: buffer(iv),
+  type: mode === 'cbc' ? CKM.AES_CBC : CKM.AES_CBC_PAD,
+  parameter: { kind: 'bytes', bytes: buffer(iv) },
 })

@@ -3,11 +3,10 @@
  * many requests are in the child as the token has sessions; one that is not answered in time means that the vendor's
  * module hangs, and the child is killed.
  */
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
 import { isAsymmetric } from '../core/algorithm.ts'
 import { KmsError } from '../core/error.ts'
 import type { CallContext } from '../core/ports.ts'
+import { Child } from './child.ts'
 import { CKO } from './mechanisms.ts'
 import type {
   CallName,
@@ -40,14 +39,14 @@ export type HsmEvent =
   /** Of a pair the token of that serial number serves from now on. */
   | { readonly kind: 'moved'; readonly serial: string; readonly reason: string }
 
-const START_DEADLINE_MS = 60_000
 const SLOW_CALLS: Readonly<Partial<Record<CallName, number>>> = { generateKey: 10, importKey: 10 }
 const QUEUE_PER_SESSION = 64
+/** Ids are 32 bits long; that many calls are not in flight. */
+const MAX_ID = 2 ** 32
 /** A child that lived this long starts over without delay when it dies. */
 const STABLE_MS = 5000
 const FIRST_BACKOFF_MS = 250
 const LAST_BACKOFF_MS = 5000
-const WORKER = new URL(import.meta.filename.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url)
 
 const REASONS: Readonly<Record<TokenProblem['kind'], string>> = {
   library: 'the PKCS#11 library cannot be used',
@@ -60,18 +59,26 @@ type Pending = {
   readonly id: number
   readonly name: CallName
   readonly message: ToWorker
-  readonly settle: (outcome: { value: unknown } | { error: KmsError }) => void
-  readonly timer: NodeJS.Timeout
+  readonly resolve: (value: never) => void
+  readonly reject: (error: KmsError) => void
+  /** By performance.now(). */
+  readonly due: number
+  /** Those who go away with this one. */
+  readonly group: Set<Pending> | undefined
   /** The caller has gone; the answer is only waited for. */
   abandoned: boolean
 }
+
+/** When the next call is due. */
+type Alarm = { readonly due: number; readonly timer: NodeJS.Timeout | undefined }
+const NO_ALARM: Alarm = { due: Number.POSITIVE_INFINITY, timer: undefined }
 
 type State =
   /** A child is being started; calls wait for it. */
   | { readonly kind: 'starting' }
   | { readonly kind: 'open'; readonly since: number }
-  /** The child has lost its token: what it has is finished, what comes waits for the next one. */
-  | { readonly kind: 'draining'; readonly ending: boolean }
+  /** The child has lost its token, or hangs: what it has is finished, what comes waits for the next one. */
+  | { readonly kind: 'draining'; readonly since: number; readonly ending: boolean }
   /** Waiting to start again, or stopped for good: calls fail at once. */
   | { readonly kind: 'down'; readonly reason: string; readonly cause?: string }
   | { readonly kind: 'closed' }
@@ -112,13 +119,15 @@ export class TokenClient implements TokenCalls {
   readonly #overdue: Pending[] = []
   readonly #doubtful: Pending[] = []
   #state: State = { kind: 'starting' }
-  #child: ChildProcess | undefined
+  #child: Child | undefined
   #nextId = 1
   #starts = 0
   #closing = false
   #failures = 0
   #restart: NodeJS.Timeout | undefined
   #idle: (() => void) | undefined
+  readonly #groups = new WeakMap<AbortSignal, Set<Pending>>()
+  #alarm: Alarm = NO_ALARM
   #firstAttempt: (() => void) | undefined
   #token: TokenIdentity | undefined
   #profile: Profile | undefined
@@ -176,27 +185,54 @@ export class TokenClient implements TokenCalls {
 
   #enqueue<N extends CallName>(name: N, args: Calls[N]['args'], ctx?: CallContext): Promise<Calls[N]['result']> {
     return new Promise((resolve, reject) => {
-      const id = this.#nextId++
-      const deadline = this.#config.deadlineMs * (SLOW_CALLS[name] ?? 1)
-      const timer = setTimeout(() => this.#expire(pending), deadline)
-      const onAbort = () => this.#abandon(pending)
+      const id = this.#nextId
+      this.#nextId = (id + 1) % MAX_ID
       const pending: Pending = {
         id,
         name,
         // The union over names can't be told apart by a type parameter; name and args come from one entry of Calls.
         message: { kind: 'call', id, name, args } as ToWorker,
         abandoned: false,
-        timer,
-        settle: (outcome) => {
-          ctx?.signal.removeEventListener('abort', onAbort)
-          if ('value' in outcome) resolve(outcome.value as Calls[N]['result'])
-          else reject(outcome.error)
-        },
+        due: performance.now() + this.#config.deadlineMs * (SLOW_CALLS[name] ?? 1),
+        group: ctx && this.#groupOf(ctx.signal),
+        resolve: resolve as Pending['resolve'],
+        reject,
       }
-      ctx?.signal.addEventListener('abort', onAbort, { once: true })
+      pending.group?.add(pending)
       this.#queue.push(pending)
+      this.#wakeAt(pending.due)
       this.#flush()
     })
+  }
+
+  /** Calls of one signal, which is many requests', share one listener. */
+  #groupOf(signal: AbortSignal): Set<Pending> {
+    const known = this.#groups.get(signal)
+    if (known !== undefined) return known
+    const group = new Set<Pending>()
+    this.#groups.set(signal, group)
+    const abandon = (): void => {
+      for (const pending of group) this.#abandon(pending)
+    }
+    signal.addEventListener('abort', abandon, { once: true })
+    return group
+  }
+
+  /** One timer, for the call that is due first. */
+  #wakeAt(due: number): void {
+    if (due >= this.#alarm.due) return
+    clearTimeout(this.#alarm.timer)
+    this.#alarm = { due, timer: setTimeout(() => this.#expireDue(), due - performance.now()) }
+  }
+
+  #expireDue(): void {
+    this.#alarm = NO_ALARM
+    const now = performance.now()
+    const pending = [...this.#sent.values(), ...this.#queue]
+    for (const one of pending) if (one.due <= now) this.#expire(one)
+    this.#flush()
+    const next = Math.min(...[...this.#sent.values(), ...this.#queue].map(({ due }) => due))
+    if (next < Number.POSITIVE_INFINITY) this.#wakeAt(next)
   }
 
   /** Rejects with the reason while no call could be served. */
@@ -220,6 +256,7 @@ export class TokenClient implements TokenCalls {
       })
     }
     this.#state = { kind: 'closed' }
+    clearTimeout(this.#alarm.timer)
     this.#firstAttempt?.()
     await this.#endChild()
   }
@@ -242,27 +279,23 @@ export class TokenClient implements TokenCalls {
       const pending = this.#queue.shift()
       if (pending === undefined) break
       this.#sent.set(pending.id, pending)
-      this.#post(pending.message)
+      this.#child?.send(pending.message)
     }
     if (this.#sent.size > 0) return
     if (this.#state.kind === 'draining' && !this.#state.ending) {
-      this.#state = { kind: 'draining', ending: true }
+      this.#state = { ...this.#state, ending: true }
       void this.#endChild()
     }
     if (this.#queue.length === 0) this.#idle?.()
   }
 
-  #post(message: ToWorker): void {
-    this.#child?.send(message, () => {
-      // A child that can't be written to is dead or dying; its exit settles what it had.
-    })
-  }
-
   #finish(pending: Pending, outcome: { value: unknown } | { error: KmsError }): void {
-    clearTimeout(pending.timer)
     this.#sent.delete(pending.id)
-    if (!pending.abandoned) pending.settle(outcome)
-    else if ('value' in outcome) this.#undo(pending)
+    pending.group?.delete(pending)
+    if (pending.abandoned) {
+      if ('value' in outcome) this.#undo(pending)
+    } else if ('value' in outcome) pending.resolve(outcome.value as never)
+    else pending.reject(outcome.error)
   }
 
   /** A key made for a caller who has gone would stay in the token with nobody knowing of it. Done even while closing. */
@@ -279,8 +312,8 @@ export class TokenClient implements TokenCalls {
   }
 
   #abandon(pending: Pending): void {
-    const error = new KmsError('backend_timeout', { backend: this.name })
-    pending.settle({ error })
+    pending.group?.delete(pending)
+    pending.reject(new KmsError('backend_timeout', { backend: this.name }))
     pending.abandoned = true
     if (this.#sent.has(pending.id)) return
     this.#unqueue(pending)
@@ -288,7 +321,6 @@ export class TokenClient implements TokenCalls {
   }
 
   #unqueue(pending: Pending): void {
-    clearTimeout(pending.timer)
     const at = this.#queue.indexOf(pending)
     if (at >= 0) this.#queue.splice(at, 1)
   }
@@ -297,11 +329,12 @@ export class TokenClient implements TokenCalls {
     const hangs = this.#sent.has(pending.id)
     if (!hangs) this.#unqueue(pending)
     this.#finish(pending, { error: new KmsError('backend_timeout', { backend: this.name }) })
-    if (hangs) {
-      this.#overdue.push(pending)
-      this.#event({ kind: 'failed', code: 'backend_timeout', reason: `${pending.name} was not answered` })
-      this.#child?.kill('SIGKILL')
-    } else this.#flush()
+    if (!hangs) return
+    this.#overdue.push(pending)
+    this.#event({ kind: 'failed', code: 'backend_timeout', reason: `${pending.name} was not answered` })
+    // What waits is for the next child.
+    if (this.#state.kind === 'open') this.#state = { kind: 'draining', since: this.#state.since, ending: true }
+    this.#child?.kill()
   }
 
   #spawn(): void {
@@ -309,25 +342,17 @@ export class TokenClient implements TokenCalls {
     this.#starts += 1
     const { library, libraryParameters, native, mlDsa, tokenLabel, serial, slot, pin, sessions, keyStorage, env } =
       this.#config
-    const child = fork(WORKER, [], {
-      execPath: process.execPath,
-      execArgv: [],
-      serialization: 'advanced',
-      // The pool serves the calls that several sessions make at once.
-      env: { ...env, UV_THREADPOOL_SIZE: String(Math.max(4, sessions)) },
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    const child: Child = new Child({
+      env,
+      sessions,
+      receive: (message) => {
+        if (this.#child === child) this.#receive(message)
+      },
+      ended: (how) => {
+        if (this.#child === child) this.#exited(how)
+      },
     })
     this.#child = child
-    const started = setTimeout(() => child.kill('SIGKILL'), START_DEADLINE_MS)
-    child.on('message', (message: FromWorker) => {
-      if (message.kind === 'opened' || message.kind === 'problem') clearTimeout(started)
-      if (this.#child === child) this.#receive(message)
-    })
-    child.on('error', () => child.kill('SIGKILL'))
-    child.once('exit', (code, signal) => {
-      clearTimeout(started)
-      if (this.#child === child) this.#exited(signal ?? `exit code ${code}`)
-    })
     const config: WorkerConfig = {
       library,
       pin,
@@ -341,7 +366,7 @@ export class TokenClient implements TokenCalls {
       ...(slot === undefined ? {} : { slot }),
     }
     const known = this.#token && this.#profile && { token: this.#token, profile: this.#profile }
-    this.#post({ kind: 'open', config, ...(known && { known }) })
+    child.send({ kind: 'open', config, ...(known && { known }) })
   }
 
   #receive(message: FromWorker): void {
@@ -354,14 +379,12 @@ export class TokenClient implements TokenCalls {
         break
       case 'lost':
         this.#event({ kind: 'failed', code: 'lost', reason: message.reason })
-        if (this.#state.kind === 'open') this.#state = { kind: 'draining', ending: false }
+        if (this.#state.kind === 'open') this.#state = { kind: 'draining', since: this.#state.since, ending: false }
         this.#flush()
         break
       case 'result':
       case 'error':
         this.#answered(message)
-        break
-      case 'closed':
         break
     }
   }
@@ -392,7 +415,7 @@ export class TokenClient implements TokenCalls {
     this.#event({ kind: 'problem', problem })
     const child = this.#child
     this.#child = undefined
-    child?.kill('SIGKILL')
+    child?.kill()
     const down: State = { kind: 'down', reason: REASONS[problem.kind], cause: problem.detail }
     // Another attempt with the same PIN could lock the token for good.
     if (problem.kind === 'pin') this.#goDown(down)
@@ -407,7 +430,7 @@ export class TokenClient implements TokenCalls {
     if (state.kind === 'closed') return
     // Whether it had made their keys is not known.
     this.#doubtful.push(...lost, ...this.#overdue.splice(0))
-    if (state.kind === 'open' && performance.now() - state.since > STABLE_MS) this.#failures = 0
+    if ('since' in state && performance.now() - state.since > STABLE_MS) this.#failures = 0
     if (state.kind !== 'starting' && this.#failures === 0) {
       this.#failures = 1
       this.#event({ kind: 'down', reason: how, restartInMs: 0 })
@@ -432,15 +455,8 @@ export class TokenClient implements TokenCalls {
     this.#idle?.()
   }
 
-  /** Asks the child to close its sessions and end; ends it if it does not. */
   async #endChild(): Promise<void> {
-    const child = this.#child
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
-    const ended = once(child, 'exit')
-    this.#post({ kind: 'close' })
-    const timer = setTimeout(() => child.kill('SIGKILL'), this.#config.deadlineMs)
-    await ended
-    clearTimeout(timer)
+    await this.#child?.end(this.#config.deadlineMs)
   }
 
   #event(event: HsmEvent): void {

@@ -4,9 +4,10 @@
  */
 import { timingSafeEqual } from 'node:crypto'
 import { KmsError } from '../core/error.ts'
+import type { Eventually } from '../core/eventually.ts'
 
 /** One block through the block cipher, in one direction. */
-export type Block = (block: Buffer) => Promise<Uint8Array>
+export type Block = (block: Buffer) => Eventually<Uint8Array>
 
 const HALF = 8
 const ROUNDS = 6

@@ -24,6 +24,9 @@ import type { MadeKey } from './protocol.ts'
 export type { HsmConfig, HsmEvent } from './client.ts'
 
 const CACHED_PUBLIC_KEYS = 4096
+const CACHED_ADDRESSES = 4096
+type KnownAddress = Pick<KeyHandle, 'ringId' | 'versionId' | 'spec'> & { readonly object: TokenObject }
+
 const REMEMBERED_DESTROYED = 4096
 const refName = (ref: KeyRef): string => Buffer.from(ref.buffer, ref.byteOffset, ref.length).toString('latin1')
 
@@ -34,6 +37,8 @@ export class Pkcs11Backend implements CryptoBackend {
   readonly client: TokenCalls
   readonly #installation: string
   readonly #publicKeys = new Lru<KeyObject>(CACHED_PUBLIC_KEYS)
+  /** References that were found to be their home's; a decoded one costs a hash. */
+  readonly #addresses = new Lru<KnownAddress>(CACHED_ADDRESSES)
   /** A request that read the row before its destruction must not use the key afterwards, though it is wrapped in the row. */
   readonly #destroyed = new Lru<true>(REMEMBERED_DESTROYED)
 
@@ -136,8 +141,8 @@ export class Pkcs11Backend implements CryptoBackend {
   }
 
   async destroyKey(handle: KeyHandle, ctx: CallContext): Promise<void> {
-    const key = this.#address(handle)
     const name = refName(handle.ref)
+    const key = this.#address(handle, name)
     this.#publicKeys.delete(name)
     this.#destroyed.set(name, true)
     await this.client.call('destroyKey', { key }, ctx).catch((error: unknown) => {
@@ -188,16 +193,25 @@ export class Pkcs11Backend implements CryptoBackend {
   }
 
   #object(handle: KeyHandle): TokenObject {
-    if (this.#destroyed.get(refName(handle.ref)) === undefined) return this.#address(handle)
+    const name = refName(handle.ref)
+    if (this.#destroyed.get(name) === undefined) return this.#address(handle, name)
     throw new KmsError('internal', {}, { cause: new Error('a destroyed key') })
   }
 
   /** Where another token than the key's answers, the key is out of reach, not gone. */
-  #address(handle: KeyHandle): TokenObject {
-    const object = decodeRef(handle.ref, handle, handle.spec)
+  #address(handle: KeyHandle, name: string): TokenObject {
+    const object = this.#decoded(handle, name)
     if (this.client.holds(object.serial)) return object
     const cause = new Error(`the key is in token ${object.serial}, this is ${this.client.token?.serial}`)
     throw new KmsError('backend_unavailable', { backend: this.name }, { cause })
+  }
+
+  #decoded({ ref, ringId, versionId, spec }: KeyHandle, name: string): TokenObject {
+    const known = this.#addresses.get(name)
+    if (known?.versionId === versionId && known.ringId === ringId && known.spec === spec) return known.object
+    const object = decodeRef(ref, { ringId, versionId }, spec)
+    this.#addresses.set(name, { ringId, versionId, spec, object })
+    return object
   }
 
   /** Encryption is public-key work; only the key itself comes from the token, once. */

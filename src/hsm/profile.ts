@@ -161,7 +161,7 @@ class Probe {
   }
 
   /** Each try in a session of its own: a refused call may leave one unusable. */
-  #withKey(
+  async #withKey(
     spec: KeySpec,
     attempt: (session: Session, tried: Tried) => Promise<boolean>,
     extractable = false,

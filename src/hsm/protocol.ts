@@ -112,6 +112,9 @@ export type Calls = {
 }
 export type CallName = keyof Calls
 
+/** In the child, of the socket that it shares with its parent. */
+export const CHANNEL_FD = 3
+
 export type ToWorker =
   /** `known`: what an earlier child found; it is not asked for again if this is the same token still. */
   | { readonly kind: 'open'; readonly config: WorkerConfig; readonly known?: KnownToken }
@@ -138,4 +141,3 @@ export type FromWorker =
     }
   /** This process can't reach the token any more: drain it and start another. */
   | { readonly kind: 'lost'; readonly reason: string }
-  | { readonly kind: 'closed' }

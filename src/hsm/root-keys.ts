@@ -9,6 +9,7 @@ import { assertLocked, type Handle, LOCKED, NO_WRAPPING } from './objects.ts'
 import type { RootKeyFacts } from './protocol.ts'
 import { HANDLE_GONE } from './return-codes.ts'
 import { ckrOf, type Session, type SessionPool } from './token.ts'
+import type { TimedUser } from './token-use.ts'
 
 const KEY_BYTES = 32
 const IV_BYTES = 12
@@ -22,17 +23,19 @@ const internal = (reason: string): KmsError => new KmsError('internal', {}, { ca
 
 export class RootKeys {
   readonly #pool: SessionPool
+  readonly #user: TimedUser
   /** Throws while the token is away: finding nothing is what that looks like, too. */
   readonly #assertPresent: (session: Session) => void
   readonly #handles = new Map<string, Handle>()
 
-  constructor(pool: SessionPool, assertPresent: (session: Session) => void) {
+  constructor(pool: SessionPool, user: TimedUser, assertPresent: (session: Session) => void) {
     this.#pool = pool
+    this.#user = user
     this.#assertPresent = assertPresent
   }
 
   /** @throws KmsError internal where more than one has the label */
-  find(label: string): Promise<RootKeyFacts | undefined> {
+  async find(label: string): Promise<RootKeyFacts | undefined> {
     return this.#pool.use((session) => {
       const handle = this.#find(session, label)
       return handle && factsOf(session, handle)
@@ -40,7 +43,7 @@ export class RootKeys {
   }
 
   /** Generated in the token, or `key` put into it, which the caller wipes. @throws KmsError internal where the label is taken */
-  make(label: string, key?: Uint8Array): Promise<RootKeyFacts> {
+  async make(label: string, key?: Uint8Array): Promise<RootKeyFacts> {
     return this.#pool.use((session) => {
       if (this.#find(session, label) !== undefined) throw internal(`the token holds a key labelled ${label} already`)
       const { lib } = session
@@ -62,16 +65,17 @@ export class RootKeys {
     // Few things are sealed under the root key, one per key ring: random IVs suffice.
     const iv = randomBytes(IV_BYTES)
     const params = { iv, aad: Buffer.from(context) }
-    return this.#use(label, (session, root) =>
-      Buffer.concat([Buffer.of(SEAL_FORMAT), iv, sealGcm(session, root, plaintext, params)]),
-    )
+    return this.#use(label, async (session, key) => {
+      const sealed = await sealGcm(this.#user, { session, key, params }, plaintext)
+      return Buffer.concat([Buffer.of(SEAL_FORMAT), iv, sealed])
+    })
   }
 
   unseal(label: string, sealed: Uint8Array, context: string): Promise<Buffer> {
-    return this.#use(label, (session, root) => {
+    return this.#use(label, async (session, key) => {
       if (sealed[0] !== SEAL_FORMAT) throw new KmsError('invalid_ciphertext')
       const params = { iv: sealed.subarray(1, 1 + IV_BYTES), aad: Buffer.from(context) }
-      return openGcm(session, root, sealed.subarray(1 + IV_BYTES), params)
+      return openGcm(this.#user, { session, key, params }, sealed.subarray(1 + IV_BYTES))
     })
   }
 
@@ -85,13 +89,13 @@ export class RootKeys {
     return found.items(0).handle
   }
 
-  #use<T>(label: string, work: (session: Session, root: Handle) => T): Promise<T> {
-    return this.#pool.use((session) => {
+  async #use<T>(label: string, work: (session: Session, root: Handle) => Promise<T>): Promise<T> {
+    return this.#pool.use(async (session) => {
       const root = this.#handles.get(label) ?? this.#find(session, label)
       if (root === undefined) throw internal(`the token holds no key labelled ${label}`)
       this.#handles.set(label, root)
       try {
-        return work(session, root)
+        return await work(session, root)
       } catch (error) {
         const ckr = ckrOf(error)
         if (ckr !== undefined && HANDLE_GONE.has(ckr)) this.#handles.delete(label)

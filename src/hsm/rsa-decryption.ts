@@ -2,30 +2,31 @@
 import { createHash, createHmac, createPublicKey } from 'node:crypto'
 import { type Hash, type KeySpec, specRow } from '../core/algorithm.ts'
 import { KmsError } from '../core/error.ts'
-import { CKM, CKZ_DATA_SPECIFIED, HASH_PARAMS, PARAMS } from './mechanisms.ts'
+import type { Eventually } from '../core/eventually.ts'
+import { CKM } from './mechanisms.ts'
 import { type Handle, readRsaSpki } from './objects.ts'
 import { PARAMETERS_REFUSED } from './return-codes.ts'
-import type { TimedCalls } from './timed-calls.ts'
 import { CiphertextRefused, ckrOf, type Session } from './token.ts'
+import { buffer, type Mechanism, type TimedUser } from './token-use.ts'
 import { unpadOaep, unpadPkcs1 } from './unpad.ts'
 
 export class RsaDecryption {
-  readonly #calls: TimedCalls
+  readonly #user: TimedUser
   /** OAEP hashes that the token has refused; their padding is removed here. */
   readonly #rawOaep = new Set<Hash>()
   /** Secrets for implicit rejection. */
   readonly #rejection = new WeakMap<Handle, Uint8Array>()
 
-  constructor(calls: TimedCalls) {
-    this.#calls = calls
+  constructor(user: TimedUser) {
+    this.#user = user
   }
 
   async oaep(session: Session, key: Handle, spec: KeySpec, hash: Hash, ciphertext: Uint8Array): Promise<Uint8Array> {
     checkLength(spec, ciphertext)
     if (!this.#rawOaep.has(hash)) {
-      const parameter = { type: PARAMS.OAEP, ...HASH_PARAMS[hash], source: CKZ_DATA_SPECIFIED }
+      const mechanism = { type: CKM.RSA_PKCS_OAEP, parameter: { kind: 'oaep', hash } } as const
       try {
-        return await this.#calls.decrypt(session, { mechanism: CKM.RSA_PKCS_OAEP, parameter }, key, ciphertext)
+        return await this.#decrypt(session, mechanism, key, ciphertext)
       } catch (error) {
         const ckr = ckrOf(error)
         if (error instanceof CiphertextRefused || ckr === undefined || !PARAMETERS_REFUSED.has(ckr)) throw error
@@ -69,8 +70,13 @@ export class RsaDecryption {
     return secret
   }
 
-  #raw(session: Session, key: Handle, ciphertext: Uint8Array): Promise<Buffer> {
-    return this.#calls.decrypt(session, { mechanism: CKM.RSA_X_509 }, key, ciphertext)
+  #raw(session: Session, key: Handle, ciphertext: Uint8Array): Eventually<Buffer> {
+    return this.#decrypt(session, { type: CKM.RSA_X_509 }, key, ciphertext)
+  }
+
+  #decrypt(session: Session, mechanism: Mechanism, key: Handle, ciphertext: Uint8Array): Eventually<Buffer> {
+    const output = Buffer.alloc(ciphertext.length)
+    return this.#user.use({ operation: 'decrypt', session, mechanism, key, input: buffer(ciphertext), output })
   }
 }
 

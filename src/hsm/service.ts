@@ -3,11 +3,14 @@ import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { algorithmRow, type KeySpec } from '../core/algorithm.ts'
 import { invalidArgument, KmsError } from '../core/error.ts'
+import { andThen, type Eventually, orElse } from '../core/eventually.ts'
 import { Lru } from '../core/lru.ts'
 import { verify } from '../core/verify.ts'
+import { loadAddon } from '../native/addon.ts'
 import { agree } from './agree.ts'
 import { isWrapped, type KeyAddress, type ObjectRef, type WrappedRef } from './key-ref.ts'
 import { CKS_RW_USER_FUNCTIONS } from './mechanisms.ts'
+import { NativeUser } from './native-use.ts'
 import {
   destroyQuietly,
   findKey,
@@ -43,9 +46,10 @@ import {
   type Session,
   SessionPool,
 } from './token.ts'
+import { Pkcs11jsUser, TimedUser, type TokenUser } from './token-use.ts'
 import { WrappedKeys } from './wrapped-keys.ts'
 
-export type Handlers = { readonly [N in CallName]: (args: Calls[N]['args']) => Promise<Calls[N]['result']> }
+export type Handlers = { readonly [N in CallName]: (args: Calls[N]['args']) => Eventually<Calls[N]['result']> }
 
 const CACHED_HANDLES = 65_536
 const RANDOM_CHUNK = 16_384
@@ -108,9 +112,10 @@ export class TokenService {
     this.#keyStorage = config.keyStorage ?? 'token'
     this.#wrapped = new WrappedKeys(this.#anchor, this.#mechanisms, onLost)
     this.#onLost = onLost
-    this.#operations = new Operations(config)
+    const user = new TimedUser(userOf(config))
+    this.#operations = new Operations(user, config)
     this.#pool = new SessionPool({ slot, capacity: config.sessions, onLost })
-    this.#roots = new RootKeys(this.#pool, (session) => this.#assertPresent(session))
+    this.#roots = new RootKeys(this.#pool, user, (session) => this.#assertPresent(session))
   }
 
   async probe(known: KnownToken | undefined): Promise<Profile> {
@@ -130,7 +135,7 @@ export class TokenService {
     this.#module.finalize()
   }
 
-  #generateKey(spec: KeySpec, id: Uint8Array, label: string): Promise<MadeKey> {
+  async #generateKey(spec: KeySpec, id: Uint8Array, label: string): Promise<MadeKey> {
     return this.#pool.use(async (session) =>
       this.#keep(session, await generateKey(session, spec, this.#place(id, label)), spec, label),
     )
@@ -179,53 +184,58 @@ export class TokenService {
     return verify(spki, spec, algorithm, input, await this.#operations.sign(session, handle, spec, algorithm, input))
   }
 
-  /** Where every use fails, whatever the token says of itself, another process may be better off (SoftHSM whose files went away). */
-  async #withKey<T>(
+  #withKey<T>(
     key: KeyAddress,
     spec: KeySpec,
-    work: (session: Session, handle: Handle) => T | Promise<T>,
-  ): Promise<T> {
-    try {
-      const result = await (isWrapped(key) ? this.#withWrapped(key, spec, work) : this.#withObject(key, work))
-      this.#failures = 0
-      return result
-    } catch (error) {
-      if (kmsErrorOf(error).code === 'backend_unavailable') this.#failures += 1
-      if (this.#failures >= FAILURES_IN_A_ROW) this.#onLost(`${this.#failures} calls failed in a row`)
-      throw error
-    }
+    work: (session: Session, handle: Handle) => Eventually<T>,
+  ): Eventually<T> {
+    return orElse(
+      () => andThen(isWrapped(key) ? this.#withWrapped(key, spec, work) : this.#withObject(key, work), this.#succeeded),
+      this.#failed,
+    )
+  }
+
+  readonly #succeeded = <T>(result: T): T => {
+    this.#failures = 0
+    return result
+  }
+
+  /** Where every use fails, whatever the token says of itself, another process may be better off (SoftHSM whose files went away). */
+  readonly #failed = (error: unknown): never => {
+    if (kmsErrorOf(error).code === 'backend_unavailable') this.#failures += 1
+    if (this.#failures >= FAILURES_IN_A_ROW) this.#onLost(`${this.#failures} calls failed in a row`)
+    throw error
   }
 
   #withWrapped<T>(
     key: WrappedRef,
     spec: KeySpec,
-    work: (session: Session, handle: Handle) => T | Promise<T>,
-  ): Promise<T> {
+    work: (session: Session, handle: Handle) => Eventually<T>,
+  ): Eventually<T> {
     return this.#pool.use((session) => this.#wrapped.use(session, key, spec, (handle) => work(session, handle)))
   }
 
   /** Handles are found once; one that the token no longer knows is found again, once, by the pool's second try. */
-  #withObject<T>(key: ObjectRef, work: (session: Session, handle: Handle) => T | Promise<T>): Promise<T> {
+  #withObject<T>(key: ObjectRef, work: (session: Session, handle: Handle) => Eventually<T>): Eventually<T> {
     const name = handleName(key)
-    return this.#pool.use(async (session) => {
-      const handle = this.#handles.get(name) ?? this.#find(session, key)
-      if (handle === undefined)
-        throw new KmsError('backend_unavailable', {}, { cause: new Error('the token does not hold the key') })
-      this.#handles.set(name, handle)
-      return this.#forgetting(
+    return this.#pool.use((session) => {
+      const handle = this.#handles.get(name) ?? this.#findNamed(session, key, name)
+      return orElse(
         () => work(session, handle),
-        () => this.#handles.delete(name),
+        (error) => {
+          if (isGone(error)) this.#handles.delete(name)
+          throw error
+        },
       )
     })
   }
 
-  async #forgetting<T>(work: () => T | Promise<T>, forget: () => void): Promise<T> {
-    try {
-      return await work()
-    } catch (error) {
-      if (isGone(error)) forget()
-      throw error
-    }
+  #findNamed(session: Session, key: ObjectRef, name: string): Handle {
+    const handle = this.#find(session, key)
+    if (handle === undefined)
+      throw new KmsError('backend_unavailable', {}, { cause: new Error('the token does not hold the key') })
+    this.#handles.set(name, handle)
+    return handle
   }
 
   #find(session: Session, key: ObjectRef): Handle | undefined {
@@ -265,6 +275,12 @@ function isGone(error: unknown): boolean {
   if (error instanceof CiphertextRefused) return false
   const ckr = ckrOf(error)
   return ckr !== undefined && (HANDLE_GONE.has(ckr) || ckr === CKR.GENERAL_ERROR || ckr === CKR.FUNCTION_FAILED)
+}
+
+/** What makes the hot calls. */
+function userOf({ library, native }: WorkerConfig): TokenUser {
+  const { addon } = native === 'off' ? {} : loadAddon()
+  return addon === undefined ? new Pkcs11jsUser() : new NativeUser(addon, library)
 }
 
 /** A token that is full is not out of order. */

@@ -2,6 +2,7 @@
 import graphene from 'graphene-pk11'
 import pkcs11js from 'pkcs11js'
 import { KmsError } from '../core/error.ts'
+import { andThen, type Eventually, orElse } from '../core/eventually.ts'
 import { loadAddon } from '../native/addon.ts'
 import { CKF_OS_LOCKING_OK, CKF_SERIAL_RW, CKS_RW_USER_FUNCTIONS, CKU_USER } from './mechanisms.ts'
 import type { MechanismFacts, TokenChoice, TokenIdentity, TokenProblem, WorkerConfig } from './protocol.ts'
@@ -163,14 +164,15 @@ export class SessionPool {
   }
 
   /** Runs `work` with a session of its own, once more in another one where the return code allows it. */
-  async use<T>(work: (session: Session) => T | Promise<T>): Promise<T> {
-    try {
-      return await this.#once(work)
-    } catch (error) {
-      const ckr = ckrOf(error)
-      if (ckr === undefined || !returnCode(ckr).retry) throw error
-      return await this.#once(work)
-    }
+  use<T>(work: (session: Session) => Eventually<T>): Eventually<T> {
+    return orElse(
+      () => this.#once(work),
+      (error) => {
+        const ckr = ckrOf(error)
+        if (ckr === undefined || !returnCode(ckr).retry) throw error
+        return this.#once(work)
+      },
+    )
   }
 
   /** Resolves when no session is in use and all are closed. New work must not be given any more. */
@@ -183,20 +185,21 @@ export class SessionPool {
     for (const session of this.#idle.splice(0)) this.#discard(session)
   }
 
-  async #once<T>(work: (session: Session) => T | Promise<T>): Promise<T> {
-    const session = await this.#take()
-    let keep = false
-    try {
-      const result = await work(session)
-      keep = true
-      return result
-    } catch (error) {
-      keep = this.#survives(error)
-      throw error
-    } finally {
-      if (keep) this.#give(session)
-      else this.#replace(session)
-    }
+  #once<T>(work: (session: Session) => Eventually<T>): Eventually<T> {
+    return andThen(this.#take(), (session) =>
+      orElse(
+        () =>
+          andThen(work(session), (result) => {
+            this.#give(session)
+            return result
+          }),
+        (error) => {
+          if (this.#survives(error)) this.#give(session)
+          else this.#replace(session)
+          throw error
+        },
+      ),
+    )
   }
 
   /** Only a refusal of ours before the token was asked, or a code marked harmless, leaves a session clean. */
@@ -208,7 +211,7 @@ export class SessionPool {
     return session === 'keep'
   }
 
-  #take(): Session | Promise<Session> {
+  #take(): Eventually<Session> {
     const idle = this.#idle.pop()
     if (idle !== undefined) return idle
     const full = this.#open > 0 && performance.now() < this.#fullUntil

@@ -6,6 +6,7 @@ import { randomBytes, timingSafeEqual } from 'node:crypto'
 import graphene, { type ITemplate } from 'graphene-pk11'
 import { HASH_BYTES, type KeySpec } from '../core/algorithm.ts'
 import { KmsError } from '../core/error.ts'
+import { andThen, type Eventually, orElse } from '../core/eventually.ts'
 import { ID_BYTES, type ObjectRef, type WrappedKey, type WrappedRef } from './key-ref.ts'
 import { CKK, CKM, CKO } from './mechanisms.ts'
 import {
@@ -82,23 +83,31 @@ export class WrappedKeys {
   }
 
   /** Runs `work` with the key as a session object, which is there for the next call if there is room. */
-  async use<T>(session: Session, key: WrappedRef, spec: KeySpec, work: (handle: Handle) => T | Promise<T>): Promise<T> {
+  use<T>(session: Session, key: WrappedRef, spec: KeySpec, work: (handle: Handle) => Eventually<T>): Eventually<T> {
     const name = nameOf(key)
     const entry = this.#unwrapped.get(name) ?? this.#unwrap(session, key, spec)
     this.#unwrapped.delete(name)
     this.#unwrapped.set(name, entry)
     entry.users += 1
-    try {
-      return await work(entry.handle)
-    } catch (error) {
-      const ckr = ckrOf(error)
-      if (ckr !== undefined && HANDLE_GONE.has(ckr)) this.#drop(name, entry)
-      throw error
-    } finally {
-      entry.users -= 1
-      if (entry.dropped && entry.users === 0) this.#destroy(entry.handle)
-      this.#trim(CACHED_KEYS)
-    }
+    return orElse(
+      () =>
+        andThen(work(entry.handle), (result) => {
+          this.#used(entry)
+          return result
+        }),
+      (error) => {
+        const ckr = ckrOf(error)
+        if (ckr !== undefined && HANDLE_GONE.has(ckr)) this.#drop(name, entry)
+        this.#used(entry)
+        throw error
+      },
+    )
+  }
+
+  #used(entry: Unwrapped): void {
+    entry.users -= 1
+    if (entry.dropped && entry.users === 0) this.#destroy(entry.handle)
+    this.#trim(CACHED_KEYS)
   }
 
   forget(key: WrappedRef): void {

@@ -38,6 +38,9 @@ static const struct {
     {"open", open_derived},
     {"append", append_durably},
     {"preload", preload},
+    {"tokenModule", token_module},
+    {"tokenUse", token_use},
+    {"tokenUseLater", token_use_later},
     {"forbidCoreDumps", forbid_core_dumps},
 };
 

@@ -25,6 +25,9 @@ napi_value seal_derived(napi_env env, napi_callback_info info);
 napi_value open_derived(napi_env env, napi_callback_info info);
 napi_value append_durably(napi_env env, napi_callback_info info);
 napi_value preload(napi_env env, napi_callback_info info);
+napi_value token_module(napi_env env, napi_callback_info info);
+napi_value token_use(napi_env env, napi_callback_info info);
+napi_value token_use_later(napi_env env, napi_callback_info info);
 napi_value forbid_core_dumps(napi_env env, napi_callback_info info);
 
 #endif

@@ -11,6 +11,39 @@ declare const nativeSecret: unique symbol
 /** A secret of 32 bytes in OpenSSL's hands, wiped when the handle is collected. */
 export type NativeSecret = { readonly [nativeSecret]: never }
 
+declare const nativeModule: unique symbol
+/** A PKCS#11 module. */
+export type NativeModule = { readonly [nativeModule]: never }
+
+/** As token.c numbers them. */
+export const TOKEN_OPERATIONS = { sign: 0, encrypt: 1, decrypt: 2 } as const
+/**
+ * How a mechanism's parameter is made: the bytes as they are; GCM's, of `parameter` the IV and `more` the additional data;
+ * a signature's with a context, of `parameter` the hedge variant and `more` the context.
+ */
+export const TOKEN_LAYOUTS = { plain: 0, gcm: 1, context: 2 } as const
+export const TOKEN_STAGES = ['derive', 'init', 'call'] as const
+
+/** One use of a token's key: what is handed to the module, in that order. Lengths are in bytes. */
+export type TokenUse = readonly [
+  module: NativeModule,
+  operation: number,
+  session: Uint8Array,
+  key: Uint8Array,
+  mechanism: number,
+  layout: number,
+  parameter: Uint8Array,
+  more: Uint8Array,
+  tagBits: number,
+  input: Uint8Array,
+  output: Uint8Array,
+  /** CKM_AES_CBC_ENCRYPT_DATA's for a key that lives for this use; an empty template for none. */
+  derivation: number,
+  derivationIv: Uint8Array,
+  derivationData: Uint8Array,
+  template: Uint8Array,
+]
+
 export interface NativeAddon {
   /** An EC or ML-DSA key from its PKCS#8, which stays the caller's to wipe. */
   importKey(pkcs8: Uint8Array): NativeKey
@@ -47,6 +80,12 @@ export interface NativeAddon {
   append(fd: number, bytes: Uint8Array, position: number): Promise<void>
   /** Loads a shared library so that it is bound to its own dependencies, not to what the node executable exports. */
   preload(path: string): void
+  /** Of a library that is loaded and initialised already. */
+  tokenModule(path: string): NativeModule
+  /** Bytes that are in `output`, or below zero -(4 × return code + stage) - 1 where the token refused. */
+  tokenUse(...use: TokenUse): number
+  /** The same on the thread pool; the caller holds all that it hands over until `done` is called. */
+  tokenUseLater(...use: readonly [...TokenUse, done: (outcome: number) => void]): void
   /** Keeps keys out of core files, and other processes of the same user out of the memory. @throws Error where the kernel refuses */
   forbidCoreDumps(): void
 }
@@ -66,6 +105,9 @@ const CALLS = {
   open: true,
   append: true,
   preload: true,
+  tokenModule: true,
+  tokenUse: true,
+  tokenUseLater: true,
   forbidCoreDumps: true,
 } as const satisfies Record<keyof NativeAddon, true>
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { LIBRARIES } from '../../softhsm/init-token.ts'
-import type { NativeAddon } from '../../src/native/addon.ts'
+import type { NativeAddon, TokenUse } from '../../src/native/addon.ts'
 import { addon, addonMissing } from '../support/addon.ts'
 
 const pkcs8 = (key: KeyObject): Buffer => key.export({ format: 'der', type: 'pkcs8' })
@@ -102,6 +102,42 @@ function suite(t: Test, addon: NativeAddon): void {
       t.throws(() => addon.append(place as number, Buffer.of(1), position as number), /not a place/)
     }
     t.throws(() => addon.append(fd, 'text' as never, 0), /not a Uint8Array/)
+  })
+
+  t.test('uses keys of modules that are one', { skip: softhsm === undefined && 'no tool: SoftHSM' }, async (t) => {
+    for (const path of ['', 'x'.repeat(5000)]) t.throws(() => addon.tokenModule(path), /not a path/)
+    for (const path of ['/no/such/library.so', process.execPath])
+      t.throws(() => addon.tokenModule(path), /not a PKCS#11/)
+    const module = addon.tokenModule(softhsm ?? '')
+    const [word, none] = [Buffer.alloc(8), Buffer.alloc(0)]
+    const good: TokenUse = [module, 0, word, word, 0x1041, 0, none, none, 0, none, none, 0, none, none, none]
+    const NOT_INITIALIZED = 0x190
+    // The stage is Init's.
+    t.equal(addon.tokenUse(...good), -(4 * NOT_INITIALIZED + 1) - 1, 'what the module answers')
+    const later = new Promise((resolve) => addon.tokenUseLater(...good, resolve))
+    t.equal(await later, -(4 * NOT_INITIALIZED + 1) - 1, 'and on the pool')
+    const wrong: readonly (readonly [number, unknown, RegExp])[] = [
+      [0, {}, /not a handle of a module/],
+      [0, ec, /not a handle of a module/],
+      [1, 3, /not a use/],
+      [1, -1, /not a use|not a number/],
+      [2, Buffer.alloc(7), /not a handle of PKCS#11/],
+      [3, 'key', /not a Uint8Array/],
+      [4, 'mechanism', /not a number/],
+      [5, 3, /not a use/],
+      [5, 2, /not a use/],
+      [10, undefined, /not a Uint8Array/],
+    ]
+    for (const [at, value, reason] of wrong) {
+      const use = good.with(at, value as never) as unknown as TokenUse
+      t.throws(() => addon.tokenUse(...use), reason, `argument ${at}`)
+      t.throws(() => addon.tokenUseLater(...use, () => t.fail('not called')), reason, `argument ${at}, later`)
+    }
+    const CKR_ARGUMENTS_BAD = 7
+    for (const template of [Buffer.alloc(15), Buffer.alloc(16, 0xff), Buffer.alloc(17 * 16)]) {
+      const use = good.with(12, Buffer.alloc(16)).with(14, template) as unknown as TokenUse
+      t.equal(addon.tokenUse(...use), -(4 * CKR_ARGUMENTS_BAD) - 1, 'not a template')
+    }
   })
 
   t.test('leaves no error behind for node:crypto to find', async (t) => {
