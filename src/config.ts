@@ -130,7 +130,7 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const written = file === undefined ? {} : readSettings(absolute(file))
   // A list in the environment may point at a secret in the environment, so its names are collected before they are judged.
   const pointers = Object.entries(env).filter(([name]) =>
-    /^TREFOIL_(HSM|(PREVIOUS_)?ROOT_KEY_PASSPHRASE_ENV|AWS_PRINCIPALS|EXPOSURES)$/.test(name),
+    /^TREFOIL_(HSM|AUDIT_EXPORTS|(PREVIOUS_)?ROOT_KEY_PASSPHRASE_ENV|AWS_PRINCIPALS|EXPOSURES)$/.test(name),
   )
   const settings = fromEnvironment(Object.fromEntries(pointers), new Set())
   const secrets = secretNames(settings, secretNames(written))
@@ -201,6 +201,7 @@ export function hsmEnvironment(config: Config, env: Environment = process.env): 
   const secrets = secretNames({
     hsm: config.hsm,
     keyStores: config.keyStores,
+    audit: config.audit.exports,
     exposures: config.exposures,
     rootKeys: [config.rootKey, config.previousRootKey],
     accessKeys: config.aws.principals.map((one) => one.accessKeys),

@@ -219,7 +219,7 @@ async function build(config: Config, reread: () => Config, log: Logger, closers:
     }),
   })
   closers.add(async () => void (await server.stop()))
-  observation.watch({ kernel, audit, due, server, quotas, tokens: vault.tokens, readiness: checks })
+  observation.watch({ kernel, audit, due, server, quotas, tokens: vault.tokens, readiness: checks, log })
   const { account } = config.realm.aws
   const rootKey = () => describeRootKey(config.rootKey, sealer)
   let serving = false

@@ -1,9 +1,11 @@
 /** What of the server can be watched from outside, put together: counted where it happens, asked for when somebody looks. */
+import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { examine, type HealthCheck } from './api/http/health.ts'
 import { type MetricsListener, openMetrics } from './api/metrics.ts'
 import type { ListenerUse } from './api/server.ts'
-import type { Config } from './config.ts'
+import { AuditExports } from './audit/export/exports.ts'
+import { type Config, readSecret } from './config.ts'
 import type { DueWork } from './core/due.ts'
 import type { Kernel } from './core/kernel.ts'
 import { type BackendObserver, LimitedBackend } from './core/limited-backend.ts'
@@ -27,6 +29,25 @@ export type Parts = {
   readonly quotas: { readonly refused: number }
   readonly tokens: readonly { readonly client: { readonly uses: readonly TokenUse[] } }[]
   readonly readiness: readonly HealthCheck[]
+  readonly log: Logger
+}
+
+/** @throws Problem */
+function openExports({ audit, dataDir }: Config, { last }: { readonly last: () => number }, log: Logger): AuditExports {
+  const sinks = audit.exports.map((one) => {
+    if (!('http' in one)) return one
+    const { token, ...http } = one.http
+    if (token === undefined) return { ...one, http }
+    const secret = readSecret(token, `the token of audit export ${one.name}`)
+    return { ...one, http: { ...http, token: () => secret.use((bytes) => Buffer.from(bytes).toString('utf8')) } }
+  })
+  return new AuditExports({
+    sinks,
+    cursors: join(dataDir, 'exports'),
+    directory: audit.path,
+    last,
+    warn: (message, err) => log.warn(err === undefined ? {} : { err }, message),
+  })
 }
 
 export class Observation {
@@ -35,13 +56,13 @@ export class Observation {
   readonly #backends: LimitedBackend[] = []
   readonly #observeBackend: BackendObserver
   readonly #stopProcess: () => void
+  readonly #count: (record: AuditRecord) => void
+  #exports: AuditExports | undefined
   #listener: MetricsListener | undefined
-  /** For the audit log: told of each durable record. */
-  readonly recorded: (record: AuditRecord) => void
 
   constructor(config: Config) {
     this.#config = config
-    this.recorded = countRequests(this.#registry)
+    this.#count = countRequests(this.#registry)
     const calls = this.#registry.add(
       new Histogram(
         {
@@ -57,6 +78,12 @@ export class Observation {
     this.#stopProcess = watchProcess(this.#registry)
   }
 
+  /** For the audit log: told of each durable record. */
+  readonly recorded = (record: AuditRecord): void => {
+    this.#count(record)
+    this.#exports?.notify()
+  }
+
   /** The backend, watched, with a bound on what it has to do at a time. */
   limit(backend: CryptoBackend): LimitedBackend {
     const limited = new LimitedBackend(backend, this.#config.limits.backendCalls, this.#observeBackend)
@@ -64,7 +91,8 @@ export class Observation {
     return limited
   }
 
-  watch({ kernel, audit, due, server, quotas, tokens, readiness }: Parts): void {
+  watch({ kernel, audit, due, server, quotas, tokens, readiness, log }: Parts): void {
+    this.#exports = openExports(this.#config, { last: () => audit.last }, log)
     watchState(this.#registry, {
       version: VERSION,
       health: async () => (await examine(readiness)).checks,
@@ -73,6 +101,7 @@ export class Observation {
       listeners: () => server.uses(),
       refused: () => ({ overload: server.shed, quota: quotas.refused }),
       audit: () => ({ last: audit.last, waiting: audit.waiting, outbox: kernel.load.outbox }),
+      exports: () => this.#exports?.states ?? [],
       messages: () => kernel.load.messages,
       due: async () => ({ overdue: await due.overdue(GRACE_MS), next: await due.soonest() }),
     })
@@ -82,8 +111,9 @@ export class Observation {
     return renderText(await readAll(this.#registry))
   }
 
-  /** Opens the metrics' listener, if there is to be one. @throws Problem */
+  /** Begins to send the audit log, and opens the metrics' listener, if there is to be one. @throws Problem */
   async start(log: Logger): Promise<void> {
+    await this.#exports?.start()
     const { metrics } = this.#config
     if (metrics === undefined) return
     this.#listener = await openMetrics(metrics, { type: TEXT_TYPE, render: () => this.render() })
@@ -97,6 +127,7 @@ export class Observation {
 
   async stop(): Promise<void> {
     this.#stopProcess()
+    await this.#exports?.stop()
     await this.#listener?.close()
   }
 }

@@ -7,7 +7,7 @@ import { nearest } from './nearest.ts'
 import { choices, Settings } from './schema.ts'
 
 /** Values under these keys may be secrets put there by mistake: never echoed. */
-const PRIVATE = /(^|\/)(pin|passphrase|secret)(\/|$)/
+const PRIVATE = /(^|\/)(pin|passphrase|url|secret)(\/|$)/
 
 const dotted = (pointer: string): string =>
   pointer

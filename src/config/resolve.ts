@@ -2,6 +2,7 @@
 import { resolve as absolute, join } from 'node:path'
 import { Problem } from '../core/problem.ts'
 import type { QuotaRates } from '../core/quotas.ts'
+import { type AuditExportConfig, resolveAuditExports } from './audit-exports.ts'
 import { type CallersConfig, resolveCallers } from './callers.ts'
 import { checkServed, type ExposureConfig, resolveExposures } from './exposures/index.ts'
 import { type HsmConfig, resolveHsm } from './hsm.ts'
@@ -60,7 +61,11 @@ export type Config = {
     readonly quotas?: Readonly<Record<string, number>>
   }
   readonly log: { readonly level: string; readonly format: 'json' | 'pretty' }
-  readonly audit: { readonly path: string; readonly checkpoints: string }
+  readonly audit: {
+    readonly path: string
+    readonly checkpoints: string
+    readonly exports: readonly AuditExportConfig[]
+  }
   readonly metrics?: MetricsConfig
   /** Requests a second of one caller; what is left out is not limited. */
   readonly quotas: QuotaRates
@@ -130,6 +135,7 @@ export function resolve(settings: Settings, given?: Refusals): Config {
   const exposures = resolveExposures(settings.exposures ?? [], dev)
   checkServed(exposures, listeners)
   const metrics = resolveMetrics(settings, rules)
+  const auditExports = resolveAuditExports(settings.audit?.exports ?? [], rules)
   if (given === undefined) refusals.throwIfAny()
   return {
     profile,
@@ -160,6 +166,7 @@ export function resolve(settings: Settings, given?: Refusals): Config {
     audit: {
       path: absolute(settings.audit?.path ?? join(dataDir, 'audit')),
       checkpoints: absolute(settings.audit?.checkpoints ?? join(dataDir, 'audit.checkpoints')),
+      exports: auditExports,
     },
     ...(metrics && { metrics }),
     quotas: settings.quotas ?? {},

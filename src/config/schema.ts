@@ -5,6 +5,7 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { DIALECTS, EXTERNAL_DIALECTS } from '../core/key.ts'
 import { ACCESS_KEY_ID, ACCOUNT, MAX_ACCESS_KEYS, PRINCIPAL_NAME } from '../core/principals/principal.ts'
+import { AuditExport } from './audit-exports.ts'
 import { AzureCallers, GcpCallers } from './callers.ts'
 import { AnyExposure } from './exposures/common.ts'
 import { closed, oneOf, Path, SecretSource } from './parts.ts'
@@ -299,7 +300,15 @@ export const Settings = Type.Partial(
       }),
       closed,
     ),
-    audit: Type.Partial(Type.Object({ path: Path, checkpoints: Path }), closed),
+    audit: Type.Partial(
+      Type.Object({
+        path: Path,
+        checkpoints: Path,
+        /** Where records are sent besides. */
+        exports: Type.Array(AuditExport, { maxItems: 16 }),
+      }),
+      closed,
+    ),
     /** Requests a second of one caller, in any dialect. */
     quotas: Type.Partial(
       Type.Object({

@@ -23,6 +23,16 @@ export type ListenerUse = {
   readonly certificateExpiry?: number | undefined
 }
 
+export type ExportUse = {
+  readonly sink: string
+  /** Records that are in the log and not yet with the sink, and for how long there have been some. */
+  readonly lag: number
+  readonly lagMs: number
+  readonly sent: number
+  readonly failures: number
+  readonly missing: number
+}
+
 export type Observed = {
   readonly version: string
   /** `ok`, or what is out of order, by the part's name. */
@@ -34,6 +44,8 @@ export type Observed = {
   refused(): { readonly overload: number; readonly quota: number }
   /** Records that wait to be written, and that were committed with a change and are not yet in the log. */
   audit(): { readonly last: number; readonly waiting: number; readonly outbox: number }
+  /** Where the audit log is sent besides. */
+  exports(): readonly ExportUse[]
   /** Of AES keys whose IVs are drawn at random. */
   messages(): { readonly limit: number; readonly highest: number; readonly nearLimit: number }
   /** What is due and not done, by what it is; and when the next falls due, ms since the epoch. */
@@ -139,6 +151,23 @@ function watchRefused(registry: Registry, { refused }: Observed): void {
   )
 }
 
+function watchExports(registry: Registry, { exports }: Observed): void {
+  const read = (kind: 'counter' | 'gauge', name: string, help: string, value: (use: ExportUse) => number): void =>
+    registry.watch(kind, { name, help, labels: ['sink'] }, () =>
+      exports().map((use) => ({ labels: [use.sink], value: value(use) })),
+    )
+  read('gauge', 'trefoil_audit_export_lag_records', 'Records that a sink does not have yet.', ({ lag }) => lag)
+  read('gauge', 'trefoil_audit_export_lag_seconds', 'For how long a sink has been behind.', ({ lagMs }) => lagMs / 1000)
+  read('counter', 'trefoil_audit_export_sent_total', 'Records sent, those sent again included.', ({ sent }) => sent)
+  read('counter', 'trefoil_audit_export_failures_total', 'Attempts that failed.', ({ failures }) => failures)
+  read(
+    'counter',
+    'trefoil_audit_export_missing_total',
+    'Records that were taken out of the log before they were sent.',
+    ({ missing }) => missing,
+  )
+}
+
 function watchWork(registry: Registry, { audit, messages, due }: Observed): void {
   const single = (name: string, help: string, read: () => number): void =>
     registry.watch('gauge', { name, help, labels: [] }, () => one(read()))
@@ -187,5 +216,6 @@ export function watchState(registry: Registry, observed: Observed): void {
   watchParts(registry, observed)
   watchTokens(registry, observed)
   watchRefused(registry, observed)
+  watchExports(registry, observed)
   watchWork(registry, observed)
 }
