@@ -1,8 +1,7 @@
 /** What is refused before it is late, and what is answered when it is. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { Gate, Quota, Turns } from '../../src/api/xks/load.ts'
-import { ManualClock } from '../support/kernel.ts'
+import { Gate, Turns } from '../../src/api/xks/load.ts'
 
 const never = new Promise<never>(() => {})
 t.test('an answer in time is passed on', async (t) => {
@@ -74,24 +73,4 @@ t.test('what waited in its socket counts', async (t) => {
   now = 151
   t.ok(enters(), 'nothing was there for a while')
   gate.close()
-})
-
-t.test('quotas are refilled all the time', async (t) => {
-  const clock = new ManualClock()
-  const quota = new Quota({ perSecond: 10, burst: 2 }, clock)
-  const taken = (): boolean => {
-    try {
-      quota.take()
-      return true
-    } catch {
-      return false
-    }
-  }
-  t.same([taken(), taken(), taken()], [true, true, false])
-  clock.time += 100
-  t.same([taken(), taken()], [true, false])
-  clock.time += 60_000
-  t.same([taken(), taken(), taken()], [true, true, false], 'no more than come at once')
-  clock.time -= 60_000
-  t.equal(taken(), false, 'a clock that was set back refills nothing')
 })

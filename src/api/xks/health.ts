@@ -45,7 +45,7 @@ export type HealthDeps = {
 }
 
 const RANDOM_BYTES = 16
-const FRESH_MS = 10_000
+const FRESH_MS = 2000
 /** AWS KMS gives up after 250. */
 const CHECK_MS = 150
 /** A check takes a few milliseconds; one that takes this long says that others will be late. */

@@ -84,7 +84,7 @@ class Xks {
     const body = request.body instanceof Uint8Array ? request.body : new Uint8Array(0)
     const { tenant, claim, admitted } = pending
     const principal = tenant.credentials.verify(claim, body)
-    tenant.quota?.take()
+    tenant.count()
     const parsed = parseJson(body, JSON_LIMITS)
     if (binding === undefined) {
       this.#checkHealth(parsed)

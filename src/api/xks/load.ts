@@ -4,7 +4,6 @@
  * DependencyTimeoutException.
  */
 import { KmsError } from '../../core/error.ts'
-import type { Clock } from '../../core/ports.ts'
 import { Deadlines } from '../http/deadlines.ts'
 
 /** Of the deadline: what may be gone before a request's turn comes. */
@@ -126,33 +125,5 @@ export class Gate {
       entry.expire?.()
     }
     this.#timer = undefined
-  }
-}
-
-/** Requests a second, and how many may come at once: refilled all the time. */
-export class Quota {
-  readonly #perSecond: number
-  readonly #burst: number
-  readonly #clock: Clock
-  #left: number
-  #at: number
-
-  constructor({ perSecond, burst }: { readonly perSecond: number; readonly burst: number }, clock: Clock) {
-    this.#perSecond = perSecond
-    this.#burst = burst
-    this.#clock = clock
-    this.#left = burst
-    this.#at = clock.now()
-  }
-
-  /** @throws KmsError throttled */
-  take(): void {
-    const now = this.#clock.now()
-    // A clock that was set back refills nothing.
-    const refilled = this.#left + (Math.max(0, now - this.#at) * this.#perSecond) / 1000
-    this.#at = now
-    this.#left = Math.min(this.#burst, refilled)
-    if (this.#left < 1) throw new KmsError('throttled')
-    this.#left -= 1
   }
 }

@@ -80,15 +80,9 @@ export const XksExposure = Type.Object(
         maxItems: 64,
       }),
     ),
-    /** Requests a second, and how many may come at once above that. */
+    /** Requests a second. */
     quota: Type.Optional(
-      Type.Object(
-        {
-          requestsPerSecond: Type.Number({ exclusiveMinimum: 0, maximum: 1_000_000 }),
-          burst: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
-        },
-        closed,
-      ),
+      Type.Object({ requestsPerSecond: Type.Number({ exclusiveMinimum: 0, maximum: 1_000_000 }) }, closed),
     ),
     rules: Type.Optional(Type.Array(Rule, { minItems: 1, maxItems: 256 })),
     /** How long a request may take: AWS KMS gives up after 250 ms. */
@@ -138,7 +132,7 @@ export function resolveXks(settings: XksSettings, where: string) {
     keys: keys.map(({ id, key, usage = ['encrypt', 'decrypt'] }) => ({ id, key: keyReference(key), usage })),
     regions,
     clientNames,
-    quota: quota && { perSecond: quota.requestsPerSecond, burst: quota.burst ?? Math.ceil(quota.requestsPerSecond) },
+    quota: quota && { perSecond: quota.requestsPerSecond },
     rules,
     deadlineMs,
   }
