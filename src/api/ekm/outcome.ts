@@ -2,7 +2,8 @@
  * What a failure is to a cloud that calls out. It acts on the kind: what is denied it may give up for good, what is
  * transient it asks again. Each protocol has its own number for each kind.
  */
-import type { ErrorCode } from '../../core/error.ts'
+import type { ErrorCode, KmsError } from '../../core/error.ts'
+import type { Rendered } from '../surface.ts'
 
 export type Outcome =
   /** The request itself. */
@@ -107,3 +108,10 @@ export const OUTCOMES = {
   ]),
   ...each('internal', ['internal']),
 } as const satisfies Record<ErrorCode, Outcome>
+
+/** Where a quota is used up, the time until there is something of it again (RFC 9110 section 10.2.3). */
+export function withRetryAfter(rendered: Rendered, { params }: KmsError): Rendered {
+  const { retryAfterMs } = params
+  if (typeof retryAfterMs !== 'number') return rendered
+  return { ...rendered, headers: { ...rendered.headers, 'retry-after': String(Math.ceil(retryAfterMs / 1000)) } }
+}

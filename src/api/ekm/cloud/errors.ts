@@ -4,7 +4,7 @@
  */
 import type { KmsError } from '../../../core/error.ts'
 import type { Rendered } from '../../surface.ts'
-import { OUTCOMES, type Outcome } from '../outcome.ts'
+import { OUTCOMES, type Outcome, withRetryAfter } from '../outcome.ts'
 
 /** google.rpc.Code, and what stands for it in HTTP (google/rpc/code.proto). */
 type Row = { readonly code: number; readonly http: number; readonly message: string }
@@ -70,4 +70,5 @@ function violationOf({ code, params }: KmsError): Violation | undefined {
 }
 
 export const renderFault = ({ outcome, violation }: CloudFault): Rendered => render(outcome, violation)
-export const renderError = (error: KmsError): Rendered => render(OUTCOMES[error.code], violationOf(error))
+export const renderError = (error: KmsError): Rendered =>
+  withRetryAfter(render(OUTCOMES[error.code], violationOf(error)), error)

@@ -118,6 +118,7 @@ export function serveCloudEkm(app: FastifyInstance, services: SurfaceServices, d
       wire: `cloud/${method.wire}`,
       principal: externalPrincipal('bearer', exposure.name, caller.email),
       realm: { dialect: 'system', realmId: deps.homeRealm() },
+      address: request.client.address,
       exposed: {
         exposure: exposure.name,
         key: placeName(place),

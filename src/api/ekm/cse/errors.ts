@@ -1,7 +1,7 @@
 /** Structured error replies: an HTTP number, a sentence, and what was wrong in ours. Nothing of a token or a key is in them. */
 import type { KmsError } from '../../../core/error.ts'
 import type { Rendered } from '../../surface.ts'
-import { OUTCOMES, type Outcome } from '../outcome.ts'
+import { OUTCOMES, type Outcome, withRetryAfter } from '../outcome.ts'
 
 type Row = { readonly http: number; readonly message: string }
 
@@ -60,4 +60,5 @@ function detailsOf({ code, params }: KmsError): string {
 }
 
 export const renderFault = ({ outcome, message }: CseFault): Rendered => render(outcome, message)
-export const renderError = (error: KmsError): Rendered => render(OUTCOMES[error.code], detailsOf(error))
+export const renderError = (error: KmsError): Rendered =>
+  withRetryAfter(render(OUTCOMES[error.code], detailsOf(error)), error)

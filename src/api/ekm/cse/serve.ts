@@ -84,6 +84,7 @@ export function serveCse(app: FastifyInstance, services: SurfaceServices, deps: 
       wire: `cse/${route.wire}`,
       principal: externalPrincipal('bearer', config.name, noted.user ?? ''),
       realm: { dialect: 'system', realmId: deps.homeRealm() },
+      address: request.client.address,
       exposed: { exposure: config.name, key: 'wrapping', actions, behalf: noted.behalf, rule },
     })
     const asked: CseRequest = {
