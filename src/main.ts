@@ -1,5 +1,6 @@
 /** The composition root: the only file that names concrete classes. Tests use the same one. */
-import { createSecretKey, randomBytes } from 'node:crypto'
+import { createPublicKey, createSecretKey, randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { type Admin, createAdmin } from './api/admin/index.ts'
 import { openSocket } from './api/admin/socket.ts'
@@ -18,6 +19,7 @@ import { TokenVerifier } from './api/oidc/verifier.ts'
 import { type BoundListener, createServer, type Server } from './api/server.ts'
 import { keyManager } from './api/xks/health.ts'
 import { createXksSurface } from './api/xks/index.ts'
+import { Backups } from './backup/service.ts'
 import { loadExposures } from './config/exposures/index.ts'
 import type { IssuerConfig } from './config/issuer.ts'
 import { fixedPrincipals } from './config/principals.ts'
@@ -49,9 +51,28 @@ import { SoftwareBackend } from './crypto/software.ts'
 import type { Pkcs11Backend } from './hsm/pkcs11.ts'
 import { loadAddon, type NativeAddon } from './native/addon.ts'
 import { Observation } from './observe.ts'
+import {
+  type RecoveryDeps,
+  type RecoveryOptions,
+  type RecoveryReport,
+  type RestoreReport,
+  restoreBackup,
+  verifyBackup,
+} from './recovery.ts'
 import { reloader, rereadable } from './reload.ts'
-import { describeRootKey } from './root-key.ts'
-import { BACKUP_KEY, Closers, context, openAudit, openVault, SESSION_KEY, type Vault } from './vault.ts'
+import { describeRootKey, rootOfBackup } from './root-key.ts'
+import {
+  auditKeys,
+  BACKUP_KEY,
+  Closers,
+  context,
+  databasePath,
+  openAudit,
+  openTokens,
+  openVault,
+  SESSION_KEY,
+  type Vault,
+} from './vault.ts'
 import { VERSION } from './version.ts'
 
 export { rotateRootKey, sweepTokens, verifyInstallation } from './offline.ts'
@@ -227,7 +248,8 @@ async function build(config: Config, reread: () => Config, log: Logger, closers:
   const { auth, profile } = config
   const reload = reloader({ config, reread, readSecret: secrets, server, observation, exposures, directory, log })
   const status = statusOf(parts)
-  const admin = createAdmin({ kernel, directory, homeRealm, account, auth, profile, status, reload })
+  const backups = await openBackups(config, vault)
+  const admin = createAdmin({ kernel, directory, homeRealm, account, auth, profile, backups, status, reload })
   const start = async (): Promise<readonly BoundListener[]> => {
     await kernel.start()
     await due.settle()
@@ -252,6 +274,38 @@ async function build(config: Config, reread: () => Config, log: Logger, closers:
     stop: () => closers.run(),
   }
 }
+
+async function openBackups(config: Config, vault: Vault): Promise<Backups> {
+  const { signer } = await auditKeys(vault)
+  const { rootKey, dataDir, audit, backup } = config
+  const { sealer, installation } = vault
+  return new Backups({
+    database: databasePath(config),
+    audit: audit.path,
+    checkpoints: audit.checkpoints,
+    ...(rootKey.type === 'pkcs11' && rootKey.escrow !== undefined && { escrow: rootKey.escrow.path }),
+    directory: join(dataDir, 'backups'),
+    recipients: backup.recipients,
+    version: VERSION,
+    installation,
+    signer: {
+      privateKey: signer.export({ type: 'pkcs8', format: 'der' }),
+      publicKey: createPublicKey(signer).export({ type: 'spki', format: 'der' }),
+    },
+    root: () => rootOfBackup(rootKey, sealer),
+  })
+}
+
+/** What a backup is brought back with. */
+const recoveryDeps = (config: Config): RecoveryDeps => ({
+  openTokens: (installation, closers) => openTokens(config, createLogger(config.log), closers, installation),
+  software: (ringKeys) => new SoftwareBackend(ringKeys),
+})
+
+export const restore = (config: Config, options: RecoveryOptions): Promise<RestoreReport> =>
+  restoreBackup(config, options, recoveryDeps(config))
+export const testRestore = (config: Config, options: RecoveryOptions, scratch: string): Promise<RecoveryReport> =>
+  verifyBackup(config, options, scratch, recoveryDeps(config))
 
 function keyStoreOptions({ keyStores }: Config, tokens: readonly Pkcs11Backend[]) {
   const clusters = keyStores.clusters.map(({ hsm, password, ...cluster }) => {

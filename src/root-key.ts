@@ -1,6 +1,7 @@
 /** The root key that the configuration names: opened, made where nothing is sealed yet, described to the operator. */
 import { createSecretKey, randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
+import type { RootOfBackup } from './backup/format.ts'
 import { type EscrowConfig, type RootKeyConfig, readSecret } from './config.ts'
 import { KmsError } from './core/error.ts'
 import type { Sealer } from './core/ports.ts'
@@ -60,6 +61,18 @@ export async function describeRootKey(root: RootKeyConfig, sealer: Sealer): Prom
     return `root key put into ${place} from outside; rootKey.escrow does not say where its copies are`
   const copies = await checkEscrow(root, root.escrow, sealer)
   return `root key put into ${place}, with copies for ${copies} operator${copies === 1 ? '' : 's'} in ${root.escrow.path}`
+}
+
+/** What a backup has of it: the key itself, unless it is in a token. */
+export function rootOfBackup(root: RootKeyConfig, sealer: Sealer): RootOfBackup {
+  if (root.type === 'pkcs11') return { kind: 'token', label: root.label }
+  if (!(sealer instanceof AesSealer)) throw new KmsError('internal')
+  const bytes = sealer.copyKey()
+  try {
+    return { kind: 'key', key: bytes.toString('base64') }
+  } finally {
+    bytes.fill(0)
+  }
 }
 
 function clientOf({ hsm }: InToken, tokens: readonly Pkcs11Backend[]): TokenCalls {

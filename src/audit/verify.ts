@@ -15,7 +15,12 @@ export type VerifyOptions = {
   readonly files?: AuditFiles
 }
 export type AuditVerdict =
-  | { readonly ok: true; readonly records: number; readonly checkpoints: number }
+  | {
+      readonly ok: true
+      readonly records: number
+      readonly checkpoints: number /** The last record. */
+      readonly head: Head
+    }
   | { readonly ok: false; readonly problem: string }
 
 class Broken extends Error {}
@@ -91,7 +96,7 @@ export function verifyAudit(options: VerifyOptions): AuditVerdict {
     const last = Math.max(0, ...signed.keys())
     if (last > head.seq)
       throw new Broken(`record ${head.seq + 1} is missing: the log was cut short, record ${last} was signed`)
-    return { ok: true, records: head.seq, checkpoints: signed.size }
+    return { ok: true, records: head.seq, checkpoints: signed.size, head }
   } catch (error) {
     if (error instanceof Broken) return { ok: false, problem: error.message }
     throw error

@@ -60,6 +60,7 @@ export type Config = {
     /** What is over AWS's own request quotas; undefined: none at all. */
     readonly quotas?: Readonly<Record<string, number>>
   }
+  readonly backup: { readonly recipients: readonly string[]; readonly retentionDays: number }
   readonly log: { readonly level: string; readonly format: 'json' | 'pretty' }
   readonly audit: {
     readonly path: string
@@ -162,6 +163,7 @@ export function resolve(settings: Settings, given?: Refusals): Config {
       principals: resolvePrincipals(settings.aws?.principals ?? [], realm.aws.account, checkSource),
       ...((settings.aws?.quotas ?? (dev ? 'off' : 'aws')) === 'aws' && { quotas: settings.aws?.quotaLimits ?? {} }),
     },
+    backup: { recipients: settings.backup?.recipients ?? [], retentionDays: settings.backup?.retentionDays ?? 35 },
     log: { level: settings.log?.level ?? 'info', format: settings.log?.format ?? (dev ? 'pretty' : 'json') },
     audit: {
       path: absolute(settings.audit?.path ?? join(dataDir, 'audit')),

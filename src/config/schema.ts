@@ -293,6 +293,18 @@ export const Settings = Type.Partial(
     ),
     azure: AzureCallers,
     gcp: GcpCallers,
+    backup: Type.Partial(
+      Type.Object({
+        /** Public recovery keys, as age writes them: whoever has one of the private keys can restore. */
+        recipients: Type.Array(
+          Type.String({ pattern: '^age1[a-z0-9]{20,4096}$', description: 'a recipient of age, age1…' }),
+          { maxItems: 20, uniqueItems: true },
+        ),
+        /** How long `trefoil backup prune` keeps backups. */
+        retentionDays: Type.Integer({ minimum: 1, maximum: 36_500 }),
+      }),
+      closed,
+    ),
     log: Type.Partial(
       Type.Object({
         level: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),

@@ -37,6 +37,13 @@ export async function keepInstallationId(store: Store, id: string): Promise<void
   await store.commit([{ kind: 'insert', collection: 'meta', row: { id: INSTALLATION, value: id } }])
 }
 
+/** @throws KmsError internal where there is none, or it does not open */
+export async function keptSecret(store: Store, sealer: Sealer, id: string): Promise<Uint8Array> {
+  const known = await store.get('meta', id)
+  if (known === undefined || typeof known.value === 'string') throw new KmsError('internal')
+  return sealer.unseal(known.value, metaContext(id))
+}
+
 /** A secret of the installation: made once by `make`, kept sealed under the root key. */
 export async function ensureSecret(
   store: Store,
@@ -44,14 +51,9 @@ export async function ensureSecret(
   id: string,
   make: () => Uint8Array | Promise<Uint8Array>,
 ): Promise<Uint8Array> {
-  const context = metaContext(id)
-  const known = await store.get('meta', id)
-  if (known !== undefined) {
-    if (typeof known.value === 'string') throw new KmsError('internal')
-    return sealer.unseal(known.value, context)
-  }
+  if ((await store.get('meta', id)) !== undefined) return keptSecret(store, sealer, id)
   const secret = await make()
-  const value = await sealer.seal(secret, context)
+  const value = await sealer.seal(secret, metaContext(id))
   await store.commit([{ kind: 'insert', collection: 'meta', row: { id, value } }])
   return secret
 }

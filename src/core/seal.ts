@@ -20,6 +20,11 @@ export class AesSealer implements Sealer {
     this.#key = key
   }
 
+  /** The key itself, for a backup; the caller wipes it. */
+  copyKey(): Buffer {
+    return this.#key.export()
+  }
+
   async seal(plaintext: Uint8Array, context: string): Promise<Uint8Array> {
     const iv = randomBytes(IV_BYTES)
     const cipher = createCipheriv('aes-256-gcm', this.#key, iv)

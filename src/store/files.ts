@@ -1,9 +1,21 @@
 /** Small files that are there whole and durable, or not at all. */
 import { randomBytes } from 'node:crypto'
-import { closeSync, constants, fsyncSync, linkSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
-import { dirname } from 'node:path'
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 
-function syncDirectory(path: string): void {
+export function syncDirectory(path: string): void {
   if (process.platform === 'win32') return
   const fd = openSync(path, constants.O_RDONLY)
   try {
@@ -11,6 +23,21 @@ function syncDirectory(path: string): void {
   } finally {
     closeSync(fd)
   }
+}
+
+/** What is in a directory, and its own names; or a file alone. */
+export function syncTree(path: string): void {
+  if (!statSync(path).isDirectory()) {
+    const fd = openSync(path, constants.O_RDWR)
+    try {
+      fsyncSync(fd)
+    } finally {
+      closeSync(fd)
+    }
+    return
+  }
+  for (const name of readdirSync(path)) syncTree(join(path, name))
+  syncDirectory(path)
 }
 
 /** Writes beside `path`, for its user only, and has `put` bring it there. */

@@ -42,8 +42,8 @@ export const MIGRATIONS: readonly Migration[] = [
 const numberPragma = (database: Database.Database, name: string): number =>
   Number(database.pragma(name, { simple: true }))
 
-/** @throws StartError for a database of a newer version, or one that is not ours */
-export function migrate(database: Database.Database, migrations: readonly Migration[] = MIGRATIONS): void {
+/** The version that the database has; 0: it is new. @throws StartError for one that is newer, or not ours */
+export function schemaOf(database: Database.Database, migrations: readonly Migration[] = MIGRATIONS): number {
   const version = numberPragma(database, 'user_version')
   const application = numberPragma(database, 'application_id')
   const empty = database.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined
@@ -55,6 +55,12 @@ export function migrate(database: Database.Database, migrations: readonly Migrat
       `${database.name} has schema version ${version}, this version of trefoil knows ${migrations.length}: start a newer trefoil, or restore a backup`,
     )
   }
+  return version
+}
+
+/** Each step is one transaction, so that one that was cut short goes on where it stopped. @throws StartError */
+export function applyMigrations(database: Database.Database, migrations: readonly Migration[] = MIGRATIONS): void {
+  const version = schemaOf(database, migrations)
   migrations.slice(version).forEach((step, offset) => {
     database
       .transaction(() => {
@@ -64,12 +70,17 @@ export function migrate(database: Database.Database, migrations: readonly Migrat
       })
       .immediate()
   })
-  for (const collection of COLLECTION_NAMES) {
-    if (
-      database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(`rows_${collection}`) ===
-      undefined
-    ) {
-      throw new StartError(`${database.name} has no table for ${collection}: it is damaged, restore a backup`)
-    }
+}
+
+export const hasCollection = (database: Database.Database, collection: string): boolean =>
+  database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(`rows_${collection}`) !==
+  undefined
+
+/** @throws StartError for a database of a newer version, or one that is not ours */
+export function migrate(database: Database.Database, migrations: readonly Migration[] = MIGRATIONS): void {
+  applyMigrations(database, migrations)
+  const missing = COLLECTION_NAMES.find((collection) => !hasCollection(database, collection))
+  if (missing !== undefined) {
+    throw new StartError(`${database.name} has no table for ${missing}: it is damaged, restore a backup`)
   }
 }

@@ -11,6 +11,8 @@ export type Loaded = { readonly row: AnyStored; readonly size: number }
 /** Enough pages that a probe meets a full disk, few enough to run four times a second. */
 const PROBE_BYTES = 64 * 1024
 
+const BATCH = 1000
+
 const rowStatements = (database: Database.Database, collection: CollectionName) => ({
   get: database.prepare<[string], BodyRow>(`SELECT revision, body FROM rows_${collection} WHERE id = ?`),
   put: database.prepare<[string, number, string]>(
@@ -18,7 +20,9 @@ const rowStatements = (database: Database.Database, collection: CollectionName) 
      ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, body = excluded.body`,
   ),
   remove: database.prepare<[string]>(`DELETE FROM rows_${collection} WHERE id = ?`),
-  all: database.prepare<[], BodyRow & { readonly id: string }>(`SELECT id, revision, body FROM rows_${collection}`),
+  batch: database.prepare<[number, number], BodyRow & { readonly id: string; readonly rowid: number }>(
+    `SELECT rowid, id, revision, body FROM rows_${collection} WHERE rowid > ? ORDER BY rowid LIMIT ?`,
+  ),
 })
 
 const rangeStatement = (database: Database.Database, direction: 'ASC' | 'DESC') =>
@@ -120,6 +124,18 @@ export class SqliteTables {
     this.transact(() => this.#settings.set.run('probe', 0))
   }
 
+  /** Batch by batch: a store may be larger than memory. */
+  *#every(collection: CollectionName): Generator<BodyRow & { readonly id: string }> {
+    let after = 0
+    for (;;) {
+      const rows = this.#of(collection).batch.all(after, BATCH)
+      yield* rows
+      const last = rows.at(-1)
+      if (last === undefined) return
+      after = last.rowid
+    }
+  }
+
   /** Entries made by other index definitions than these would be looked up in vain, or left behind. */
   #reindexIfChanged(): void {
     const fingerprint = indexFingerprint()
@@ -127,8 +143,7 @@ export class SqliteTables {
     this.transact(() => {
       this.#database.exec('DELETE FROM entries')
       for (const collection of COLLECTION_NAMES) {
-        const rows = this.#of(collection).all.all()
-        for (const { id, revision, body } of rows) {
+        for (const { id, revision, body } of this.#every(collection)) {
           this.addEntries(collection, id, entriesOf(collection, decodeRow(id, revision, body)))
         }
       }

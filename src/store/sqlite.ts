@@ -2,7 +2,6 @@
  * The durable store. Exactly one process writes (lock.ts), so decoded rows are kept in memory and are as good as the
  * database: a commit changes them only after SQLite's own commit succeeded.
  */
-import { closeSync, fsyncSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { KmsError, StartError } from '../core/error.ts'
@@ -12,6 +11,7 @@ import { COLLECTION_NAMES, type CollectionName, type IndexName, type Rows } from
 import { type AnyStored, asStored } from './codec.ts'
 import { checkLimit, encodeCursor, encodeTuple, entriesOf, isUniqueIndex, pageRange } from './entries.ts'
 import { FileWatch } from './file-watch.ts'
+import { syncDirectory } from './files.ts'
 import { createPrivateFile, type DirectoryLock, lockDirectory } from './lock.ts'
 import { migrate } from './migrations.ts'
 import { planCommit, type Step } from './plan.ts'
@@ -46,16 +46,6 @@ function setPragmas(database: Database.Database): void {
     const actual = database.pragma(name, { simple: true })
     if (actual !== answer)
       throw new StartError(`SQLite refuses ${name}=${value} for ${database.name} (it says ${String(actual)})`)
-  }
-}
-
-function syncDirectory(directory: string): void {
-  if (process.platform === 'win32') return
-  const handle = openSync(directory, 'r')
-  try {
-    fsyncSync(handle)
-  } finally {
-    closeSync(handle)
   }
 }
 

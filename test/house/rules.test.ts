@@ -22,6 +22,7 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
   hsm: ['core', 'native'],
   store: ['core'],
   audit: ['core'],
+  backup: ['core', 'store'],
   metrics: ['core'],
   config: ['core'],
   api: ['core', 'config.ts', 'config'],

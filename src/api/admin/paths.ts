@@ -5,4 +5,7 @@ export const socketPath = (dataDir: string): string => join(dataDir, 'trefoil.so
 /** `principal create` → `/principal/create` */
 export const routeOf = (wire: string): string => `/${wire.replaceAll(' ', '/')}`
 
+/** Of an answer that is no JSON: what there is to know of it, as JSON. */
+export const FACTS_HEADER = 'x-trefoil-facts'
+
 export type AdminError = { readonly code: string; readonly message: string; readonly field?: string }

@@ -5,9 +5,10 @@ import type { Logger } from 'pino'
 import type { KmsError } from '../../core/error.ts'
 import { toKmsError } from '../http/errors.ts'
 import { parseJson } from '../http/json.ts'
+import { Streamed } from './binding.ts'
 import { commands } from './bindings/index.ts'
 import type { Admin } from './index.ts'
-import { type AdminError, routeOf, socketPath } from './paths.ts'
+import { type AdminError, FACTS_HEADER, routeOf, socketPath } from './paths.ts'
 
 /** What sun_path holds on every Unix, less its end. */
 const MAX_PATH_BYTES = 103
@@ -43,7 +44,11 @@ function createApp(admin: Admin, log: Logger): FastifyInstance {
   for (const { wire } of commands) {
     app.post(routeOf(wire), async (request, reply) => {
       const answer = await admin.run(wire, request.body)
-      return reply.send(answer)
+      if (!(answer instanceof Streamed)) return reply.send(answer)
+      return reply
+        .header(FACTS_HEADER, JSON.stringify(answer.facts))
+        .type('application/octet-stream')
+        .send(answer.stream)
     })
   }
   return app

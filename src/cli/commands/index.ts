@@ -1,6 +1,7 @@
 /** The table of commands: help, completion and docs/cli.md are made from it. */
 import type { Command } from '../command.ts'
 import { auditVerify } from './audit-verify.ts'
+import { backups } from './backup.ts'
 import { completion } from './completion.ts'
 import { configCheck } from './config-check.ts'
 import { doctor } from './doctor.ts'
@@ -32,5 +33,6 @@ export const COMMANDS: readonly Command[] = [
   ...keys,
   ...principals,
   ...grants,
+  ...backups,
   completion,
 ]

@@ -13,13 +13,14 @@ const textOf = ({
   rootKey,
   checks,
   auditRecords,
-  counts,
+  counts: { lastBackup, ...counts },
 }: Status & { readonly counts: Counts }) =>
   table([
     ['state', serving ? state : `${state}, but no server runs`],
     ['version', `${version}, profile ${profile}, process ${pid}, since ${startedAt}`],
     ['root key', rootKey],
     ['keys', `${counts.keys} with ${counts.versions} versions in ${counts.rings} rings of ${counts.realms} realms`],
+    ['last backup', lastBackup === undefined ? 'none' : `${lastBackup.at}, ${lastBackup.bytes} bytes`],
     ['audit log', `${auditRecords} records`],
     ...Object.entries(checks).map(([name, verdict]) => [name, verdict]),
   ])

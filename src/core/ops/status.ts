@@ -1,4 +1,5 @@
 import { realmOperation } from '../operation.ts'
+import { type LastBackup, lastBackup } from './backups.ts'
 
 /** How many of what there is. */
 export type Counts = {
@@ -6,6 +7,7 @@ export type Counts = {
   readonly rings: number
   readonly keys: number
   readonly versions: number
+  readonly lastBackup?: LastBackup
 }
 
 export const getStatus = realmOperation<Record<string, never>, Counts>({
@@ -18,6 +20,7 @@ export const getStatus = realmOperation<Record<string, never>, Counts>({
       store.count('keys', 'realm', []),
       store.count('versions', 'number', []),
     ])
-    return { output: { realms, rings, keys, versions } }
+    const last = await lastBackup(store)
+    return { output: { realms, rings, keys, versions, ...(last && { lastBackup: last }) } }
   },
 })

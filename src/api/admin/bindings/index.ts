@@ -1,5 +1,6 @@
 /** The list of the administrator's commands: the single source of the socket's routes. */
 import type { Command } from '../binding.ts'
+import { completeBackupCommand, createBackupCommand } from './backup.ts'
 import {
   deleteKeyCommand,
   disableKeyCommand,
@@ -39,6 +40,8 @@ export const commands: readonly Command[] = [
   rotateKeyCommand,
   deleteKeyCommand,
   undeleteKeyCommand,
+  createBackupCommand,
+  completeBackupCommand,
   createPrincipalCommand,
   updatePrincipalCommand,
   listPrincipalsCommand,
