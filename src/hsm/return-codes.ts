@@ -94,6 +94,7 @@ export const CKR = {
   SESSION_COUNT: 0x0b1,
   SESSION_HANDLE_INVALID: 0x0b3,
   USER_ALREADY_LOGGED_IN: 0x100,
+  USER_PIN_NOT_INITIALIZED: 0x102,
   ALREADY_INITIALIZED: 0x191,
 } as const
 
@@ -104,7 +105,7 @@ export const PIN_REFUSED: ReadonlySet<number> = new Set([
   0x0a2, // PIN_LEN_RANGE
   0x0a3, // PIN_EXPIRED
   0x0a4, // PIN_LOCKED
-  0x102, // USER_PIN_NOT_INITIALIZED
+  CKR.USER_PIN_NOT_INITIALIZED,
 ])
 
 /** The cached handle is no longer that object's: find it again. */

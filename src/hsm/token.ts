@@ -115,6 +115,19 @@ export function mechanismsOf(slot: graphene.Slot): readonly MechanismFacts[] {
   })
 }
 
+/**
+ * "No PIN" of a token that has one was no attempt at it, and may pass: SoftHSM says so when its files go away while it opens
+ * them.
+ */
+function contradictsItself(slot: graphene.Slot, ckr: number): boolean {
+  if (ckr !== CKR.USER_PIN_NOT_INITIALIZED) return false
+  try {
+    return (slot.getToken().flags & graphene.TokenFlag.USER_PIN_INITIALIZED) !== 0
+  } catch {
+    return true
+  }
+}
+
 /** Opens a session and logs in with it: one attempt, never repeated here or by the caller. */
 export function logIn(slot: graphene.Slot, pin: string): Session {
   const session = slot.open(CKF_SERIAL_RW)
@@ -123,7 +136,7 @@ export function logIn(slot: graphene.Slot, pin: string): Session {
   } catch (error) {
     const ckr = ckrOf(error)
     if (ckr === CKR.USER_ALREADY_LOGGED_IN) return session
-    const refused = ckr !== undefined && PIN_REFUSED.has(ckr)
+    const refused = ckr !== undefined && PIN_REFUSED.has(ckr) && !contradictsItself(slot, ckr)
     throw new ProblemError({ kind: refused ? 'pin' : 'device', detail: `login: ${reasonOf(error)}` })
   }
   return session

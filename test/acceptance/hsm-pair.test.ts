@@ -7,6 +7,7 @@ import { CreateKeyCommand, GetPublicKeyCommand, KMSClient, SignCommand } from '@
 import t from 'tap'
 import { type RunningTrefoil, startTrefoil } from '../support/process.ts'
 import { softHsmMissing, startSoftHsm } from '../support/softhsm.ts'
+import { until } from '../support/until.ts'
 
 const MESSAGE = Buffer.from('signed by whichever token is there')
 
@@ -67,7 +68,7 @@ t.test('a pair', softHsmMissing === undefined ? {} : { skip: softHsmMissing }, a
   for (const pid of childrenOf(server.pid)) process.kill(pid, 'SIGKILL')
   // Both children were killed: the clone's is started again, the other finds no token.
   const served = async (): Promise<boolean> => signs().catch(() => false)
-  while (!(await served())) await new Promise((resolve) => setTimeout(resolve, 50))
+  await until('the clone serves', served)
   t.ok(await signs(), 'the clone serves')
   const ready = await fetch(`${server.plainUrl}/_/health/ready`)
   t.equal(ready.status, 200, 'and the server is ready')

@@ -13,6 +13,7 @@ import { probeToken } from '../../src/hsm/probe.ts'
 import { callContext, newHome, refusal } from '../conformance/backend.ts'
 import { makeShimmedHsm, type ShimmedHsm, shimMissing } from '../support/shim.ts'
 import { makeSoftHsm, type SoftHsm, softHsmMissing } from '../support/softhsm.ts'
+import { until } from '../support/until.ts'
 
 const missing = softHsmMissing ?? shimMissing
 const options = missing === undefined ? {} : { skip: missing }
@@ -44,9 +45,9 @@ async function worksAgain(t: Test, backend: Pkcs11Backend, key: Key): Promise<vo
   await backend.health(callContext())
 }
 
-async function until(done: () => boolean | Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 1000 && !(await done()); i += 1) await sleep(10)
-}
+/** Until the token serves. */
+const recovered = (backend: Pkcs11Backend): Promise<void> =>
+  until('the token serves again', async () => (await refusal(backend.health(callContext()))) === 'none')
 
 async function shimmed(
   t: Test,
@@ -82,7 +83,7 @@ t.test('a child killed under load', options, async (t) => {
       'and by nothing else',
     )
     // A second death so soon is not restarted at once.
-    await until(async () => (await refusal(backend.health(callContext()))) === 'none')
+    await recovered(backend)
     await worksAgain(t, backend, key)
     t.not(backend.client.pid, pid, 'another child')
   }
@@ -94,7 +95,7 @@ t.test('a call that hangs', options, async (t) => {
   await hsm.set('hang')
   t.equal(await refusal(sign(backend, key)), 'backend_timeout', 'fails when its time is up')
   await hsm.unset('hang')
-  await until(async () => (await refusal(backend.health(callContext()))) === 'none')
+  await recovered(backend)
   await worksAgain(t, backend, key)
 })
 
@@ -133,7 +134,7 @@ t.test('a child that dies with a key made leaves none behind', options, async (t
   const key = await makeKey(backend)
   await hsm.set('crash-made')
   t.equal(await refusal(makeKey(backend)), 'backend_unavailable', 'the caller hears of a failure')
-  await until(async () => (await refusal(backend.health(callContext()))) === 'none')
+  await recovered(backend)
   await worksAgain(t, backend, key)
   await backend.close()
   t.same(await listObjects(hsm), [`trefoil:${key.handle.versionId.replaceAll('-', '')}`], 'and the token of nothing')
@@ -153,6 +154,35 @@ t.test('a wrong PIN', options, async (t) => {
   await sleep(1500)
   t.equal(await hsm.logins(), 1, 'and never again')
   await backend.close()
+})
+
+t.test('a token that has its PIN and says that it has none', options, async (t) => {
+  const hsm = await makeShimmedHsm()
+  await hsm.set('forgets-pin')
+  const backend = await openPkcs11Backend(configOf(hsm))
+  t.teardown(async () => {
+    await backend.close()
+    await hsm.close()
+  })
+  t.equal(await refusal(backend.random(1, callContext())), 'backend_unavailable', 'is not to be used now')
+  await hsm.unset('forgets-pin')
+  await recovered(backend)
+  await worksAgain(t, backend, await makeKey(backend))
+})
+
+t.test('a token without a PIN', options, async (t) => {
+  const hsm = await makeShimmedHsm()
+  await hsm.set('forgets-pin')
+  await hsm.set('no-pin')
+  const backend = await openPkcs11Backend(configOf(hsm))
+  t.teardown(async () => {
+    await backend.close()
+    await hsm.close()
+  })
+  const error = await backend.health(callContext()).catch((caught: unknown) => caught)
+  t.match(error instanceof KmsError && String(error.params.reason), /refused the PIN/, 'health says why')
+  await sleep(1500)
+  t.equal(await hsm.logins(), 1, 'is asked once')
 })
 
 t.test('a right PIN is one login a child', options, async (t) => {
@@ -178,7 +208,7 @@ t.test('what the token answers', options, async (t) => {
   for (const { name, value, code } of CODES) {
     await hsm.set('sign', String(value))
     t.equal(await refusal(sign(backend, key)), code, name)
-    await until(async () => (await refusal(backend.health(callContext()))) === 'none')
+    await recovered(backend)
     await worksAgain(t, backend, key)
   }
 })
@@ -195,7 +225,7 @@ t.test('a full table of sessions', options, async (t) => {
   t.equal(await refusal(sign(backend, key)), 'backend_unavailable', 'none is left, and none is given')
   await hsm.unset('sessions')
   await hsm.unset('sign')
-  await until(async () => (await refusal(backend.health(callContext()))) === 'none')
+  await recovered(backend)
   await worksAgain(t, backend, key)
 })
 
@@ -255,7 +285,7 @@ t.test('a token that is not there at the start comes later', options, async (t) 
   t.equal(await refusal(backend.health(callContext())), 'backend_unavailable', 'says so')
   t.equal(await refusal(makeKey(backend)), 'backend_unavailable', 'and calls fail at once')
   await rename(away, here)
-  await until(async () => (await refusal(backend.health(callContext()))) === 'none')
+  await recovered(backend)
   await worksAgain(t, backend, await makeKey(backend))
 })
 

@@ -11,6 +11,8 @@
  *   sessions     while it exists, C_OpenSession answers CKR_SESSION_COUNT
  *   extractable  while it exists, C_GetAttributeValue claims that CKA_EXTRACTABLE is true
  *   no-raw-rsa   while it exists, CKM_RSA_X_509 is not in the mechanism list
+ *   forgets-pin  while it exists, C_Login answers CKR_USER_PIN_NOT_INITIALIZED (SoftHSM does whose files have just gone)
+ *   no-pin       while it exists, C_GetTokenInfo says that the user's PIN is not initialised
  */
 #define CK_PTR *
 #define CK_DECLARE_FUNCTION(returnType, name) returnType name
@@ -58,6 +60,7 @@ static CK_RV shim_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHA
     if (write(fd, "x", 1) != 1) abort();
     close(fd);
   }
+  if (present("forgets-pin")) return CKR_USER_PIN_NOT_INITIALIZED;
   return real->C_Login(session, user, pin, length);
 }
 
@@ -118,6 +121,12 @@ static CK_RV shim_GetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE 
   return rv;
 }
 
+static CK_RV shim_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO_PTR info) {
+  CK_RV rv = real->C_GetTokenInfo(slot, info);
+  if (rv == CKR_OK && present("no-pin")) info->flags &= ~(CK_FLAGS)CKF_USER_PIN_INITIALIZED;
+  return rv;
+}
+
 static CK_RV shim_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE_PTR mechanisms, CK_ULONG_PTR count) {
   CK_RV rv = real->C_GetMechanismList(slot, mechanisms, count);
   CK_ULONG i, kept = 0;
@@ -142,6 +151,7 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR out) {
     list.C_Sign = shim_Sign;
     list.C_GenerateKeyPair = shim_GenerateKeyPair;
     list.C_GetAttributeValue = shim_GetAttributeValue;
+    list.C_GetTokenInfo = shim_GetTokenInfo;
     list.C_GetMechanismList = shim_GetMechanismList;
   }
   *out = &list;

@@ -30,6 +30,8 @@ export type Control =
   | 'sessions'
   | 'extractable'
   | 'no-raw-rsa'
+  | 'forgets-pin'
+  | 'no-pin'
 
 export type ShimmedHsm = SoftHsm & {
   /** Sets a control file; see pkcs11-shim.c for what each does. */
