@@ -14,6 +14,7 @@ import { nodeFiles } from './audit/files.ts'
 import { openAuditLog } from './audit/log.ts'
 import { type Config, type HsmConfig, hsmEnvironment, readSecret } from './config.ts'
 import { ensureSecret, installationId, keepInstallationId } from './core/installation.ts'
+import { MaterialIds } from './core/material-ids.ts'
 import type { CallContext, Sealer, Store } from './core/ports.ts'
 import { Problem } from './core/problem.ts'
 import { checkRootKey } from './core/root-check.ts'
@@ -30,6 +31,11 @@ export const AUDIT_KEY = 'audit-key'
 export const CHECKPOINT_KEY = 'checkpoint-key'
 export const SESSION_KEY = 'session-key'
 export const BACKUP_KEY = 'backup-key'
+const MATERIAL_ID_KEY = 'material-id-key'
+
+/** Ids of imported material stay the same for as long as the installation does. */
+export const openMaterialIds = async ({ store, sealer }: Vault): Promise<MaterialIds> =>
+  new MaterialIds(createSecretKey(await ensureSecret(store, sealer, MATERIAL_ID_KEY, () => randomBytes(32))))
 
 export const databasePath = (config: Config): string => join(config.dataDir, DATABASE)
 

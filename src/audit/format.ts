@@ -52,6 +52,7 @@ const FIELDS = [
   'algorithm',
   'decision',
   'grant',
+  'leftOut',
   'outcome',
   'durationMs',
 ] as const satisfies readonly (keyof AuditRecord)[]

@@ -66,7 +66,7 @@ export const ERROR_CODES = [
   'unsupported_algorithm', // params: algorithm, spec — nothing here can do it, the token included
   'unsupported_spec', // params: spec, backend
   // cryptographic verdicts
-  'invalid_ciphertext',
+  'invalid_ciphertext', // params: reason — `unknown_key` where it names one that is not there
   'incorrect_key',
   'invalid_signature',
   'invalid_backup',

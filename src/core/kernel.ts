@@ -9,6 +9,7 @@ import { andThen, type Eventually } from './eventually.ts'
 import type { Key } from './key.ts'
 import type { KeyStoreGateway } from './key-store.ts'
 import { isUse, LastUses } from './last-use.ts'
+import type { MaterialIds } from './material-ids.ts'
 import { MessageCounter } from './message-counter.ts'
 import type {
   Call,
@@ -26,6 +27,7 @@ import type { AuditLog, Authorizer, Clock, Sealer, Store, Write } from './ports.
 import type { CallerQuotas } from './quotas.ts'
 import type { RingKeys } from './ring-keys.ts'
 import type { RingSettingsOf } from './ring-settings.ts'
+import { Strangers } from './strangers.ts'
 import { Targets } from './targets.ts'
 import { newTrace, recordOf, type Trace, traceOutcome, withSubject } from './trace.ts'
 
@@ -37,6 +39,7 @@ export type KernelDeps = {
   readonly ringKeys: Pick<RingKeys, 'get'>
   readonly ringSettings: RingSettingsOf
   readonly keyStores: KeyStoreGateway
+  readonly materialIds: MaterialIds
   readonly audit: AuditLog
   readonly authorizer: Authorizer
   readonly clock: Clock
@@ -59,6 +62,7 @@ export class Kernel {
   readonly #outbox: Outbox
   readonly #lastUses: LastUses
   readonly #messages: MessageCounter
+  readonly #strangers: Strangers
 
   constructor(deps: KernelDeps) {
     this.#deps = deps
@@ -66,6 +70,7 @@ export class Kernel {
     this.#outbox = new Outbox(deps.store, deps.audit)
     this.#lastUses = new LastUses(deps.store, deps.clock)
     this.#messages = new MessageCounter(deps.store)
+    this.#strangers = new Strangers(deps.audit, deps.clock)
   }
 
   /** Drains the records that an earlier process had committed but not yet chained. Before the first request. */
@@ -117,6 +122,11 @@ export class Kernel {
     throw error
   }
 
+  /** Records a request whose caller could not be verified, within bounds. @throws KmsError audit_unavailable */
+  stranger(call: Call): Promise<void> {
+    return this.#strangers.record(call)
+  }
+
   #noteUses(call: Call, trace: Trace): void {
     if (trace.source !== undefined) this.#noteUse(trace.source.key, trace.source.use, call, trace)
     this.#noteUse(trace.key, trace.use, call, trace)
@@ -154,7 +164,7 @@ export class Kernel {
   }
 
   #env(call: Call): Env {
-    const { store, backends, sealer, backupSealer, ringKeys, ringSettings, keyStores, clock } = this.#deps
+    const { store, backends, sealer, backupSealer, ringKeys, ringSettings, keyStores, materialIds, clock } = this.#deps
     return {
       store,
       backends,
@@ -163,6 +173,7 @@ export class Kernel {
       ringKeys,
       ringSettings,
       keyStores,
+      materialIds,
       clock,
       lastUses: this.#lastUses,
       messages: this.#messages,

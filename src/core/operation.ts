@@ -6,6 +6,7 @@ import type { Exposed } from './exposed.ts'
 import type { Key, KeyRing, KeyState, KeyVersion, Realm, VersionState, WireDialect } from './key.ts'
 import type { KeyStore, KeyStoreGateway } from './key-store.ts'
 import type { LastUses } from './last-use.ts'
+import type { MaterialIds } from './material-ids.ts'
 import type { MessageCounter } from './message-counter.ts'
 import type { AwsFacts } from './policy/aws/facts.ts'
 import type { CallContext, Clock, CryptoBackend, KeyHandle, Principal, Sealer, Store, Stored, Write } from './ports.ts'
@@ -17,6 +18,8 @@ import type { SecretVersion, StoredSecret } from './stored-secret.ts'
 /** One request, as its surface hands it to the kernel. */
 export type Call = CallContext & {
   readonly dialect: WireDialect | 'system'
+  /** For the audit log, where the operation is the installation's own and a dialect's client asked for it (STS). */
+  readonly spoken?: WireDialect
   /** The operation's name on the wire, for audit: `Encrypt`, `keys/sign`, `AsymmetricSign`. */
   readonly wire: string
   /** What the caller's cloud calls the right to do it: an Azure data action, a Google permission. */
@@ -58,6 +61,7 @@ export type Env = {
   readonly clock: Clock
   readonly lastUses: LastUses
   readonly messages: MessageCounter
+  readonly materialIds: MaterialIds
   readonly keyStores: KeyStoreGateway
   readonly elsewhere: Elsewhere
   readonly call: Call

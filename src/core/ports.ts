@@ -258,6 +258,8 @@ export type AuditRecord = {
   readonly decision: 'allow' | 'deny' | 'none'
   /** The grant that allowed, where no policy did. */
   readonly grant?: string | undefined
+  /** Requests of callers who could not be verified that the log was spared since the last one. */
+  readonly leftOut?: number | undefined
   /** `ok`, or the error code. */
   readonly outcome: string
   readonly durationMs: number

@@ -78,7 +78,7 @@ export class Resolver {
     const ring = key && realm && (await reads.get('rings', key.ringId))
     if (key === undefined || realm === undefined || ring === undefined || !visible(key, ring, call)) {
       // A version's id comes from a ciphertext; nobody asked for a key by it.
-      if (reference.by === 'version') throw new KmsError('invalid_ciphertext')
+      if (reference.by === 'version') throw new KmsError('invalid_ciphertext', { reason: 'unknown_key' })
       const code = reference.by === 'alias' && key === undefined ? 'alias_not_found' : 'key_not_found'
       throw new KmsError(code, { reference: describeKeyReference(reference), ...elsewhere(reference) })
     }

@@ -191,7 +191,7 @@ export class Targets {
     if (expected === undefined) return this.#key(key, action, call, trace)
     return andThen(this.#key(expected, action, call, trace), (named) =>
       // Another key is none of the caller's business, and the one that he named was decided on.
-      andThen(this.#find(key, action, call, trace), (target) => {
+      andThen(this.#findAnother(key, action, call, trace), (target) => {
         trace.realm = named.realm
         if (named.key.id !== target.key.id) throw new KmsError('incorrect_key')
         return target
@@ -207,6 +207,15 @@ export class Targets {
       trace.key = target.key
       trace.version = undefined
       return andThen(this.#decide(action, call, trace), () => target)
+    })
+  }
+
+  /** Which key a ciphertext is of that is not the named one's, if any, says nothing more than that it is not. */
+  #findAnother(reference: KeyReference, action: string, call: Call, trace: Trace): Eventually<KeyTarget> {
+    const found = this.#find(reference, action, call, trace)
+    if (!(found instanceof Promise)) return found
+    return found.catch((error: unknown) => {
+      throw KmsError.from(error).code === 'invalid_ciphertext' ? new KmsError('invalid_ciphertext') : error
     })
   }
 

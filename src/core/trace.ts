@@ -75,7 +75,12 @@ export function withSubject(error: KmsError, { realm, key, ring, version }: Trac
 const identityOf = ({ aws, azure, gcp }: Principal): string | undefined => aws?.arn ?? azure?.caller ?? gcp?.members[0]
 
 /** `outcome`: `ok`, or the error code. */
-export function recordOf(operation: Operation, call: Call, trace: Trace, outcome: string): AuditRecord {
+export function recordOf(
+  operation: Pick<Operation, 'name' | 'action'>,
+  call: Call,
+  trace: Trace,
+  outcome: string,
+): AuditRecord {
   const { exposed } = call
   const behalf = exposed?.behalf
   // Every field in one literal: conditional spreads took longer than the rest of the kernel's bookkeeping.
@@ -84,7 +89,7 @@ export function recordOf(operation: Operation, call: Call, trace: Trace, outcome
     time: trace.startedAt,
     requestId: call.requestId,
     clientRequestId: call.clientRequestId,
-    dialect: call.dialect,
+    dialect: call.spoken ?? call.dialect,
     wire: call.wire,
     operation: operation.name,
     action: operation.action,

@@ -3,8 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { DescribeCustomKeyStoresCommand, DescribeKeyCommand, KMSClient } from '@aws-sdk/client-kms'
 import { CREDENTIALS } from './aws-tools.ts'
 
-export const clientOf = (endpoint: string): KMSClient =>
-  new KMSClient({ endpoint, region: 'us-east-1', credentials: CREDENTIALS, maxAttempts: 1 })
+/** `maxAttempts`: more than one where the server's clock is set, which the client goes along with at its second. */
+export const clientOf = (endpoint: string, maxAttempts = 1): KMSClient =>
+  new KMSClient({ endpoint, region: 'us-east-1', credentials: CREDENTIALS, maxAttempts })
 
 const PAUSE_MS = 20
 

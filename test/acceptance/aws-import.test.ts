@@ -24,6 +24,7 @@ import {
 import t from 'tap'
 import { startTrefoil } from '../support/process.ts'
 import { clientOf } from './aws-client.ts'
+import { enforcing } from './aws-tools.ts'
 
 const Plaintext = Buffer.from('attack at dawn')
 const FOREVER = { ExpirationModel: 'KEY_MATERIAL_DOES_NOT_EXPIRE' } as const
@@ -31,8 +32,8 @@ const DAY_S = 86_400
 
 t.test('a key of one’s own, over restarts and the end of its material', async (t) => {
   const dataDir = mkdtempSync(join(tmpdir(), 'trefoil-import-'))
-  let trefoil = await startTrefoil({ dataDir })
-  let client = clientOf(trefoil.plainUrl)
+  let trefoil = await startTrefoil(enforcing({ dataDir }))
+  let client = clientOf(trefoil.plainUrl, 2)
   t.teardown(async () => {
     client.destroy()
     await trefoil.stop()
@@ -41,8 +42,8 @@ t.test('a key of one’s own, over restarts and the end of its material', async 
   const restart = async () => {
     client.destroy()
     await trefoil.stop()
-    trefoil = await startTrefoil({ dataDir })
-    client = clientOf(trefoil.plainUrl)
+    trefoil = await startTrefoil(enforcing({ dataDir }))
+    client = clientOf(trefoil.plainUrl, 2)
   }
   const advance = async (by: string): Promise<void> => {
     const headers = { 'content-type': 'application/json' }

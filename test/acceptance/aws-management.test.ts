@@ -15,6 +15,7 @@ import {
   GetKeyLastUsageCommand,
   GetKeyPolicyCommand,
   GetKeyRotationStatusCommand,
+  InvalidArnException,
   InvalidMarkerException,
   KMSInvalidStateException,
   LimitExceededException,
@@ -39,10 +40,11 @@ import {
 import t from 'tap'
 import { startTrefoil } from '../support/process.ts'
 import { clientOf } from './aws-client.ts'
+import { enforcing } from './aws-tools.ts'
 
 t.test('facts of keys that change', async (t) => {
-  const trefoil = await startTrefoil({})
-  const client = clientOf(trefoil.plainUrl)
+  const trefoil = await startTrefoil(enforcing())
+  const client = clientOf(trefoil.plainUrl, 2)
   t.teardown(async () => {
     client.destroy()
     await trefoil.stop()
@@ -165,7 +167,7 @@ t.test('facts of keys that change', async (t) => {
 t.test('the last use of a key outlives the process', async (t) => {
   const dataDir = mkdtempSync(join(tmpdir(), 'trefoil-last-use-'))
   t.teardown(() => rmSync(dataDir, { recursive: true }))
-  const first = await startTrefoil({ dataDir })
+  const first = await startTrefoil(enforcing({ dataDir }))
   const client = clientOf(first.plainUrl)
   const { KeyMetadata } = await client.send(new CreateKeyCommand({}))
   const KeyId = KeyMetadata?.KeyId ?? ''
@@ -173,10 +175,10 @@ t.test('the last use of a key outlives the process', async (t) => {
   await client.send(new EncryptCommand({ KeyId, Plaintext: Buffer.from('x') }))
   const used = await client.send(new GetKeyLastUsageCommand({ KeyId }))
   t.match(used, { KeyId, KeyLastUsage: { Operation: 'Encrypt', Timestamp: Date }, KeyCreationDate: Date })
-  await t.rejects(client.send(new GetKeyLastUsageCommand({ KeyId: 'alias/none' })), NotFoundException)
+  await t.rejects(client.send(new GetKeyLastUsageCommand({ KeyId: 'alias/none' })), InvalidArnException)
   client.destroy()
   t.equal(await first.stop(), 0)
-  const second = await startTrefoil({ dataDir })
+  const second = await startTrefoil(enforcing({ dataDir }))
   const again = clientOf(second.plainUrl)
   t.teardown(async () => {
     again.destroy()

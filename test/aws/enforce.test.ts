@@ -18,6 +18,7 @@ import {
   UNKNOWN,
   user,
 } from './enforced.ts'
+import { UNNAMED } from './support.ts'
 
 const Plaintext = 'aGVsbG8='
 const allow = (...actions: string[]): object => policy(statement(actions.map((action) => `kms:${action}`)))
@@ -354,4 +355,24 @@ t.test('permissive allows, and reports each thing once', async (t) => {
     denied(plain, 'Encrypt', arnOf(KeyId), missing(NO_OWN, 'Encrypt')).replace('AccessDeniedException: ', ''),
     denied(plain, 'DescribeKey', arnOf(KeyId), missing(NO_OWN, 'DescribeKey')).replace('AccessDeniedException: ', ''),
   ])
+})
+
+t.test('a ciphertext whose key is gone tells nobody that it is', async (t) => {
+  const { attempt, verdict, createKey, advance } = await makeEnforced()
+  const KeyId = await createKey()
+  const { CiphertextBlob } = await attempt(root, 'Encrypt', { KeyId, Plaintext })
+  const nobody = user('nobody', [policy(statement('kms:*'))], THERE)
+  const requests = [
+    ['Decrypt', { CiphertextBlob }],
+    ['Decrypt', { CiphertextBlob, DryRun: true }],
+    ['ReEncrypt', { CiphertextBlob, DestinationKeyId: await createKey() }],
+  ] as const
+  for (const [operation, body] of requests) t.equal(await verdict(nobody, operation, body), UNNAMED, 'it is there')
+  await attempt(root, 'ScheduleKeyDeletion', { KeyId, PendingWindowInDays: 7 })
+  await advance(8 * 86_400_000)
+  for (const who of [nobody, admin, root]) {
+    for (const [operation, body] of requests) t.equal(await verdict(who, operation, body), UNNAMED, 'it is gone')
+  }
+  const named = { CiphertextBlob, KeyId: await createKey() }
+  t.equal(await verdict(admin, 'Decrypt', named), 'InvalidCiphertextException')
 })

@@ -122,7 +122,7 @@ t.test('new material for a symmetric key: imported, then rotated to', async (t) 
   const old = (await aws.ask('Encrypt', { KeyId, Plaintext: 'aGk=' })).body.CiphertextBlob
   t.equal(
     await aws.refusal('RotateKeyOnDemand', { KeyId }),
-    `KMSInvalidStateException: No available key material pending rotation for the key: ${arnOf(KeyId)}`,
+    `KMSInvalidStateException: No available key material pending rotation for the key: ${arnOf(KeyId)}.`,
     'as recorded',
   )
   t.equal(await bring(aws, KeyId, first, NEW), 'IncorrectKeyMaterialException', 'it is not new')

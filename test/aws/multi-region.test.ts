@@ -3,7 +3,7 @@ import { createSecretKey, randomBytes } from 'node:crypto'
 import t from 'tap'
 import { AesSealer } from '../../src/core/seal.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
-import { ACCOUNT, makeAws, REGION, type TestAws } from './support.ts'
+import { ACCOUNT, makeAws, REGION, type TestAws, UNNAMED } from './support.ts'
 
 const DAY = 86_400_000
 const [EAST, WEST, EU] = [REGION, 'us-west-2', 'eu-central-1']
@@ -141,7 +141,7 @@ t.test('one material: what one Region seals, signs or authenticates, the others 
   )
   const other = await aws.createKey()
   const single = (await aws.ask('Encrypt', { KeyId: other, Plaintext: 'aGk=' })).body.CiphertextBlob
-  t.equal(await eu.refusal('Decrypt', { CiphertextBlob: single }), 'InvalidCiphertextException', 'a key of one Region')
+  t.equal(await eu.refusal('Decrypt', { CiphertextBlob: single }), UNNAMED, 'a key of one Region')
 
   const signing = await makeSet(aws, { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' })
   const signed = { KeyId: signing.id, Message: 'aGk=', SigningAlgorithm: 'ECDSA_SHA_256' }
@@ -219,7 +219,7 @@ t.test('another primary, and the end of the first', async (t) => {
   await east.ask('ScheduleKeyDeletion', { KeyId: id, PendingWindowInDays: 7 })
   await aws.advance(7 * DAY)
   t.match(await east.refusal('DescribeKey', { KeyId: id }), /^NotFoundException/)
-  t.equal(await east.refusal('Decrypt', { CiphertextBlob: sealed }), 'InvalidCiphertextException')
+  t.equal(await east.refusal('Decrypt', { CiphertextBlob: sealed }), UNNAMED)
   for (const CiphertextBlob of [sealed, late]) {
     t.match(
       await west.ask('Decrypt', { CiphertextBlob }),

@@ -114,6 +114,7 @@ t.test('one change', async (t) => {
     if (!REFUSALS.has(type))
       t.fail(`${REPEAT}, round ${round}: ${name} → ${statusCode} ${body}\n${JSON.stringify(request)}`)
   }
-  t.equal(aws.audit.records.length, 1, 'the kernel saw the one that was right')
+  const seen = aws.audit.records.filter(({ operation }) => operation !== 'Authenticate')
+  t.equal(seen.length, 1, 'the kernel saw the one that was right')
   t.equal((await send(make())).statusCode, 200)
 })

@@ -38,7 +38,15 @@ t.test('enforce', async (t) => {
   t.equal(await aws.refusal('ListKeys', {}, { as: { ...USER, accessKeyId: 'AKIANOBODY0000000000' } }), UNKNOWN)
   t.equal(await aws.refusal('ListKeys', {}, { as: { ...USER, secretAccessKey: 'guessed' } }), MISMATCH)
   t.equal(await aws.refusal('ListKeys', {}, { as: { ...USER, sessionToken: 'none' } }), UNKNOWN)
-  t.equal(aws.audit.records.length, 1, 'none of them got as far as the kernel')
+  const told = aws.audit.records.filter(({ operation }) => operation === 'Authenticate')
+  t.equal(aws.audit.records.length, told.length + 1, 'none of them got as far as the kernel')
+  t.match(told, [
+    { wire: 'ListKeys', principal: 'anonymous:' },
+    { wire: 'RevokeGrant', principal: 'anonymous:' },
+    { principal: 'sigv4:AKIANOBODY0000000000' },
+    { principal: `sigv4:${USER.accessKeyId}`, dialect: 'aws', decision: 'deny', outcome: 'unauthenticated' },
+    { principal: `sigv4:${USER.accessKeyId}`, identity: undefined },
+  ])
 })
 
 t.test('the region of the scope is the realm, the account is the caller’s', async (t) => {

@@ -93,7 +93,7 @@ t.test('GetCallerIdentity', async (t) => {
       `^<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult><Arn>${TEST}</Arn><UserId>AIDATESTUSER00000000</UserId><Account>${ACCOUNT}</Account></GetCallerIdentityResult><ResponseMetadata><RequestId>[0-9a-f-]{36}</RequestId></ResponseMetadata></GetCallerIdentityResponse>$`,
     ),
   )
-  t.match(aws.audit.records.at(-1), { wire: 'GetCallerIdentity', identity: TEST, outcome: 'ok' })
+  t.match(aws.audit.records.at(-1), { dialect: 'aws', wire: 'GetCallerIdentity', identity: TEST, outcome: 'ok' })
   t.match(await refusal('GetCallerIdentity', {}, { unsigned: true }), /^403 MissingAuthenticationToken: /)
   t.match(
     await refusal('GetCallerIdentity', {}, { as: { ...USER, accessKeyId: 'AKIANOBODY' } }),
@@ -171,7 +171,7 @@ t.test('AssumeRole', async (t) => {
     refusal('AssumeRole', { RoleArn: arn, RoleSessionName: 'test', ...more })
   const absent = `arn:aws:iam::${ACCOUNT}:role/absent`
   t.equal(await attempt(absent), denied(absent))
-  t.match(aws.audit.records.at(-1), { wire: 'AssumeRole', outcome: 'access_denied' })
+  t.match(aws.audit.records.at(-1), { dialect: 'aws', wire: 'AssumeRole', outcome: 'access_denied' })
   const others = put(aws, role('others', { Principal: { AWS: `arn:aws:iam::${ACCOUNT}:user/other` } }))
   t.equal(await attempt(others), denied(others))
   t.equal(await attempt(TEST), denied(TEST), 'a user is no role')

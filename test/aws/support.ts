@@ -18,6 +18,10 @@ export const REGION = 'us-east-1'
 export const arnOf = (id: string): string => `arn:aws:kms:${REGION}:${ACCOUNT}:key/${id}`
 export const UNKNOWN_ID = '00000000-0000-4000-8000-000000000000'
 
+/** What a ciphertext of a key that is not there is answered with, and one of a key that the caller may not use. */
+export const UNNAMED =
+  'AccessDeniedException: The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.'
+
 export type Answer = {
   readonly status: number
   readonly headers: Readonly<Record<string, unknown>>

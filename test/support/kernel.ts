@@ -1,11 +1,12 @@
 /** A kernel over a memory store and the software backend, with every outside port in the test's hands. */
-import { createSecretKey, randomBytes, randomUUID } from 'node:crypto'
+import { createSecretKey, type KeyObject, randomBytes, randomUUID } from 'node:crypto'
 import { Backends } from '../../src/core/backends.ts'
 import { DueWork } from '../../src/core/due.ts'
 import { KmsError } from '../../src/core/error.ts'
 import { ensureRealm } from '../../src/core/installation.ts'
 import { Kernel } from '../../src/core/kernel.ts'
 import { DIALECTS, type Dialect } from '../../src/core/key.ts'
+import { MaterialIds } from '../../src/core/material-ids.ts'
 import type { Call, Operation } from '../../src/core/operation.ts'
 import type {
   AccessRequest,
@@ -84,6 +85,8 @@ export type KernelOptions = {
   readonly audit?: MemoryAudit
   /** The same one for every kernel over the same store. */
   readonly sealer?: Sealer
+  /** Likewise, where material is imported. */
+  readonly materialIdKey?: KeyObject
   readonly decide?: (request: AccessRequest) => Decision
   /** In its place. */
   readonly authorizer?: (store: Store) => Authorizer
@@ -144,6 +147,7 @@ export async function makeKernel(options: KernelOptions = {}) {
     ringKeys,
     ringSettings: ringSettingsOf(options.rings ?? []),
     keyStores: keyStores.gateway,
+    materialIds: new MaterialIds(options.materialIdKey ?? createSecretKey(randomBytes(32))),
     audit,
     authorizer,
     clock,

@@ -13,7 +13,7 @@ import { headOf } from '../http/request.ts'
 import { type Claim, type ClaimRules, readClaim } from '../sigv4/claim.ts'
 import { expiredToken, mismatch, SignatureFault, unknownToken } from '../sigv4/fault.ts'
 import { SignatureVerifier, secretKeyOf } from '../sigv4/verify.ts'
-import type { RequestHead, SurfaceSettings } from '../surface.ts'
+import type { RequestHead, SurfaceServices, SurfaceSettings } from '../surface.ts'
 import type { AwsAddress } from './names.ts'
 
 const CREDENTIAL =
@@ -52,6 +52,27 @@ export type Identities = {
   readonly skewMs: number
   /** Where requests that are about no realm are recorded. */
   homeRealm(): string
+}
+
+/** Puts a request that has no valid signature into the audit log, under the access key that it claims. Never fails. */
+export async function recordStranger(
+  request: FastifyRequest,
+  wire: string,
+  { kernel, settings, log }: SurfaceServices,
+  { homeRealm }: Pick<Identities, 'homeRealm'>,
+): Promise<void> {
+  const { principal } = claimed(request, settings)
+  const call = {
+    dialect: 'system',
+    spoken: 'aws',
+    wire,
+    principal,
+    realm: { dialect: 'system', realmId: homeRealm() },
+    signal: request.deadline,
+    requestId: request.id,
+    address: request.client.address,
+  } as const
+  await kernel.stranger(call).catch((err: unknown) => log.error({ err }, 'a refused request is not in the audit log'))
 }
 
 type Deps = Identities & { readonly clock: Clock; readonly log: Logger; readonly settings: SurfaceSettings }

@@ -2,6 +2,7 @@
 import { type ErrorCode, type ErrorParams, KmsError } from '../../core/error.ts'
 import type { Key } from '../../core/key.ts'
 import type { ExternalFailure, KeyStoreRefusal } from '../../core/key-store.ts'
+import { UNNAMED } from '../../core/policy/aws/evaluator.ts'
 import type { Rendered } from '../surface.ts'
 import { AwsError, type AwsErrorType } from './aws-error.ts'
 import { ERROR_SHAPES } from './gen/errors.ts'
@@ -185,7 +186,7 @@ const AWS_ERRORS = {
   material_not_pending: [
     400,
     'KMSInvalidStateException',
-    ({ arn }) => `No available key material pending rotation for the key: ${arn}`,
+    ({ arn }) => `No available key material pending rotation for the key: ${arn}.`,
   ],
   material_mismatch: [400, 'IncorrectKeyMaterialException', silent],
   not_primary: [400, 'UnsupportedOperationException', ({ arn }) => `${arn} is not a multi-region primary key.`],
@@ -215,7 +216,12 @@ const AWS_ERRORS = {
     'UnsupportedOperationException',
     (context) => `KeySpec ${specOf(context)} is not supported by the key store.`,
   ],
-  invalid_ciphertext: [400, 'InvalidCiphertextException', silent],
+  // A key that is not there is told from one that the caller may not use by nothing.
+  invalid_ciphertext: [
+    400,
+    ({ params }) => (params.reason === 'unknown_key' ? 'AccessDeniedException' : 'InvalidCiphertextException'),
+    ({ params }) => (params.reason === 'unknown_key' ? UNNAMED : ''),
+  ],
   incorrect_key: [
     400,
     'IncorrectKeyException',

@@ -10,7 +10,7 @@ import { toKmsError } from '../http/errors.ts'
 import { JsonError, type JsonLimits, parseJson } from '../http/json.ts'
 import { type FaultKind, SignatureFault } from '../sigv4/fault.ts'
 import type { Rendered, RequestHead, Surface, SurfaceServices } from '../surface.ts'
-import { Authenticator, addressOf, type Caller, type Identities, type Pending } from './auth.ts'
+import { Authenticator, addressOf, type Caller, type Identities, type Pending, recordStranger } from './auth.ts'
 import { AwsError, type AwsErrorType } from './aws-error.ts'
 import { routes } from './bindings/index.ts'
 import { coverage } from './coverage.ts'
@@ -163,19 +163,21 @@ function register(app: FastifyInstance, services: SurfaceServices, options: AwsO
   app.decorateRequest('awsCaller')
   if (services.settings.profile === 'dev') followClock(app, services.clock)
   app.register(async (scope) => registerSts(scope, services, options, authenticator))
-  app.register(async (scope) => registerKms(scope, services, authenticator, quotas))
+  app.register(async (scope) => registerKms(scope, services, options, authenticator, quotas))
 }
 
 function registerKms(
   app: FastifyInstance,
   services: SurfaceServices,
+  options: AwsOptions,
   authenticator: Authenticator,
   quotas: RequestQuotas | undefined,
 ): void {
   const { settings, log } = services
   registerAuthentication(app, authenticator)
-  app.setErrorHandler((error, request, reply) => {
+  app.setErrorHandler(async (error, request, reply) => {
     const operation = operationOf(request) ?? ''
+    if (error instanceof SignatureFault) await recordStranger(request, operation, services, options)
     const known = asAwsError(error)
     if (known instanceof KmsError && known.code === 'internal')
       log.error({ err: known, requestId: request.id }, operation)

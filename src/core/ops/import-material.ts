@@ -11,7 +11,7 @@ import type { Secret } from '../secret.ts'
 import type { VersionView } from '../view.ts'
 import { allVersions, unrevised } from './all-versions.ts'
 import { checkImportable } from './import-parameters.ts'
-import { detached, dialectOf, importedMaterialId, makeVersion } from './material.ts'
+import { detached, dialectOf, importedMaterialIds, makeVersion } from './material.ts'
 
 export type ImportMaterialInput = KeyInput & {
   readonly token: Uint8Array
@@ -119,9 +119,10 @@ function checkSuccession(key: Key, { material, materialId, description }: Import
 async function importUnwrapped(work: Omit<Import, 'id' | 'versions'>): Promise<Outcome<VersionView>> {
   const { env, target, input, material } = work
   const versions = await allVersions(env, target.key.id)
-  const id = importedMaterialId(target.key.spec, material)
+  const ids = importedMaterialIds(env, target.key.spec, material)
   const wanted = input.material ?? (versions.length === 0 ? 'new' : 'existing')
-  const known = versions.find(({ materialId }) => materialId === id)
+  const known = versions.find(({ materialId }) => ids.includes(materialId))
+  const id = known?.materialId ?? ids[0]
   if (input.materialId !== undefined && input.materialId !== id) throw mismatch('it has another id')
   if (wanted === 'new' && known !== undefined) throw mismatch('the key has it already')
   if (wanted === 'existing' && known === undefined) throw mismatch('the key never had it')

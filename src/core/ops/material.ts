@@ -13,6 +13,7 @@ import {
 import { KmsError } from '../error.ts'
 import { DIALECTS, type Dialect, type ImportedMaterial, type Key, type KeyRing, type KeyVersion } from '../key.ts'
 import { publicHalf } from '../key-pair.ts'
+import { unkeyedId } from '../material-ids.ts'
 import type { Env } from '../operation.ts'
 import type { CallContext, CryptoBackend, KeyHome } from '../ports.ts'
 import type { Secret } from '../secret.ts'
@@ -63,26 +64,39 @@ export const keyTags = (dialect: Dialect, tags: Readonly<Record<string, string>>
 
 export type NewVersion = { readonly version: KeyVersion; readonly undo: () => Promise<void> }
 
+const publicId = (spki: Uint8Array): string => createHash('sha256').update(spki).digest('hex')
+
 /**
- * Public halves are enough to tell asymmetric material apart. Symmetric material that was imported goes by its own bytes,
- * so that the same bytes have the same id; generated material never leaves its backend, so that its id is drawn.
+ * Public halves are enough to tell asymmetric material apart. Symmetric material that was imported goes by its own bytes;
+ * generated material never leaves its backend, so that its id is drawn.
  */
-function materialIdOf(spec: KeySpec, spki: Uint8Array | undefined, material: Secret | undefined): string {
-  if (spki !== undefined) return createHash('sha256').update(spki).digest('hex')
-  if (material === undefined) return randomBytes(32).toString('hex')
-  return material.use((bytes) => createHash('sha256').update(`trefoil material ${spec}\0`).update(bytes).digest('hex'))
+function materialIdOf(
+  { materialIds }: Env,
+  spec: KeySpec,
+  spki: Uint8Array | undefined,
+  material: Secret | undefined,
+): string {
+  if (spki !== undefined) return publicId(spki)
+  return material === undefined ? randomBytes(32).toString('hex') : materialIds.of(spec, material)
 }
 
-/** The id that material from outside has. @throws KmsError material_mismatch for what is no key of the spec */
-export function importedMaterialId(spec: KeySpec, material: Secret): string {
+/**
+ * The ids that versions of material from outside may have, the one that a new version gets first.
+ * @throws KmsError material_mismatch for what is no key of the spec
+ */
+export function importedMaterialIds(
+  { materialIds }: Env,
+  spec: KeySpec,
+  material: Secret,
+): readonly [string, ...string[]] {
   const row = specRow(spec)
   if (row.type === 'aes' || row.type === 'hmac') {
     if (material.length !== row.bytes) throw new KmsError('material_mismatch', { reason: `not ${row.bytes} bytes` })
-    return materialIdOf(spec, undefined, material)
+    return [materialIds.of(spec, material), unkeyedId(spec, material)]
   }
   const spki = material.use((bytes) => publicHalf(bytes, row))
   if (spki === undefined) throw new KmsError('material_mismatch', { reason: `not a PKCS#8 ${spec} private key` })
-  return materialIdOf(spec, spki, material)
+  return [publicId(spki)]
 }
 
 const externalHome = ({ id, keyStore }: Pick<Key, 'id' | 'keyStore'>): Pick<KeyHome, 'external'> =>
@@ -111,7 +125,7 @@ export async function makeVersion(
     keyId: key.id,
     number,
     hexId: randomBytes(16).toString('hex'),
-    materialId: materialIdOf(key.spec, spki, material),
+    materialId: materialIdOf(env, key.spec, spki, material),
     spec: key.spec,
     state: enabled ? 'enabled' : 'disabled',
     ...(!enabled && { disabledBy: dialectOf(env) }),

@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { toKmsError } from '../../http/errors.ts'
 import { SignatureFault } from '../../sigv4/fault.ts'
 import type { RequestHead, SurfaceServices } from '../../surface.ts'
-import type { Authenticator, Caller, Identities } from '../auth.ts'
+import { type Authenticator, type Caller, type Identities, recordStranger } from '../auth.ts'
 import type { StsBinding, StsContext } from './binding.ts'
 import { assumeRoleBinding } from './bindings/assume-role.ts'
 import { getCallerIdentityBinding } from './bindings/get-caller-identity.ts'
@@ -57,6 +57,7 @@ async function answer(
     kernel: services.kernel,
     call: {
       dialect: 'system',
+      spoken: 'aws',
       wire: action,
       principal: caller.principal,
       realm: { dialect: 'system', realmId: identities.homeRealm() },
@@ -95,7 +96,8 @@ export function registerSts(
   app.addHook('onRequest', async (request) => {
     request.awsPending = authenticator.begin(request, 'sts')
   })
-  app.setErrorHandler((error, request, reply) => {
+  app.setErrorHandler(async (error, request, reply) => {
+    if (error instanceof SignatureFault) await recordStranger(request, 'sts', services, identities)
     const known = error instanceof StsError || error instanceof SignatureFault ? error : toKmsError(error, BODY_LIMIT)
     const { status, headers, body } = renderStsError(known, request.id)
     if (status === 500) services.log.error({ err: known, requestId: request.id }, 'sts')

@@ -67,7 +67,7 @@ const NOWHERE: AwsAddress = { account: '', region: '' }
 const ALLOW: Decision = { allow: true }
 const UNKNOWN: Extract<Verdict, { allow: false }> = { allow: false, explicit: false, source: undefined }
 /** Recorded from the service: it says so of a key that a ciphertext alone names. */
-const UNNAMED =
+export const UNNAMED =
   'The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.'
 
 const addressOf = ({ realm }: AccessRequest): AwsAddress => realm?.aws ?? NOWHERE
