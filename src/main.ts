@@ -9,6 +9,7 @@ import { createAwsSurface } from './api/aws/index.ts'
 import { quotasWith } from './api/aws/quotas.ts'
 import { createAzureSurface } from './api/azure/index.ts'
 import { standInKey } from './api/azure/token.ts'
+import { createAzureEkmSurface } from './api/ekm/azure/index.ts'
 import { createCloudEkmSurface } from './api/ekm/cloud/index.ts'
 import { createCseSurface } from './api/ekm/cse/index.ts'
 import { Exposures } from './api/exposures.ts'
@@ -195,6 +196,7 @@ async function build(config: Config, reread: () => Config, log: Logger, closers:
   }
   const exposures = new Exposures(loadExposures(config.exposures, secrets))
   const checks = readiness(store, audit, backends.all)
+  const ready = async () => void (await Promise.all([store.health(), audit.health()]))
   const { callers } = config
   const tokens = (issuers: readonly IssuerConfig[]) =>
     new TokenVerifier({
@@ -223,6 +225,7 @@ async function build(config: Config, reread: () => Config, log: Logger, closers:
       }),
       createCloudEkmSurface({ exposures, homeRealm, version: VERSION }),
       createCseSurface({ exposures, homeRealm, version: VERSION }),
+      createAzureEkmSurface({ exposures, homeRealm, version: VERSION, ready }),
       createXksSurface({
         exposures,
         homeRealm,
@@ -232,7 +235,7 @@ async function build(config: Config, reread: () => Config, log: Logger, closers:
           ...vault.tokens.map((token) => keyManager(token, () => token.client.token)),
         ],
         placesOf: (keys) => placesOf(store, homeRealm(), keys),
-        ready: async () => void (await Promise.all([store.health(), audit.health()])),
+        ready,
       }),
     ],
     services: { kernel, clock, log },

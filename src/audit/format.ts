@@ -33,6 +33,7 @@ const FIELDS = [
   'exposure',
   'exposedKey',
   'behalfPrincipal',
+  'behalfCorrelation',
   'behalfOperation',
   'behalfKey',
   'behalfService',

@@ -8,6 +8,8 @@ import type { Principal } from './ports.ts'
 export type Behalf = {
   /** Who asked that cloud. */
   readonly principal?: string | undefined
+  /** Its own id of what this request is a part of. */
+  readonly correlation?: string | undefined
   /** For what. */
   readonly operation?: string | undefined
   /** Its own name of the key. */

@@ -234,6 +234,7 @@ export type AuditRecord = {
   readonly exposedKey?: string | undefined
   /** What its cloud says of the request behind this one. */
   readonly behalfPrincipal?: string | undefined
+  readonly behalfCorrelation?: string | undefined
   readonly behalfOperation?: string | undefined
   readonly behalfKey?: string | undefined
   readonly behalfService?: string | undefined

@@ -99,6 +99,7 @@ export function recordOf(
     exposure: exposed?.exposure,
     exposedKey: exposed?.key,
     behalfPrincipal: behalf?.principal,
+    behalfCorrelation: behalf?.correlation,
     behalfOperation: behalf?.operation,
     behalfKey: behalf?.key,
     behalfService: behalf?.service,

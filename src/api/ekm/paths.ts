@@ -17,6 +17,10 @@ export class PathTable<E extends { readonly path: string }> {
     return this.#byPath.values()
   }
 
+  get(path: string): E | undefined {
+    return this.#byPath.get(path)
+  }
+
   /** @param url path and query, as the client wrote them: nothing is decoded */
   find(url: string): Found<E> | undefined {
     if (this.#byPath.size === 0) return undefined

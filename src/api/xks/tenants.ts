@@ -1,12 +1,10 @@
 /** The exposures as requests meet them: one for each path, with what is kept between its requests. */
 import type { XksExposed, XksKey, XksUsage } from '../../config/exposures/xks.ts'
-import { KmsError } from '../../core/error.ts'
 import { NO_ACTIONS } from '../../core/exposed.ts'
 import type { Clock } from '../../core/ports.ts'
-import { TokenBuckets } from '../../core/token-buckets.ts'
+import { Gate, rateLimit } from '../http/gate.ts'
 import type { SignatureVerifier } from '../sigv4/verify.ts'
 import { Credentials } from './auth.ts'
-import { Gate } from './load.ts'
 import { Rules } from './rules.ts'
 
 export type TenantKey = XksKey & { readonly actions: ReadonlySet<string> }
@@ -25,23 +23,13 @@ export const actionsOn = (key: TenantKey | undefined): ReadonlySet<string> => ke
 
 export type Shared = { readonly clock: Clock; readonly verifier: SignatureVerifier }
 
-/** What may come at once is as much as may come in a second. */
-function counter({ quota }: XksExposed, clock: Clock): () => void {
-  if (quota === undefined) return () => {}
-  const buckets = new TokenBuckets()
-  return () => {
-    const retryAfterMs = buckets.take('', quota.perSecond, clock.now())
-    if (retryAfterMs > 0) throw new KmsError('throttled', { retryAfterMs })
-  }
-}
-
 function tenantOf(exposure: XksExposed, { clock, verifier }: Shared): Tenant {
   return {
     exposure,
     credentials: new Credentials(exposure, verifier),
     rules: new Rules(exposure.rules),
     gate: new Gate(exposure.deadlineMs),
-    count: counter(exposure, clock),
+    count: rateLimit(exposure.quota?.perSecond, clock),
     keys: new Map(exposure.keys.map((key) => [key.id, { ...key, actions: actionsOf(key.usage) }])),
   }
 }

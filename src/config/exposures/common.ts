@@ -6,7 +6,7 @@ import type { Secret } from '../../core/secret.ts'
 import { oneOf, type SecretSource } from '../parts.ts'
 
 /** Protocols, and the dialect that a listener names to serve each. */
-export const PROTOCOL_DIALECTS = { xks: 'xks', 'cloud-ekm': 'ekm', cse: 'ekm' } as const
+export const PROTOCOL_DIALECTS = { xks: 'xks', 'cloud-ekm': 'ekm', 'azure-ekm': 'ekm', cse: 'ekm' } as const
 export type Protocol = keyof typeof PROTOCOL_DIALECTS
 
 export const Name = Type.String({

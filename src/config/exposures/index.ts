@@ -6,6 +6,7 @@ import type { TSchema } from '@sinclair/typebox'
 import type { ExternalDialect } from '../../core/key.ts'
 import { Problem } from '../../core/problem.ts'
 import type { ListenerConfig } from '../listeners.ts'
+import { AzureEkmExposure, loadAzureEkm, resolveAzureEkm } from './azure-ekm.ts'
 import { type CloudEkmConfig, CloudEkmExposure, resolveCloudEkm } from './cloud-ekm.ts'
 import { type AnyExposure, checkUnique, PROTOCOL_DIALECTS, type Protocol, type ReadSecret } from './common.ts'
 import { type CseConfig, CseExposure, resolveCse } from './cse.ts'
@@ -28,6 +29,7 @@ function withoutSecrets<T>(config: T): T {
 const ROWS = {
   xks: { schema: XksExposure, resolve: resolveXks, load: loadXks },
   'cloud-ekm': { schema: CloudEkmExposure, resolve: resolveCloudEkm, load: withoutSecrets<CloudEkmConfig> },
+  'azure-ekm': { schema: AzureEkmExposure, resolve: resolveAzureEkm, load: loadAzureEkm },
   cse: { schema: CseExposure, resolve: resolveCse, load: withoutSecrets<CseConfig> },
 } as const satisfies Record<Protocol, Row>
 
@@ -59,6 +61,10 @@ const dialectOf = ({ protocol }: ExposureConfig): ExternalDialect => PROTOCOL_DI
 const asksForCertificates = ({ tls, proxy }: ListenerConfig): boolean =>
   tls?.clientCa !== undefined || proxy?.clientCertificate !== undefined
 
+/** Whether callers are told by their certificates. */
+const namesClients = (exposure: ExposureConfig): boolean =>
+  'clients' in exposure || ('clientNames' in exposure && exposure.clientNames !== undefined)
+
 /** No listener serves external callers unless it says so. @throws Problem for an exposure that nobody could reach */
 export function checkServed(exposures: readonly ExposureConfig[], listeners: readonly ListenerConfig[]): void {
   for (const exposure of exposures) {
@@ -70,7 +76,7 @@ export function checkServed(exposures: readonly ExposureConfig[], listeners: rea
         `add a listener with dialects: [${dialect}] to listeners`,
       )
     }
-    if ('clientNames' in exposure && exposure.clientNames !== undefined && !serving.some(asksForCertificates)) {
+    if (namesClients(exposure) && !serving.some(asksForCertificates)) {
       throw new Problem(
         `the exposure ${exposure.name} names its clients, and no listener of ${dialect} asks them for certificates`,
         'set tls.clientCa of that listener, or clientCertificate where a proxy in front asks for them',

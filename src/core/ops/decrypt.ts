@@ -16,7 +16,7 @@ import {
 import type { KeyReference, VersionReference } from '../reference.ts'
 import type { VersionView } from '../view.ts'
 import { NO_PARAMS } from './encrypt.ts'
-import { otherVersions } from './other-versions.ts'
+import { openWithAny } from './other-versions.ts'
 
 export type DecryptInput = {
   /** Optional for envelope ciphertexts, which name their version. */
@@ -56,31 +56,13 @@ function locate(input: DecryptInput): Located {
   }
 }
 
-/** RSA ciphertexts don't name their version: without one asked for, every enabled version is tried, newest first. */
-async function decryptRaw(
-  env: Env,
-  target: UseTarget,
-  algorithm: Algorithm,
-  input: DecryptInput,
-  ciphertext: Uint8Array,
-) {
-  const attempt = async (version: KeyVersion) =>
+/** RSA ciphertexts don't name their version. */
+const decryptRaw = (env: Env, target: UseTarget, algorithm: Algorithm, input: DecryptInput, ciphertext: Uint8Array) =>
+  openWithAny(env, target, input.version, (version) =>
     env.backends
       .named(version.backend)
-      .decrypt(handleOf(target.ring, version), algorithm, ciphertext, NO_PARAMS, env.call)
-  try {
-    return { version: target.version, plaintext: await attempt(target.version) }
-  } catch (error) {
-    if (input.version !== undefined || KmsError.from(error).code !== 'invalid_ciphertext') throw error
-    for (const version of await otherVersions(env, target)) {
-      const plaintext = await attempt(version).catch((cause: unknown) => {
-        if (KmsError.from(cause).code !== 'invalid_ciphertext') throw cause
-      })
-      if (plaintext !== undefined) return { version, plaintext }
-    }
-    throw error
-  }
-}
+      .decrypt(handleOf(target.ring, version), algorithm, ciphertext, NO_PARAMS, env.call),
+  )
 
 type Opened = { readonly version: KeyVersion; readonly plaintext: Uint8Array }
 

@@ -1,10 +1,12 @@
 /**
- * AWS KMS gives up after 250 ms, and work for somebody who has left only delays the others. So a request that would come
- * to its turn too late is answered with ThrottlingException as it arrives, and one that takes too long with
- * DependencyTimeoutException.
+ * For callers who give up soon (AWS KMS and Azure Managed HSM after 250 ms): work for somebody who has left only delays the
+ * others. So a request that would come to its turn too late is throttled as it arrives, and one that takes too long is
+ * answered at its deadline.
  */
 import { KmsError } from '../../core/error.ts'
-import { Deadlines } from '../http/deadlines.ts'
+import type { Clock } from '../../core/ports.ts'
+import { TokenBuckets } from '../../core/token-buckets.ts'
+import { Deadlines } from './deadlines.ts'
 
 /** Of the deadline: what may be gone before a request's turn comes. */
 const WAITING = 0.5
@@ -125,5 +127,19 @@ export class Gate {
       entry.expire?.()
     }
     this.#timer = undefined
+  }
+}
+
+/**
+ * Counts requests; what may come at once is as much as may come in a second.
+ * @param perSecond undefined: any number
+ * @returns takes one. @throws KmsError throttled
+ */
+export function rateLimit(perSecond: number | undefined, clock: Clock): () => void {
+  if (perSecond === undefined) return () => {}
+  const buckets = new TokenBuckets()
+  return () => {
+    const retryAfterMs = buckets.take('', perSecond, clock.now())
+    if (retryAfterMs > 0) throw new KmsError('throttled', { retryAfterMs })
   }
 }

@@ -1,7 +1,7 @@
 /** What is refused before it is late, and what is answered when it is. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { Gate, Turns } from '../../src/api/xks/load.ts'
+import { Gate, Turns } from '../../src/api/http/gate.ts'
 
 const never = new Promise<never>(() => {})
 t.test('an answer in time is passed on', async (t) => {
