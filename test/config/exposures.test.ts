@@ -68,6 +68,29 @@ t.test('from the environment, its secret there too', async (t) => {
   )
 })
 
+t.test('protocols of one dialect share no path', async (t) => {
+  const cloud = (prefix: string) => ({
+    protocol: 'cloud-ekm',
+    name: 'cloud',
+    host: 'ekm.example.org',
+    prefix,
+    keys: [],
+  })
+  const cse = (path: string) => ({
+    protocol: 'cse',
+    name: 'cse',
+    url: `https://kacls.example.org${path}`,
+    key: 'default/dek',
+    ownerDomain: 'example.org',
+    authentication: [{ issuer: 'https://idp.example.org', audiences: ['a'] }],
+  })
+  t.match(problem([cloud('acme'), cse('/acme')], ['ekm']).message, /cse \(\/acme\) is below the path of cloud/)
+  t.match(problem([cse('/acme/x'), cloud('acme')], ['ekm']).message, /cse \(\/acme\/x\) is below the path of cloud/)
+  t.match(problem([cse('/acme'), cloud('acme/x')], ['ekm']).message, /cloud \(\/acme\/x\) is below the path of cse/)
+  t.equal(load([cse('/acme2'), cloud('acme')], ['ekm']).exposures.length, 2)
+  t.equal(load([cse(''), cloud('acme')], ['ekm']).exposures.length, 2, 'the root has names of its own')
+})
+
 const key = { id: 'one', key: 'default/master' }
 const REFUSED: readonly (readonly [string, object, RegExp, RegExp])[] = [
   ['an unknown protocol', { protocol: 'xsk' }, /exposures\[0\]\.protocol must be one of xks/, /xks/],

@@ -168,6 +168,8 @@ t.test('tokens', async (t) => {
 t.test('who may not is told nothing of keys', async (t) => {
   const { post, bearer, audit } = await make(t)
   const stranger = bearer({ email: 'service-3@gcp-sa-ekms.iam.gserviceaccount.com' })
+  const kelvin = AGENT.replace('ekms', 'e\u212ams')
+  t.equal((await post('keys/payments:wrap', { plaintext: '' }, bearer({ email: kelvin }))).status, 403, 'K is no k')
   const paths = ['keys/payments:wrap', 'keys/nothing:wrap', 'cryptospaces/x:createKey', 'info', 'nonsense']
   const denied = await Promise.all(paths.map((path) => post(path, { plaintext: PLAINTEXT }, stranger)))
   for (const { status, body } of denied)
@@ -357,11 +359,12 @@ t.test('coordinated keys', async (t) => {
   )
   t.match((await post('cryptospaces/eu:createKey', { algorithm: 'ROT13' })).body.message, /algorithm: is none/)
   t.same((await post(`${path}:destroyKey`, {})).body, {})
+  t.match(await post(`${path}:destroyKey`, {}), { status: 200, body: {} }, 'asked again it is done')
   t.equal((await post(`${path}:unwrap`, wrapped.body)).status, 400, 'out of use at once')
 })
 
 t.test('info, and exposures that are replaced', async (t) => {
-  const { ask, post, bearer, exposures, settings } = await make(t)
+  const { ask, post, bearer, exposures, settings, issuer } = await make(t)
   const get = (path: string, headers = bearer()) => ask(path, { method: 'GET', headers })
   t.same((await get('/v0/info')).body, { vendor: 'Trefoil', version: '1.2.3' })
   t.equal((await get('/v0/info', {} as never)).status, 401)
@@ -372,6 +375,13 @@ t.test('info, and exposures that are replaced', async (t) => {
   t.same((await get('/.well-known/external-key-manager/', mine)).body, { vendor: 'Trefoil', version: '1.2.3' })
   t.equal((await post('keys/payments:wrap', { plaintext: '' }, mine)).status, 404, 'no longer exposed')
   t.equal((await post('keys/signer:getPublicKey', {}, mine)).status, 200)
+  issuer.answer = (_request, response) => void response.destroy()
+  exposures.replace(exposuresOf([{ ...settings, host: 'localhost', callers: [AGENT, OTHER] }]))
+  t.equal(
+    (await post('keys/payments:wrap', { plaintext: '' }, mine)).status,
+    200,
+    'with the keys that were fetched before',
+  )
   exposures.replace([])
   t.equal((await post('keys/signer:getPublicKey', {}, mine)).status, 404)
 })

@@ -127,6 +127,7 @@ t.test('the authentication token', async (t) => {
   const { wrap, authenticationClaims, post, authorization } = await makeCse(t)
   const n = async (change: Json) => outcome(await wrap({ n: change }))
   t.equal(await n({ email: 'ann@internal', google_email: USER }), '200', 'Google’s address of the user counts')
+  t.equal(await n({ email_verified: 'true' }), '200')
   const refused: Readonly<Record<string, readonly [Json, RegExp]>> = {
     'another audience': [{ aud: 'other' }, /^401 authentication: The token is for another audience/],
     'another issuer': [{ iss: 'https://evil.example' }, /^401 authentication: .* unknown issuer/],
@@ -136,6 +137,7 @@ t.test('the authentication token', async (t) => {
     'another user to Google': [{ google_email: 'bob@example.org' }, /^403 the tokens are of different users/],
     'an empty address': [{ google_email: '' }, /^403 the tokens are of different users/],
     'an address that is not verified': [{ email_verified: false }, /^403 the address of the user is not verified/],
+    'an address that is not, as a text': [{ email_verified: 'false' }, /^403 the address of the user is not verified/],
   }
   for (const [name, [change, expected]] of Object.entries(refused)) t.match(await n(change), expected, name)
   const raw = async (authentication: unknown) =>
@@ -366,6 +368,9 @@ t.test('status, and pages of other origins', async (t) => {
     'access-control-allow-headers': /content-type/,
     vary: 'Origin',
   })
+  const local = { ...preflight, 'access-control-request-private-network': 'true' }
+  const fromPublic = await ask('/acme/wrap', { method: 'OPTIONS', headers: local })
+  t.equal(fromPublic.headers['access-control-allow-private-network'], 'true')
   const refused = await ask('/acme/wrap', { headers: { origin }, body: {} })
   t.equal(refused.status, 400)
   t.equal(refused.headers['access-control-allow-origin'], origin, 'pages can read why')

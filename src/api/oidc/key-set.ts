@@ -27,7 +27,7 @@ export const KEY_TIMES = {
 
 type Keys = { readonly find: ReturnType<typeof createLocalJWKSet>; readonly at: number }
 
-/** This service's own keys, which cost no fetch: there is no cool-down. */
+/** This service's own keys, which cost no fetch: they are asked for each time, so that one that is disabled is gone. */
 export type OwnKeys = { readonly kind: 'own'; load(): Promise<JSONWebKeySet> }
 export type TrustedIssuer = Omit<IssuerConfig, 'keys'> & { readonly keys: KeySource | OwnKeys }
 
@@ -59,7 +59,8 @@ export class KeySet {
   /** Before anything is concluded from what was verified earlier. @throws TokenFault unavailable */
   async ready(): Promise<void> {
     const age = this.#age()
-    if (age >= KEY_TIMES.freshMs) await this.#refresh()
+    const freshMs = this.#options.issuer.keys.kind === 'own' ? 0 : KEY_TIMES.freshMs
+    if (age >= freshMs) await this.#refresh()
     else if (age >= KEY_TIMES.refreshMs) void this.#refresh()
     if (this.#age() >= KEY_TIMES.staleMs) throw new TokenFault('unavailable')
   }

@@ -7,7 +7,8 @@ import { isRecord } from '../../core/record.ts'
 import { decodeBase64url } from '../codec/base64url.ts'
 import { parseJson } from '../http/json.ts'
 import { TokenFault } from './fault.ts'
-import { KeySet, type TrustedIssuer } from './key-set.ts'
+import type { KeySet, TrustedIssuer } from './key-set.ts'
+import { KeySetPool } from './key-set-pool.ts'
 
 /** Far above any cloud's tokens, and within what a head may have. */
 export const MAX_TOKEN = 16_384
@@ -33,10 +34,21 @@ export type VerifyOptions = {
 export type VerifierOptions = {
   readonly issuers: readonly TrustedIssuer[]
   readonly clock: Pick<Clock, 'now'>
-  /** Told of each time an issuer's keys could not be had. */
-  readonly failed: (issuer: string, error: unknown) => void
-  readonly monotonic?: () => number
-}
+} & (
+  | { /** Shared with others. */ readonly keySets: KeySetPool }
+  | {
+      /** Told of each time an issuer's keys could not be had. */
+      readonly failed: (issuer: string, error: unknown) => void
+      readonly monotonic?: () => number
+    }
+)
+
+const monotonicClock = (): number => performance.now()
+
+const poolOf = (options: VerifierOptions): KeySetPool =>
+  'keySets' in options
+    ? options.keySets
+    : new KeySetPool({ failed: options.failed, monotonic: options.monotonic ?? monotonicClock })
 
 type Known = { readonly config: TrustedIssuer; readonly keys: KeySet }
 type Opened = { readonly header: Readonly<Record<string, unknown>>; readonly claims: Readonly<Record<string, unknown>> }
@@ -101,10 +113,11 @@ export class TokenVerifier {
   /** Tokens whose signature was good, by their digest. */
   readonly #genuine = new Lru<{ readonly claims: Opened['claims']; readonly generation: number }>(REMEMBERED)
 
-  constructor({ issuers, clock, failed, monotonic = () => performance.now() }: VerifierOptions) {
-    this.#clock = clock
-    for (const config of issuers) {
-      const keys = new KeySet({ issuer: config, monotonic, failed: (error) => failed(config.issuer, error) })
+  constructor(options: VerifierOptions) {
+    this.#clock = options.clock
+    const pool = poolOf(options)
+    for (const config of options.issuers) {
+      const keys = pool.get(config)
       for (const name of [config.issuer, ...config.aliases]) this.#issuers.set(name, { config, keys })
     }
   }

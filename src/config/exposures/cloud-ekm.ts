@@ -3,7 +3,7 @@ import { type Static, Type } from '@sinclair/typebox'
 import { Problem } from '../../core/problem.ts'
 import { Issuer, resolveIssuer } from '../issuer.ts'
 import { closed, oneOf } from '../parts.ts'
-import { checkUnique, Emails, HostName, KeyName, keyReference, Name, UrlPath } from './common.ts'
+import { checkUnique, Emails, foldEmail, HostName, KeyName, keyReference, Name, UrlPath } from './common.ts'
 
 /** Key access justifications as Google has them, and two of ours: a reason that is new, and none at all. */
 export const ACCESS_REASONS = [
@@ -95,7 +95,7 @@ function rulesOf(own: Static<typeof CloudEkmExposure>['keys'][number] | object, 
   if (callers === undefined) {
     throw new Problem(`${where} lets nobody call`, `set callers there, or in the exposure ${all.name} for all its keys`)
   }
-  return { callers: new Set(callers.map((one) => one.toLowerCase())), reasons: reasons && new Set(reasons) }
+  return { callers: new Set(callers.map(foldEmail)), reasons: reasons && new Set(reasons) }
 }
 
 /** @throws Problem */

@@ -35,6 +35,8 @@ export const Email = Type.String({
   pattern: '^[^\\s@]{1,64}@[^\\s@]{1,253}$',
   description: 'an e-mail address',
 })
+/** Addresses are compared so: of other letters than ASCII's, some become these when they are made small. */
+export const foldEmail = (email: string): string => email.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
 export const Emails = Type.Array(Email, { minItems: 1, maxItems: 256, uniqueItems: true })
 /** A path without slashes around it. */
 export const UrlPath = Type.String({

@@ -4,7 +4,7 @@ import { type Static, Type } from '@sinclair/typebox'
 import { Problem } from '../../core/problem.ts'
 import { Issuer, isKeyUrl, resolveIssuer } from '../issuer.ts'
 import { closed, oneOf, Path } from '../parts.ts'
-import { checkUnique, Email, HostName, KeyName, keyReference, Name } from './common.ts'
+import { checkUnique, Email, foldEmail, HostName, KeyName, keyReference, Name } from './common.ts'
 
 /** What Google says of an account that a token names. */
 export const EMAIL_TYPES = ['google', 'google-visitor', 'customer-idp'] as const
@@ -164,7 +164,7 @@ export function resolveCse(settings: CseSettings, where: string, dev: boolean) {
   const { name, url, key, signingKey, ownerDomain, admins = [], perimeters, migration = {} } = settings
   checkUrl(url, `${where}.url`, dev)
   checkUnique(
-    admins.map(({ email }) => email.toLowerCase()),
+    admins.map(({ email }) => foldEmail(email)),
     `${where}.admins`,
   )
   checkUnique(
@@ -189,7 +189,7 @@ export function resolveCse(settings: CseSettings, where: string, dev: boolean) {
     authorization: (settings.authorization ?? GOOGLE).map((one, index) =>
       resolveIssuer({ audiences: [AUTHORIZATION_AUDIENCE], ...one }, `${where}.authorization[${index}]`, dev),
     ),
-    admins: admins.map(({ email, operations = PRIVILEGED }) => ({ email: email.toLowerCase(), operations })),
+    admins: admins.map(({ email, operations = PRIVILEGED }) => ({ email: foldEmail(email), operations })),
     perimeters,
     from: resolvePeers(migration.from ?? [], `${where}.migration.from`, dev),
     to: resolvePeers(migration.to ?? [], `${where}.migration.to`, dev),

@@ -53,10 +53,29 @@ export function resolveExposures(settings: readonly AnyExposure[], dev: boolean)
     'exposures',
   )
   checkUnique(exposures.map(addressOf), 'exposures')
+  checkPaths(exposures)
   return exposures
 }
 
 const dialectOf = ({ protocol }: ExposureConfig): ExternalDialect => PROTOCOL_DIALECTS[protocol]
+
+/** Protocols of one dialect are told apart by their paths. @throws Problem */
+function checkPaths(exposures: readonly ExposureConfig[]): void {
+  for (const outer of exposures) {
+    const inner = exposures.find(
+      (one) =>
+        one.protocol !== outer.protocol &&
+        dialectOf(one) === dialectOf(outer) &&
+        outer.path !== '' &&
+        `${one.path}/`.startsWith(`${outer.path}/`),
+    )
+    if (inner === undefined) continue
+    throw new Problem(
+      `the exposure ${inner.name} (${inner.path}) is below the path of ${outer.name} (${outer.path}), of another protocol`,
+      'give one of them another path',
+    )
+  }
+}
 
 const asksForCertificates = ({ tls, proxy }: ListenerConfig): boolean =>
   tls?.clientCa !== undefined || proxy?.clientCertificate !== undefined

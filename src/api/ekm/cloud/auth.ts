@@ -1,4 +1,5 @@
 /** Who calls: the service account that a Google ID token names. */
+import { foldEmail } from '../../../config/exposures/common.ts'
 import { KmsError } from '../../../core/error.ts'
 import { TokenFault, type TokenFaultKind } from '../../oidc/fault.ts'
 import type { TokenVerifier } from '../../oidc/verifier.ts'
@@ -24,7 +25,7 @@ export async function authenticate(
   if (token === undefined) throw new KmsError('unauthenticated', { reason: 'missing' })
   try {
     const { email, email_verified: verified } = await verifier.verify(token, { audiences: [audience] })
-    if (typeof email === 'string' && verified === true) return email.toLowerCase()
+    if (typeof email === 'string' && verified === true) return foldEmail(email)
   } catch (error) {
     throw error instanceof TokenFault ? refusal(error.kind, error) : error
   }

@@ -2,6 +2,7 @@
 import type { Exposures } from '../../exposures.ts'
 import { splitHost } from '../../http/hosts.ts'
 import type { RequestHead, Surface } from '../../surface.ts'
+import { keySetsOf } from '../key-sets.ts'
 import { PathTable, pathOf } from '../paths.ts'
 import { COVERAGE } from './coverage.ts'
 import { renderError } from './errors.ts'
@@ -34,9 +35,9 @@ export function createCloudEkmSurface({ exposures, homeRealm, version }: CloudEk
     owns,
     rewrite: (head) => (owns(head) ? ROUTE : undefined),
     register(app, services) {
-      const tenants = exposures.view(
-        'cloud-ekm',
-        (list) => new PathTable(list.map((exposure) => tenantOf(exposure, services))),
+      const keySets = keySetsOf(services)
+      const tenants = exposures.view('cloud-ekm', (list) =>
+        keySets.renew(() => new PathTable(list.map((exposure) => tenantOf(exposure, services.clock, keySets)))),
       )
       tenants()
       serveCloudEkm(app, services, {

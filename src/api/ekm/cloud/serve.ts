@@ -8,6 +8,7 @@ import { bodyParser } from '../../http/body.ts'
 import { toKmsError } from '../../http/errors.ts'
 import { parseJson } from '../../http/json.ts'
 import { headOf } from '../../http/request.ts'
+import type { KeySetPool } from '../../oidc/key-set-pool.ts'
 import { TokenVerifier } from '../../oidc/verifier.ts'
 import type { SurfaceServices } from '../../surface.ts'
 import type { Found } from '../paths.ts'
@@ -30,13 +31,8 @@ export type Tenant = {
   readonly verifier: TokenVerifier
   readonly rules: Rules
 }
-export function tenantOf(exposure: CloudEkmConfig, { clock, log }: SurfaceServices): Tenant {
-  const verifier = new TokenVerifier({
-    issuers: [exposure.issuer],
-    clock,
-    failed: (issuer, err) =>
-      log.warn({ exposure: exposure.name, issuer, err }, 'the keys of the issuer can not be had'),
-  })
+export function tenantOf(exposure: CloudEkmConfig, clock: SurfaceServices['clock'], keySets: KeySetPool): Tenant {
+  const verifier = new TokenVerifier({ issuers: [exposure.issuer], clock, keySets })
   void verifier.warm()
   return { exposure, path: exposure.path, verifier, rules: new Rules(exposure) }
 }

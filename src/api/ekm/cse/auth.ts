@@ -1,4 +1,5 @@
 /** Both tokens in full: whose they are, what they allow, and that they belong together. */
+import { foldEmail } from '../../../config/exposures/common.ts'
 import type { EmailType, Privileged } from '../../../config/exposures/cse.ts'
 import { KmsError } from '../../../core/error.ts'
 import type { Behalf } from '../../../core/exposed.ts'
@@ -95,7 +96,7 @@ export async function authorize(
   noted: Noted,
 ): Promise<Authorization> {
   const claims = await verify(tenant.authorization, token, 'authorization')
-  const email = requiredClaim(claims, 'email', MAX_EMAIL).toLowerCase()
+  const email = foldEmail(requiredClaim(claims, 'email', MAX_EMAIL))
   const named = textClaim(claims, 'resource_name', MAX.resourceName)
   // Gmail's keys are of no resource.
   const resource = roles?.every((one) => RESOURCELESS.has(one)) ? (named ?? '') : requiredClaim(claims, 'resource_name')
@@ -122,9 +123,11 @@ export async function authorize(
 
 /** Google's address of the user where the identity provider has another. */
 function addressOf(claims: Claims): string {
-  if (claims.email_verified === false) throw new Denial('email', 'the address of the user is not verified')
+  // Some providers write it as a text.
+  if (claims.email_verified === false || claims.email_verified === 'false')
+    throw new Denial('email', 'the address of the user is not verified')
   const own = textClaim(claims, 'google_email', MAX_EMAIL)
-  return (own ?? requiredClaim(claims, 'email', MAX_EMAIL)).toLowerCase()
+  return foldEmail(own ?? requiredClaim(claims, 'email', MAX_EMAIL))
 }
 
 type Authentication = { readonly email: string; readonly claims: Claims }

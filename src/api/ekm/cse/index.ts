@@ -1,6 +1,7 @@
 /** Google Workspace's client-side encryption: browsers ask this key service to wrap and unwrap what encrypts documents. */
 import type { Exposures } from '../../exposures.ts'
 import type { RequestHead, Surface } from '../../surface.ts'
+import { keySetsOf } from '../key-sets.ts'
 import { PathTable } from '../paths.ts'
 import { COVERAGE, CSE_ROUTES } from './coverage.ts'
 import { renderError } from './errors.ts'
@@ -30,9 +31,10 @@ export function createCseSurface({ exposures, homeRealm, version }: CseOptions):
     owns,
     rewrite: (head) => (owns(head) ? ROUTE : undefined),
     register(app, services) {
-      const tenants = exposures.view(
-        'cse',
-        (list) => new PathTable(list.map((config) => tenantOf(config, { services, homeRealm }))),
+      const keySets = keySetsOf(services)
+      const own = { services, homeRealm, keySets }
+      const tenants = exposures.view('cse', (list) =>
+        keySets.renew(() => new PathTable(list.map((config) => tenantOf(config, own)))),
       )
       tenants()
       serveCse(app, services, { find: (url) => tenants().find(url), homeRealm, version })

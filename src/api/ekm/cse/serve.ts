@@ -52,8 +52,12 @@ function allowPages(request: FastifyRequest, reply: FastifyReply): void {
   if (request.method !== 'OPTIONS') return
   reply.headers({
     'access-control-allow-methods': 'GET, POST, OPTIONS',
-    'access-control-allow-headers': 'content-type, authorization',
+    'access-control-allow-headers': request.headers['access-control-request-headers'] ?? 'content-type',
     'access-control-max-age': PREFLIGHT_SECONDS,
+    // A public page may call an address of a private network only where that says so.
+    ...(request.headers['access-control-request-private-network'] === 'true' && {
+      'access-control-allow-private-network': 'true',
+    }),
   })
 }
 

@@ -17,6 +17,8 @@ import { encodeBase64url } from '../../codec/base64url.ts'
 const ALGORITHM = 'rsa_pkcs1_sha256'
 /** How long a new version, or one that was disabled, may go unnoticed. */
 const FRESH_MS = 60_000
+/** Anybody may ask for the public keys, and each look is recorded: one that failed is not repeated at once. */
+const RETRY_MS = 5000
 /** Newest first; more than these are nobody's to verify with. */
 const PUBLISHED = 16
 
@@ -78,7 +80,7 @@ export class SigningKeys {
     const listed = this.#list()
     this.#published = listed
     listed.catch(() => {
-      this.#published = undefined
+      this.#at = now - FRESH_MS + RETRY_MS
     })
     return listed
   }

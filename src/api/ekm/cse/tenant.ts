@@ -4,6 +4,7 @@ import { externalPrincipal } from '../../../core/exposed.ts'
 import type { Call } from '../../../core/operation.ts'
 import type { Principal } from '../../../core/ports.ts'
 import type { TrustedIssuer } from '../../oidc/key-set.ts'
+import type { KeySetPool } from '../../oidc/key-set-pool.ts'
 import { TokenVerifier } from '../../oidc/verifier.ts'
 import type { SurfaceServices } from '../../surface.ts'
 import { SigningKeys } from './signing-keys.ts'
@@ -22,7 +23,7 @@ export type Tenant = {
   readonly signing: SigningKeys | undefined
 }
 
-type Own = { readonly services: SurfaceServices; homeRealm(): string }
+type Own = { readonly services: SurfaceServices; readonly keySets: KeySetPool; homeRealm(): string }
 
 const SIGNING_ACTIONS: ReadonlySet<string> = new Set(['sign', 'list-versions'])
 const SERVICE: Principal['method'] = 'system'
@@ -55,11 +56,9 @@ const ownIssuer = ({ url }: CseConfig, signing: SigningKeys): TrustedIssuer => (
 })
 
 export function tenantOf(config: CseConfig, own: Own): Tenant {
-  const { clock, log } = own.services
+  const { keySets, services } = own
   const signing = signingKeys(config, own)
-  const failed = (issuer: string, err: unknown): void =>
-    log.warn({ exposure: config.name, issuer, err }, 'the keys of the issuer can not be had')
-  const verifier = (issuers: readonly TrustedIssuer[]) => new TokenVerifier({ issuers, clock, failed })
+  const verifier = (issuers: readonly TrustedIssuer[]) => new TokenVerifier({ issuers, clock: services.clock, keySets })
   const ours = signing === undefined ? [] : [ownIssuer(config, signing)]
   const tenant = {
     config,
