@@ -4,11 +4,12 @@
  */
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { type RunningTrefoil, startTrefoil } from '../support/process.ts'
 import { type Control, makeShimmedHsm, type ShimmedHsm, shimMissing } from '../support/shim.ts'
 import { softHsmMissing } from '../support/softhsm.ts'
+import { deleteLabelled, listLabels } from '../support/token-objects.ts'
+import { until } from '../support/until.ts'
 
 const missing = softHsmMissing ?? shimMissing
 const DEADLINE_MS = 1500
@@ -57,6 +58,18 @@ class Clients {
     return this.aws('Sign', { KeyId, Message: MESSAGE, SigningAlgorithm: 'ECDSA_SHA_256' })
   }
 
+  /** Of the only key that AWS sees and `known` does not hold. */
+  async newAwsKey(known: readonly string[]): Promise<string> {
+    const fresh = (await this.awsKeys()).filter((id) => !known.includes(id))
+    if (fresh.length !== 1) throw new Error(`${fresh.length} new keys`)
+    return fresh[0] ?? ''
+  }
+
+  async awsKeys(): Promise<readonly string[]> {
+    const { body } = await this.aws('ListKeys', { Limit: 1000 })
+    return (body.Keys as readonly { KeyId: string }[]).map(({ KeyId }) => KeyId)
+  }
+
   signAzure(name: string): Promise<Answer> {
     return this.azure(`${name}//sign`.replace('//', '/'), { alg: 'ES256', value: DIGEST.toString('base64url') })
   }
@@ -67,27 +80,55 @@ class Clients {
   }
 }
 
+type Signers = Readonly<Record<Dialect, () => Promise<Answer>>>
+const DIALECTS = ['aws', 'azure', 'gcp'] as const
+type Dialect = (typeof DIALECTS)[number]
+
+const createGcp = (clients: Clients, name: string, protectionLevel: string): Promise<Answer> =>
+  clients.gcp(`/ring/cryptoKeys?cryptoKeyId=${name}`, {
+    purpose: 'ASYMMETRIC_SIGN',
+    versionTemplate: { algorithm: 'EC_SIGN_P256_SHA256', protectionLevel },
+  })
+
+/** Keys of P-256 in the token and in software, made by each cloud's client; AWS's in software is one that Azure made. */
 async function prepare(server: RunningTrefoil) {
   const clients = new Clients(server)
   await clients.gcp('?keyRingId=ring', {})
-  for (const protectionLevel of ['HSM', 'SOFTWARE']) {
-    const body = {
-      purpose: 'ASYMMETRIC_SIGN',
-      versionTemplate: { algorithm: 'EC_SIGN_P256_SHA256', protectionLevel },
-    }
-    await clients.gcp(`/ring/cryptoKeys?cryptoKeyId=${protectionLevel.toLowerCase()}`, body)
-  }
+  await createGcp(clients, 'hsm', 'HSM')
+  await createGcp(clients, 'software', 'SOFTWARE')
   await clients.azure('hsm/create', { kty: 'EC-HSM', crv: 'P-256' })
-  await clients.azure('software/create', { kty: 'EC', crv: 'P-256' })
   const key = await clients.createAws()
-  const inToken = {
+  const known = await clients.awsKeys()
+  await clients.azure('software/create', { kty: 'EC', crv: 'P-256' })
+  const software = await clients.newAwsKey(known)
+  const inToken: Signers = {
     aws: () => clients.signAws(key),
     azure: () => clients.signAzure('hsm'),
     gcp: () => clients.signGcp('hsm'),
   }
-  const inSoftware = { azure: () => clients.signAzure('software'), gcp: () => clients.signGcp('software') }
+  const inSoftware: Signers = {
+    aws: () => clients.signAws(software),
+    azure: () => clients.signAzure('software'),
+    gcp: () => clients.signGcp('software'),
+  }
   return { clients, inToken, inSoftware }
 }
+
+/** Signs with each without a pause until it is stopped; says which answers there were, by dialect. */
+function keepSigning(signers: Signers): () => Promise<Readonly<Record<string, readonly number[]>>> {
+  let stopped = false
+  const answers = DIALECTS.map(async (dialect) => {
+    const seen = new Set<number>()
+    do seen.add((await signers[dialect]()).status)
+    while (!stopped)
+    return [dialect, [...seen]] as const
+  })
+  return async () => {
+    stopped = true
+    return Object.fromEntries(await Promise.all(answers))
+  }
+}
+const ALL_WELL = { aws: [200], azure: [200], gcp: [200] }
 
 /** Unavailable, or too late where the token did not answer at all. */
 const UNAVAILABLE = {
@@ -120,6 +161,16 @@ const FAULTS: readonly Fault[] = [
   control('CKR_DEVICE_MEMORY', 'fail', true, String(0x31)),
   control('CKR_USER_NOT_LOGGED_IN', 'fail', true, String(0x101)),
   {
+    // One more process finds no session free in the token.
+    name: 'CKR_SESSION_COUNT',
+    lasting: true,
+    begin: async (hsm) => {
+      await hsm.set('sessions')
+      await hsm.set('crash')
+    },
+    end: (hsm) => hsm.unset('sessions'),
+  },
+  {
     name: 'a token removed and back',
     lasting: true,
     begin: (hsm) => rename(...tokens(hsm)),
@@ -127,8 +178,34 @@ const FAULTS: readonly Fault[] = [
   },
 ]
 
-async function recovered(work: () => Promise<Answer>): Promise<void> {
-  for (let i = 0; i < 300 && (await work()).status !== 200; i += 1) await sleep(50)
+const recovered = (work: () => Promise<Answer>): Promise<void> => {
+  let last: Answer | undefined
+  return until(
+    'the token serves again',
+    async () => {
+      last = await work()
+      return last.status === 200
+    },
+    () => last?.text,
+  )
+}
+
+function assertUnavailable(t: Test, dialect: Dialect, { status, text, body }: Answer): void {
+  const said = dialect === 'aws' ? String(body.__type) : text
+  t.match(said, UNAVAILABLE[dialect], `${dialect}: ${status}`)
+}
+
+/** A server with a token behind the shim as its default backend. */
+async function startShimmed(t: Test, deadlineMs: number) {
+  const hsm = await makeShimmedHsm()
+  const pin = { file: join(hsm.directory, 'pin') }
+  const entry = { name: 'a', library: hsm.library, tokenLabel: hsm.tokenLabel, pin, sessions: 4, deadlineMs }
+  const server = await startTrefoil({ env: hsm.env, config: { hsm: [entry], defaultBackend: 'pkcs11:a' } })
+  t.teardown(async () => {
+    await server.stop()
+    await hsm.close()
+  })
+  return { hsm, server, ...(await prepare(server)) }
 }
 
 t.test('a wrong PIN', { skip: missing ?? false }, async (t) => {
@@ -152,48 +229,74 @@ t.test('a wrong PIN', { skip: missing ?? false }, async (t) => {
 })
 
 t.test('a token that fails', { skip: missing ?? false }, async (t) => {
-  const hsm = await makeShimmedHsm()
-  const entry = {
-    name: 'a',
-    library: hsm.library,
-    tokenLabel: hsm.tokenLabel,
-    pin: { file: join(hsm.directory, 'pin') },
-  }
-  const config = { hsm: [{ ...entry, sessions: 4, deadlineMs: DEADLINE_MS }], defaultBackend: 'pkcs11:a' }
-  const server = await startTrefoil({ env: hsm.env, config })
-  t.teardown(async () => {
-    await server.stop()
-    await hsm.close()
-  })
-  const { clients, inToken, inSoftware } = await prepare(server)
+  const { hsm, server, clients, inToken, inSoftware } = await startShimmed(t, DEADLINE_MS)
   const acknowledged: string[] = []
   for (const fault of FAULTS) await t.test(fault.name, (t) => suffers(t, fault))
 
   async function suffers(t: Test, fault: Fault): Promise<void> {
     await fault.begin(hsm)
+    const stop = keepSigning(inSoftware)
     const load = Array.from({ length: 8 }, () => inToken.aws())
     const making = Array.from({ length: 3 }, () => clients.createAws())
-    for (const [dialect, sign] of Object.entries(inSoftware))
-      t.equal((await sign()).status, 200, `${dialect}, software`)
-    const outcomes = [
-      ...(await Promise.all(load)).map((answer) => ['aws', answer] as const),
-      ...(await Promise.all(Object.entries(inToken).map(async ([name, sign]) => [name, await sign()] as const))),
-    ]
-    for (const [dialect, { status, text, body }] of outcomes) {
-      if (status === 200 && !fault.lasting) continue
-      const said = dialect === 'aws' ? String(body.__type) : text
-      t.match(said, UNAVAILABLE[dialect as keyof typeof UNAVAILABLE], `${dialect}: ${status}`)
+    const outcomes: (readonly [Dialect, Answer])[] = (await Promise.all(load)).map((answer) => ['aws', answer])
+    for (const dialect of DIALECTS) outcomes.push([dialect, await inToken[dialect]()])
+    for (const [dialect, answer] of outcomes) {
+      if (answer.status !== 200 || fault.lasting) assertUnavailable(t, dialect, answer)
     }
-    if (!fault.lasting) t.ok(outcomes.length > 0)
-    for (const [dialect, sign] of Object.entries(inSoftware))
-      t.equal((await sign()).status, 200, `${dialect}, software`)
     acknowledged.push(...(await Promise.all(making)).filter((id) => !id.startsWith('not made')))
+    t.same(await stop(), ALL_WELL, 'all that keys in software were asked for meanwhile')
     await fault.end(hsm)
     await recovered(inToken.aws)
-    for (const [dialect, sign] of Object.entries(inToken))
-      t.equal((await sign()).status, 200, `${dialect}: the same key again`)
+    for (const dialect of DIALECTS) t.equal((await inToken[dialect]()).status, 200, `${dialect}: the same key again`)
     for (const id of acknowledged)
       t.equal((await clients.signAws(id)).status, 200, 'a key that was acknowledged is there')
     t.match(await (await fetch(`${server.plainUrl}/_/health/ready`)).text(), /"?(ready|ok)/i)
   }
+})
+
+t.test('keys in software wait for no token', { skip: missing ?? false }, async (t) => {
+  const { hsm, inToken, inSoftware } = await startShimmed(t, 8000)
+  await hsm.set('hang')
+  let answered = false
+  const waiting = inToken.aws().finally(() => {
+    answered = true
+  })
+  for (const dialect of DIALECTS) t.equal((await inSoftware[dialect]()).status, 200, dialect)
+  t.notOk(answered, 'they answered while the token had not')
+  await hsm.unset('hang')
+  t.equal((await waiting).status, 200, 'and then it has')
+})
+
+t.test('objects that another process deletes', { skip: missing ?? false }, async (t) => {
+  const { hsm, clients, inToken, inSoftware } = await startShimmed(t, DEADLINE_MS)
+  const aws: { key?: string } = {}
+  const doomed: Readonly<Record<Dialect, { make(): Promise<unknown>; sign(): Promise<Answer> }>> = {
+    aws: {
+      make: async () => {
+        aws.key = await clients.createAws()
+      },
+      sign: () => clients.signAws(aws.key ?? ''),
+    },
+    azure: {
+      make: () => clients.azure('doomed/create', { kty: 'EC-HSM', crv: 'P-256' }),
+      sign: () => clients.signAzure('doomed'),
+    },
+    gcp: { make: () => createGcp(clients, 'doomed', 'HSM'), sign: () => clients.signGcp('doomed') },
+  }
+  for (const dialect of DIALECTS) {
+    const { make, sign } = doomed[dialect]
+    const before = await listLabels(hsm)
+    await make()
+    t.equal((await sign()).status, 200, dialect)
+    const made = (await listLabels(hsm)).filter((label) => !before.includes(label))
+    t.equal(made.length, 1)
+    await deleteLabelled(hsm, made[0] ?? '')
+    assertUnavailable(t, dialect, await sign())
+    for (const other of DIALECTS) {
+      t.equal((await inToken[other]()).status, 200, `${other}: the token's other keys`)
+      t.equal((await inSoftware[other]()).status, 200, `${other}, software`)
+    }
+  }
+  const deletion = await clients.aws('ScheduleKeyDeletion', { KeyId: aws.key, PendingWindowInDays: 7 })
+  t.equal(deletion.status, 200, 'and such a key can be deleted')
 })

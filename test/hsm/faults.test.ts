@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process'
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { KmsError } from '../../src/core/error.ts'
 import type { KeyHandle } from '../../src/core/ports.ts'
@@ -13,6 +11,7 @@ import { probeToken } from '../../src/hsm/probe.ts'
 import { callContext, newHome, refusal } from '../conformance/backend.ts'
 import { makeShimmedHsm, type ShimmedHsm, shimMissing } from '../support/shim.ts'
 import { makeSoftHsm, type SoftHsm, softHsmMissing } from '../support/softhsm.ts'
+import { deleteLabelled, listLabels } from '../support/token-objects.ts'
 import { until } from '../support/until.ts'
 
 const missing = softHsmMissing ?? shimMissing
@@ -126,7 +125,7 @@ t.test('an abandoned creation leaves no key behind', options, async (t) => {
   await hsm.unset('hang')
   // Closing waits for what is under way.
   await backend.close()
-  t.same(await listObjects(hsm), [], 'no object in the token')
+  t.same(await listLabels(hsm), [], 'no object in the token')
 })
 
 t.test('a child that dies with a key made leaves none behind', options, async (t) => {
@@ -137,7 +136,7 @@ t.test('a child that dies with a key made leaves none behind', options, async (t
   await recovered(backend)
   await worksAgain(t, backend, key)
   await backend.close()
-  t.same(await listObjects(hsm), [`trefoil:${key.handle.versionId.replaceAll('-', '')}`], 'and the token of nothing')
+  t.same(await listLabels(hsm), [`trefoil:${key.handle.versionId.replaceAll('-', '')}`], 'and the token of nothing')
 })
 
 t.test('a wrong PIN', options, async (t) => {
@@ -234,10 +233,7 @@ t.test('an object deleted by another process', options, async (t) => {
   const [doomed, other] = [await makeKey(backend), await makeKey(backend)]
   await sign(backend, doomed)
   const label = `trefoil:${doomed.handle.versionId.replaceAll('-', '')}`
-  await asAnother(
-    hsm,
-    `for (const object of find([{ type: 3, value: ${JSON.stringify(label)} }])) lib.C_DestroyObject(session, object)`,
-  )
+  await deleteLabelled(hsm, label)
   t.equal(await refusal(sign(backend, doomed)), 'backend_unavailable', 'is not there')
   await worksAgain(t, backend, other)
   t.equal(await refusal(backend.destroyKey(doomed.handle, callContext())), 'none', 'and is destroyed for all that')
@@ -247,7 +243,7 @@ t.test('a key that could leave the token is refused', options, async (t) => {
   const { hsm, backend } = await shimmed(t)
   await hsm.set('extractable')
   t.equal(await refusal(backend.generateKey('aes_256', newHome(), callContext())), 'unsupported_spec', 'refused')
-  t.same(await listObjects(hsm), [], 'and destroyed')
+  t.same(await listLabels(hsm), [], 'and destroyed')
 })
 
 t.test('a token without raw RSA', options, async (t) => {
@@ -311,30 +307,3 @@ t.test('probing for doctor', options, async (t) => {
   const { ok } = await probeToken(configOf(hsm, { library: '/bin/true' }))
   t.equal(ok, false, 'a library that is none')
 })
-
-/** Runs a script with `lib`, a logged-in `session` and `find(template)`; what it prints. */
-async function asAnother(hsm: SoftHsm, script: string): Promise<string> {
-  const prelude = `
-    import pkcs11js from 'pkcs11js'
-    const lib = new pkcs11js.PKCS11()
-    lib.load(process.argv[1])
-    lib.C_Initialize({ flags: 2 })
-    const session = lib.C_OpenSession(lib.C_GetSlotList(true)[0], 6)
-    lib.C_Login(session, 1, process.argv[2])
-    const find = (template) => {
-      lib.C_FindObjectsInit(session, template)
-      const found = lib.C_FindObjects(session, 100)
-      lib.C_FindObjectsFinal(session)
-      return found
-    }
-  `
-  const args = ['--input-type=module', '-e', prelude + script, hsm.library, hsm.pin]
-  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: import.meta.dirname, env: hsm.env })
-  return stdout
-}
-
-/** Labels of the objects in the token, as another process sees them. */
-async function listObjects(hsm: SoftHsm): Promise<string[]> {
-  const label = 'lib.C_GetAttributeValue(session, object, [{ type: 3 }])[0].value.toString()'
-  return JSON.parse(await asAnother(hsm, `console.log(JSON.stringify(find([]).map((object) => ${label})))`))
-}
