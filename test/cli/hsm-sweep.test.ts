@@ -8,7 +8,7 @@ import t from 'tap'
 import { openPkcs11Backend } from '../../src/hsm/pkcs11.ts'
 import { callContext, newHome } from '../conformance/backend.ts'
 import { startTrefoil } from '../support/process.ts'
-import { softHsmMissing, startSoftHsm } from '../support/softhsm.ts'
+import { backendOn, softHsmMissing, startSoftHsm } from '../support/softhsm.ts'
 import { ATTRIBUTE, dump } from '../support/token-objects.ts'
 
 const BIN = new URL('../../bin/trefoil.js', import.meta.url).pathname
@@ -52,8 +52,7 @@ t.test('trefoil hsm sweep', options, async (t) => {
   cpSync(dataDir, before, { recursive: true })
   await createKey()
   const orphan = (await labels()).find((label) => label !== kept) ?? ''
-  const { library, tokenLabel, pin, env } = hsm
-  const stranger = await openPkcs11Backend({ name: 'x', library, tokenLabel, pin, env, sessions: 1, deadlineMs: 9000 })
+  const stranger = await openPkcs11Backend(backendOn(hsm, { sessions: 1 }))
   await stranger.generateKey('hmac_256', newHome(), callContext())
   await stranger.close()
   const foreign = (await labels()).find((label) => label !== kept && label !== orphan) ?? ''

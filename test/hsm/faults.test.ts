@@ -10,7 +10,7 @@ import { openPkcs11Backend, type Pkcs11Backend } from '../../src/hsm/pkcs11.ts'
 import { probeToken } from '../../src/hsm/probe.ts'
 import { callContext, newHome, refusal } from '../conformance/backend.ts'
 import { makeShimmedHsm, type ShimmedHsm, shimMissing } from '../support/shim.ts'
-import { makeSoftHsm, type SoftHsm, softHsmMissing } from '../support/softhsm.ts'
+import { backendOn, makeSoftHsm, type SoftHsm, softHsmMissing } from '../support/softhsm.ts'
 import { deleteLabelled, listLabels } from '../support/token-objects.ts'
 import { until } from '../support/until.ts'
 
@@ -18,10 +18,8 @@ const missing = softHsmMissing ?? shimMissing
 const options = missing === undefined ? {} : { skip: missing }
 const MESSAGE = Buffer.from('a message')
 
-const configOf = (hsm: SoftHsm, changes: Partial<HsmConfig> = {}): HsmConfig => {
-  const { library, tokenLabel, pin, env } = hsm
-  return { name: 'test', library, tokenLabel, pin, env, sessions: 4, deadlineMs: 10_000, ...changes }
-}
+const configOf = (hsm: SoftHsm, changes: Partial<HsmConfig> = {}): HsmConfig =>
+  backendOn(hsm, { deadlineMs: 10_000, ...changes })
 
 type Key = { readonly handle: KeyHandle; readonly spki: Uint8Array }
 

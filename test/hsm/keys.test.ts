@@ -5,13 +5,13 @@ import { Secret } from '../../src/core/secret.ts'
 import { openPkcs11Backend } from '../../src/hsm/pkcs11.ts'
 import { findTokenSealer, makeTokenSealer, TokenSealer } from '../../src/hsm/token-sealer.ts'
 import { callContext, newHome, refusal } from '../conformance/backend.ts'
-import { makeSoftHsm, type SoftHsm, softHsmMissing } from '../support/softhsm.ts'
+import { backendOn, makeSoftHsm, type SoftHsm, softHsmMissing } from '../support/softhsm.ts'
 import { ATTRIBUTE, dump, exposure } from '../support/token-objects.ts'
 
 const options = softHsmMissing === undefined ? {} : { skip: softHsmMissing }
 
-const open = ({ library, tokenLabel, pin, env }: SoftHsm, keyStorage: 'token' | 'wrapped' = 'token') =>
-  openPkcs11Backend({ name: 'test', library, tokenLabel, pin, env, keyStorage, sessions: 2, deadlineMs: 20_000 })
+const open = (hsm: SoftHsm, keyStorage: 'token' | 'wrapped' = 'token') =>
+  openPkcs11Backend(backendOn(hsm, { keyStorage, sessions: 2 }))
 
 function materialOf(spec: KeySpec): Buffer {
   const row = specRow(spec)

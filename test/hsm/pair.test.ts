@@ -9,7 +9,7 @@ import type { HsmEvent } from '../../src/hsm/client.ts'
 import { TokenPair } from '../../src/hsm/pair.ts'
 import { openPkcs11Backend, type Pkcs11Backend } from '../../src/hsm/pkcs11.ts'
 import { callContext, newHome, refusal } from '../conformance/backend.ts'
-import { makeSoftHsm, type SoftHsm, softHsmMissing } from '../support/softhsm.ts'
+import { backendOn, makeSoftHsm, type SoftHsm, softHsmMissing } from '../support/softhsm.ts'
 import { until } from '../support/until.ts'
 
 const MESSAGE = Buffer.from('signed by whichever token serves')
@@ -41,15 +41,7 @@ async function cloneOf(original: SoftHsm, serial: string): Promise<SoftHsm> {
   return { ...rest, directory, env: { SOFTHSM2_CONF: config }, close }
 }
 
-const settings = ({ library, tokenLabel, pin, env }: SoftHsm, name = 'pair') => ({
-  name,
-  library,
-  tokenLabel,
-  pin,
-  env,
-  sessions: 2,
-  deadlineMs: 10_000,
-})
+const settings = (hsm: SoftHsm, name = 'pair') => backendOn(hsm, { name, sessions: 2, deadlineMs: 10_000 })
 
 async function takeAway({ directory }: SoftHsm, pid: number | undefined): Promise<void> {
   await rename(join(directory, TOKENS), join(directory, AWAY))

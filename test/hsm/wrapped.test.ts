@@ -7,14 +7,13 @@ import { openPkcs11Backend, type Pkcs11Backend } from '../../src/hsm/pkcs11.ts'
 import { probeToken } from '../../src/hsm/probe.ts'
 import { callContext, equal, newHome, refusal } from '../conformance/backend.ts'
 import { makeShimmedHsm, shimMissing } from '../support/shim.ts'
-import { makeSoftHsm, type SoftHsm, softHsmMissing } from '../support/softhsm.ts'
+import { backendOn, makeSoftHsm, type SoftHsm, softHsmMissing } from '../support/softhsm.ts'
 import { ATTRIBUTE, dump, exposure } from '../support/token-objects.ts'
 
 const options = softHsmMissing === undefined ? {} : { skip: softHsmMissing }
 const shimmed = (softHsmMissing ?? shimMissing) === undefined ? {} : { skip: softHsmMissing ?? shimMissing ?? false }
 
-const configOf = ({ library, tokenLabel, pin, env }: SoftHsm, keyStorage: 'token' | 'wrapped' = 'wrapped') =>
-  ({ name: 'test', library, tokenLabel, pin, env, keyStorage, sessions: 4, deadlineMs: 20_000 }) as const
+const configOf = (hsm: SoftHsm, keyStorage: 'token' | 'wrapped' = 'wrapped') => backendOn(hsm, { keyStorage })
 
 async function makeKey(backend: Pkcs11Backend, spec: KeySpec = 'hmac_256'): Promise<KeyHandle> {
   const home = newHome()

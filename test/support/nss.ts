@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { HsmConfig } from '../../src/hsm/client.ts'
+import { NATIVE } from './native.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const LIBRARIES = join(ROOT, '.nss/root/usr/lib')
@@ -54,7 +55,16 @@ export async function makeNss(): Promise<NssToken> {
   const args = ['--input-type=module', '-e', INIT, library, `${libraryParameters} `, PIN]
   await promisify(execFile)(process.execPath, args, { cwd: import.meta.dirname, env })
   const close = () => rm(directory, { recursive: true, force: true })
-  const common = { name: 'nss', library, libraryParameters, env, pin: PIN, sessions: 4, deadlineMs: 20_000 }
+  const common = {
+    name: 'nss',
+    library,
+    libraryParameters,
+    env,
+    pin: PIN,
+    native: NATIVE,
+    sessions: 4,
+    deadlineMs: 20_000,
+  }
   // Slot 1 is for certificates that come over the network, slot 2 for keys.
   return { ...common, slot: 2, directory, close }
 }

@@ -5,6 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { NATIVE } from './native.ts'
 
 export type StartOptions = {
   readonly env?: Readonly<Record<string, string>>
@@ -57,7 +58,8 @@ export async function startTrefoil(options: StartOptions = {}): Promise<RunningT
   const file = join(directory, 'trefoil.yaml')
   await writeFile(file, JSON.stringify(options.config ?? {}))
   const { PATH = '', HOME = directory } = process.env
-  const env = { PATH, HOME, TREFOIL_PORT: '0', TREFOIL_TLS_PORT: '0', TREFOIL_DATA_DIR: dataDir, ...options.env }
+  const own = { TREFOIL_PORT: '0', TREFOIL_TLS_PORT: '0', TREFOIL_DATA_DIR: dataDir, TREFOIL_NATIVE: NATIVE }
+  const env = { PATH, HOME, ...own, ...options.env }
   const child = spawn(process.execPath, [MAIN, '--config', file, ...(options.args ?? [])], {
     cwd: directory,
     env,

@@ -7,6 +7,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { LIBRARIES } from '../../softhsm/init-token.ts'
+import type { HsmConfig } from '../../src/hsm/client.ts'
+import { NATIVE } from './native.ts'
 
 const PIN = 'pin'
 const library = LIBRARIES.find((path) => existsSync(path))
@@ -39,6 +41,19 @@ export async function makeSoftHsm(): Promise<SoftHsm> {
   const env = { SOFTHSM2_CONF: join(directory, 'softhsm2.conf') }
   return { library, tokenLabel, pin, env, directory, close: () => rm(directory, { recursive: true, force: true }) }
 }
+
+/** A backend on that token. */
+export const backendOn = ({ library, tokenLabel, pin, env }: SoftHsm, changes: Partial<HsmConfig> = {}): HsmConfig => ({
+  name: 'test',
+  library,
+  tokenLabel,
+  pin,
+  env,
+  native: NATIVE,
+  sessions: 4,
+  deadlineMs: 20_000,
+  ...changes,
+})
 
 /** A token with the configuration that makes it the server's default backend. */
 export async function startSoftHsm() {
