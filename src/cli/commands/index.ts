@@ -16,6 +16,7 @@ import { ringCreate, ringList } from './ring.ts'
 import { rotateRoot } from './rotate-root.ts'
 import { serve } from './serve.ts'
 import { status } from './status.ts'
+import { xksCredential } from './xks.ts'
 
 export const COMMANDS: readonly Command[] = [
   serve,
@@ -34,5 +35,6 @@ export const COMMANDS: readonly Command[] = [
   ...principals,
   ...grants,
   ...backups,
+  xksCredential,
   completion,
 ]
