@@ -3,7 +3,8 @@
  * second, latencies, server CPU per request and its ratio to a bare Fastify echo of the same payload. The audit log is
  * durable throughout; `enforced` is a software server that checks AWS's signatures and evaluates its policies. Then what
  * has to hold (targets.ts), and the parts of an AWS Encrypt alone: what is left of its cost beside them and the echo is
- * the surface (routing, validation, rendering) and waiting. BENCH_ROUNDS and BENCH_SECONDS set the length.
+ * the surface (routing, validation, rendering) and waiting. BENCH_ROUNDS and BENCH_SECONDS set the length. Last, the load
+ * of an external key store (xks.ts, which runs alone too).
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -16,6 +17,7 @@ import { ceilings } from './openssl.ts'
 import { encryptParts } from './parts.ts'
 import { echoRequest, makeEnforcedScenarios, makeScenarios, type Scenario, SIGN_P256, SIGN_RSA } from './scenarios.ts'
 import { makeTargets, median } from './targets.ts'
+import { xksLoad } from './xks.ts'
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5)
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 2)
@@ -126,3 +128,4 @@ async function run(): Promise<void> {
 }
 
 await run()
+console.table(await xksLoad())
