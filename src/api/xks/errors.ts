@@ -118,6 +118,10 @@ const NAMES: Readonly<Record<ErrorCode, XksErrorName>> = {
   internal: 'InternalException',
 }
 
+/** Of the core's codes, those that an external caller can meet. */
+export const codesOf = (name: XksErrorName): readonly ErrorCode[] =>
+  (Object.keys(NAMES) as ErrorCode[]).filter((code) => NAMES[code] === name && name !== 'InternalException')
+
 /** What only the protocol has a name for. */
 export class XksError extends Error {
   override readonly name = 'XksError'
