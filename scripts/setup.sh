@@ -44,7 +44,7 @@ native_stamp() { uname -sm && cksum "$native"/*.[ch] package-lock.json scripts/s
 
 # Where the headers of Node and of its OpenSSL are.
 node_headers() {
-  for include in node_modules/node-linux-*/include/node "$(dirname "$(command -v node || echo /)")/../include/node"; do
+  for include in node_modules/node-linux-*/include/node ../node-linux-*/include/node "$(dirname "$(command -v node || echo /)")/../include/node"; do
     if [ -f "$include/node_api.h" ] && [ -f "$include/openssl/evp.h" ]; then
       printf '%s\n' "$include"
       return 0
