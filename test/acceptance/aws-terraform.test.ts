@@ -125,6 +125,19 @@ resource "aws_kms_replica_key" "west" {
   primary_key_arn         = aws_kms_key.primary.arn
   deletion_window_in_days = 7
 }
+resource "aws_kms_external_key" "primary" {
+  multi_region            = true
+  key_material_base64     = "${Buffer.alloc(32, 9).toString('base64')}"
+  enabled                 = true
+  deletion_window_in_days = 7
+}
+resource "aws_kms_replica_external_key" "west" {
+  provider                = aws.west
+  primary_key_arn         = aws_kms_external_key.primary.arn
+  key_material_base64     = "${Buffer.alloc(32, 9).toString('base64')}"
+  enabled                 = true
+  deletion_window_in_days = 7
+}
 resource "aws_kms_alias" "symmetric" {
   name          = "alias/by-terraform"
   target_key_id = aws_kms_key.${stage.target}.key_id
@@ -214,7 +227,7 @@ t.test(
 
     write(FIRST)
     await ok('init', '-input=false')
-    await apply(FIRST, /Resources: 13 added, 0 changed, 0 destroyed/)
+    await apply(FIRST, /Resources: 15 added, 0 changed, 0 destroyed/)
     const { arn = '', pem = '', ...made } = await outputs()
     t.match(arn, /^arn:aws:kms:us-east-1:\d{12}:key\//)
     t.match(made, { found: arn, target: arn, opened: 'attack at dawn' })
@@ -231,7 +244,7 @@ t.test(
       credentials: CREDENTIALS,
     })
     const { Keys = [] } = await client.send(new ListKeysCommand({}))
-    t.equal(Keys.length, 7)
+    t.equal(Keys.length, 8)
     const states = Keys.map(async ({ KeyId }) => (await client.send(new DescribeKeyCommand({ KeyId }))).KeyMetadata)
     for (const { KeyState, MultiRegion } of (await Promise.all(states)).filter((metadata) => metadata !== undefined)) {
       t.equal(KeyState, MultiRegion === true ? 'PendingReplicaDeletion' : 'PendingDeletion')

@@ -1,21 +1,23 @@
 /**
  * `npm run bench`: interleaved rounds in one run, so that the machine's moods fall on all alike. Prints requests per
  * second, latencies, server CPU per request and its ratio to a bare Fastify echo of the same payload. The audit log is
- * durable throughout; `enforced` is a software server that checks AWS's signatures and evaluates its policies. Then what
- * has to hold (targets.ts), and the parts of an AWS Encrypt alone: what is left of its cost beside them and the echo is
- * the surface (routing, validation, rendering) and waiting. BENCH_ROUNDS and BENCH_SECONDS set the length. Last, the load
- * of an external key store (xks.ts, which runs alone too).
+ * durable throughout; `production` is a software server in that profile: AWS's signatures are checked, its policies
+ * evaluated, its quotas counted. `moto` is another stand-in for AWS, where it is installed. Then what has to hold
+ * (targets.ts), and the parts of an AWS Encrypt alone: what is left of its cost beside them and the echo is HTTP and
+ * waiting. BENCH_ROUNDS and BENCH_SECONDS set the length. Last, the load of an external key store (xks.ts, which runs
+ * alone too).
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { enforcing } from '../acceptance/aws-tools.ts'
 import { startTrefoil } from '../support/process.ts'
 import { startSoftHsm } from '../support/softhsm.ts'
 import { cpuSeconds } from './cpu.ts'
 import { http1, http2, type Sample } from './load.ts'
+import { startMoto } from './moto.ts'
 import { ceilings } from './openssl.ts'
 import { encryptParts } from './parts.ts'
-import { echoRequest, makeEnforcedScenarios, makeScenarios, type Scenario, SIGN_P256, SIGN_RSA } from './scenarios.ts'
+import { startProduction } from './production.ts'
+import { echoRequest, makeScenarios, makeSignedScenarios, type Scenario, SIGN_P256, SIGN_RSA } from './scenarios.ts'
 import { makeTargets, median } from './targets.ts'
 import { xksLoad } from './xks.ts'
 
@@ -73,7 +75,9 @@ function summary({ name, backend, rounds }: Measured, echo: Measured) {
 async function run(): Promise<void> {
   const echo = await startEcho()
   const software = await startTrefoil({})
-  const enforced = await startTrefoil(enforcing())
+  const production = await startProduction()
+  const moto = await startMoto()
+  if (moto === undefined) process.stdout.write('moto_server is not installed: its rate is not measured\n')
   const token = await startSoftHsm().catch((error: unknown) => {
     process.stderr.write(`bench: without SoftHSM (${String(error)})\n`)
   })
@@ -93,13 +97,14 @@ async function run(): Promise<void> {
     ]
     for (const [backend, server] of [
       ['software', software],
-      ['enforced', enforced],
+      ['production', production],
       ['hsm', hsm],
+      ['moto', moto],
     ] as const) {
       if (!server) continue
       const { plainUrl } = server
-      const scenarios = await (backend === 'enforced'
-        ? makeEnforcedScenarios(plainUrl)
+      const scenarios = await (backend === 'production' || backend === 'moto'
+        ? makeSignedScenarios(plainUrl)
         : makeScenarios(plainUrl, backend))
       const port = Number(new URL(server.plainUrl).port)
       list.push(...scenarios.map((scenario) => ({ ...scenario, backend, port, pid: server.pid, rounds: [] })))
@@ -121,7 +126,8 @@ async function run(): Promise<void> {
     echo.child.kill('SIGTERM')
     await targets.close()
     await software.stop()
-    await enforced.stop()
+    await production.stop()
+    await moto?.stop()
     await hsm?.stop()
     await token?.close()
   }

@@ -136,8 +136,8 @@ function signedRequest(base: string, operation: string, input: unknown): Request
   return { path: '/', headers: sign(request, CREDENTIALS, { at: Date.now(), signed }), body: Buffer.from(body) }
 }
 
-/** @param base the plain URL of a server that checks signatures and evaluates policies, as production does */
-export async function makeEnforcedScenarios(base: string): Promise<readonly Scenario[]> {
+/** @param base the plain URL of a server of AWS's protocol alone, which may check signatures */
+export async function makeSignedScenarios(base: string): Promise<readonly Scenario[]> {
   const create = async (input: unknown): Promise<string> => {
     const { headers: signed, ...request } = signedRequest(base, 'CreateKey', input)
     const { host: _, ...headers } = signed
