@@ -10,8 +10,8 @@ import type {
   CryptoBackend,
   EncryptParams,
   KeyHandle,
-  KeyHome,
   KeyRef,
+  NewKeyHome,
   PortableKeys,
   SignInput,
 } from './ports.ts'
@@ -69,12 +69,12 @@ export class LimitedBackend implements CryptoBackend {
     return this.#inner.supports(spec, algorithm)
   }
 
-  async generateKey(spec: KeySpec, home: KeyHome, ctx: CallContext): Promise<Made> {
+  async generateKey(spec: KeySpec, home: NewKeyHome, ctx: CallContext): Promise<Made> {
     if (this.#full) return this.#refuse()
     return this.#follow('generateKey', this.#inner.generateKey(spec, home, ctx))
   }
 
-  async importKey(spec: KeySpec, material: Secret, home: KeyHome, ctx: CallContext): Promise<Made> {
+  async importKey(spec: KeySpec, material: Secret, home: NewKeyHome, ctx: CallContext): Promise<Made> {
     if (this.#full) return this.#refuse()
     return this.#follow('importKey', this.#inner.importKey(spec, material, home, ctx))
   }

@@ -1,5 +1,5 @@
 /** What the core needs from outside. Every method's promise rejects with a KmsError, nothing else. */
-import type { Algorithm, KeySpec } from './algorithm.ts'
+import type { Algorithm, KeySpec, Purpose } from './algorithm.ts'
 import type { Eventually } from './eventually.ts'
 import type { Exposed } from './exposed.ts'
 import type { Key, KeyRing, Protection, Realm, WireDialect } from './key.ts'
@@ -32,6 +32,12 @@ export type KeyHome = {
   readonly versionId: string
   readonly external?: { readonly storeId: string; readonly externalKeyId: string; readonly keyId: string }
 }
+
+/**
+ * Where a new key is to live, and the purposes that it may ever serve, for backends that bind a key to them; absent: all
+ * that its spec can have.
+ */
+export type NewKeyHome = KeyHome & { readonly purposes?: readonly Purpose[] }
 
 /** A key version as a backend needs it. */
 export type KeyHandle = KeyHome & { readonly spec: KeySpec; readonly ref: KeyRef }
@@ -80,12 +86,12 @@ export interface CryptoBackend {
   readonly portable: PortableKeys | undefined
   readonly protection: Protection
   supports(spec: KeySpec, algorithm: Algorithm): boolean
-  generateKey(spec: KeySpec, home: KeyHome, ctx: CallContext): Promise<{ ref: KeyRef; spki?: Uint8Array }>
+  generateKey(spec: KeySpec, home: NewKeyHome, ctx: CallContext): Promise<{ ref: KeyRef; spki?: Uint8Array }>
   /** `material`: raw bytes for symmetric keys, PKCS#8 DER for asymmetric ones. */
   importKey(
     spec: KeySpec,
     material: Secret,
-    home: KeyHome,
+    home: NewKeyHome,
     ctx: CallContext,
   ): Promise<{ ref: KeyRef; spki?: Uint8Array }>
   sign(key: KeyHandle, algorithm: Algorithm, input: SignInput, ctx: CallContext): Eventually<Uint8Array>

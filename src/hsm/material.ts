@@ -83,17 +83,29 @@ function privateAttributes(row: KeySpecRow, pkcs8: Uint8Array): ITemplate {
     if (numbers.length !== RSA_FIELDS.length) throw invalidArgument('material', 'not a PKCS#8 private key')
     return Object.fromEntries(numbers.map(({ content }, i) => [RSA_FIELDS[i], view(unsigned(content))]))
   }
+  if (row.type === 'ml-dsa') return { parameterSet: row.parameterSet, ...mlDsaValue(field) }
   // ECPrivateKey (RFC 5915 section 3), CurvePrivateKey (RFC 8410 section 7).
   const inner = row.type === 'ec' ? sequence(field)[1] : readDer(field)
   if (inner === undefined) throw invalidArgument('material', 'not a PKCS#8 private key')
   return { value: view(inner.content) }
 }
 
+/** An IMPLICIT [0], primitive. */
+const SEED_TAG = 0x80
+
+/** ML-DSA-PrivateKey (RFC 9881 section 6): the seed, which is all of a key, the expanded key, or both. */
+function mlDsaValue(field: Uint8Array): ITemplate {
+  const form = readDer(field)
+  if (form?.tag === SEED_TAG) return { seed: view(form.content) }
+  if (form?.tag === TAG.octetString) return { value: view(form.content) }
+  const [seed] = sequence(field)
+  if (seed?.tag !== TAG.octetString) throw invalidArgument('material', 'not a PKCS#8 private key')
+  return { seed: view(seed.content) }
+}
+
 /** Reads an asymmetric key for import. Whether its halves belong together is for the token to show. */
 export function readPrivateKey(spec: KeySpec, pkcs8: Uint8Array): { attributes: ITemplate; spki: Uint8Array } {
   const row = specRow(spec)
-  // The three PKCS#8 forms of RFC 9881 have no common way into tokens yet.
-  if (row.type === 'ml-dsa') throw new KmsError('unsupported_spec', { spec })
   const key = parse(pkcs8)
   if (key === undefined || !fits(key, row)) throw invalidArgument('material', `not a PKCS#8 ${spec} private key`)
   const exponent = key.asymmetricKeyDetails?.publicExponent

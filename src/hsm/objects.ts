@@ -1,6 +1,6 @@
 /** Key objects in the token: templates, making, importing, finding and destroying them. */
 import graphene, { type ITemplate } from 'graphene-pk11'
-import { type KeySpec, type KeySpecRow, specRow } from '../core/algorithm.ts'
+import { type KeySpec, type KeySpecRow, type Purpose, specRow } from '../core/algorithm.ts'
 import { invalidArgument, KmsError } from '../core/error.ts'
 import type { ObjectRef } from './key-ref.ts'
 import { ecSpki, edwardsSpki, mlDsaSpki, readPrivateKey, rsaSpki } from './material.ts'
@@ -13,6 +13,7 @@ export type Handle = Buffer
 
 // graphene has no names for what came after v2.40.
 graphene.registerAttribute('parameterSet', CKA.PARAMETER_SET, 'number')
+graphene.registerAttribute('seed', CKA.SEED, 'buffer')
 
 /** Read back after every creation: the key stays in the token. */
 export const LOCKED = { private: true, sensitive: true, extractable: false } as const
@@ -36,15 +37,19 @@ function requireRow(spec: KeySpec): TokenRow {
   return row
 }
 
-/** What the key may be used for, by its type. That an AES key serves envelopes or raw modes, never both, is the core's rule. */
-const USES: Readonly<Record<TokenType, ITemplate>> = {
-  aes: { derive: true, encrypt: true, decrypt: true, sign: false, verify: false, ...NO_WRAPPING },
-  hmac: { sign: true, verify: false, derive: false, encrypt: false, decrypt: false, ...NO_WRAPPING },
-  rsa: { sign: true, decrypt: true, unwrap: false },
-  ec: { sign: true, derive: true },
-  ed25519: { sign: true },
-  x25519: { derive: true },
-  'ml-dsa': { sign: true },
+const NO_USE = { sign: false, decrypt: false, derive: false, unwrap: false } as const
+
+/** What a key may do that serves these purposes, and no more: a strict token refuses one that signs and decrypts. */
+function usesIn(row: TokenRow, purposes: readonly Purpose[]): ITemplate {
+  const serves = (purpose: Purpose): boolean => purposes.includes(purpose)
+  if (row.type === 'aes') {
+    // Envelopes derive a key for every message; the raw modes are the key's own.
+    const raw = serves('raw_encrypt_decrypt')
+    return { ...NO_USE, ...NO_WRAPPING, derive: serves('encrypt_decrypt'), encrypt: raw, decrypt: raw, verify: false }
+  }
+  if (row.type === 'hmac') return { ...NO_USE, ...NO_WRAPPING, sign: serves('mac'), verify: false, encrypt: false }
+  const uses = { sign: serves('sign_verify'), decrypt: serves('encrypt_decrypt'), derive: serves('key_agreement') }
+  return { ...NO_USE, ...uses }
 }
 
 /** How a token makes keys of a type, and what it calls them. */
@@ -82,6 +87,7 @@ function requireGenerator(spec: KeySpec, row: TokenRow, mechanisms: Mechanisms):
  * `mechanisms`: what the token has.
  */
 export type Placement = {
+  readonly purposes: readonly Purpose[]
   /** CKA_ID. */
   readonly id: Uint8Array
   readonly label: string
@@ -97,14 +103,19 @@ const classOf = (row: TokenRow): ObjectRef['objectClass'] => (isSecret(row) ? CK
 
 function privateTemplate(row: TokenRow, keyType: number, place: Placement): ITemplate {
   const common = { class: classOf(row), keyType, token: place.token, label: place.label, id: Buffer.from(place.id) }
-  return { ...common, ...LOCKED, extractable: place.extractable, ...USES[row.type] }
+  return { ...common, ...LOCKED, extractable: place.extractable, ...usesIn(row, place.purposes) }
 }
 
 /** What a wrapped key becomes when it is unwrapped: a session object that can't leave the token. */
-export function unwrapTemplate(spec: KeySpec, { id, label }: ObjectRef, mechanisms: Mechanisms): ITemplate {
+export function unwrapTemplate(
+  spec: KeySpec,
+  { id, label }: ObjectRef,
+  purposes: readonly Purpose[],
+  mechanisms: Mechanisms,
+): ITemplate {
   const row = requireRow(spec)
   const { keyType } = requireGenerator(spec, row, mechanisms)
-  return privateTemplate(row, keyType, { id, label, token: false, extractable: false, mechanisms })
+  return privateTemplate(row, keyType, { purposes, id, label, token: false, extractable: false, mechanisms })
 }
 
 /** RFC 8410 section 3. */
@@ -115,12 +126,14 @@ const curveOf = (row: Extract<TokenRow, { type: 'ec' | 'ed25519' | 'x25519' }>):
   Buffer.from(row.type === 'ec' ? row.oid : RFC_8410_OIDS[row.type], 'hex')
 
 /** The public half is read once and dropped: its place is the store, and token memory is scarce. */
-function publicTemplate(row: TokenRow, keyType: number): ITemplate {
-  const verify = row.type !== 'x25519'
+function publicTemplate(row: TokenRow, keyType: number, purposes: readonly Purpose[]): ITemplate {
+  const verify = purposes.includes('sign_verify')
   const common = { class: CKO.PUBLIC_KEY, keyType, token: false, private: false, verify }
   switch (row.type) {
-    case 'rsa':
-      return { ...common, modulusBits: row.bits, publicExponent: Buffer.of(1, 0, 1) }
+    case 'rsa': {
+      const encrypt = purposes.includes('encrypt_decrypt')
+      return { ...common, encrypt, modulusBits: row.bits, publicExponent: Buffer.of(1, 0, 1) }
+    }
     case 'ec':
     case 'ed25519':
     case 'x25519':
@@ -177,6 +190,7 @@ async function generateRaw(
   row: TokenRow,
   { mechanism: type, keyType }: Generator,
   template: ITemplate,
+  purposes: readonly Purpose[],
 ): Promise<{ key: Handle; publicKey?: Handle }> {
   const { lib, handle } = session
   const mechanism = { mechanism: type }
@@ -185,7 +199,7 @@ async function generateRaw(
     own.push({ type: CKA.VALUE_LEN, value: row.bytes })
     return { key: lib.C_GenerateKey(handle, mechanism, own) }
   }
-  const open = graphene.Template.toPkcs11(publicTemplate(row, keyType))
+  const open = graphene.Template.toPkcs11(publicTemplate(row, keyType, purposes))
   // An RSA pair takes up to seconds, during which nobody else could be served. The asynchronous call leaks its templates
   // (pkcs11js issue 120): some hundred bytes without a secret in them, so only it is used so.
   const pair =
@@ -204,7 +218,7 @@ export async function generateKey(
   const row = requireRow(spec)
   const generator = requireGenerator(spec, row, place.mechanisms)
   const template = privateTemplate(row, generator.keyType, place)
-  const { key, publicKey } = await generateRaw(session, row, generator, template)
+  const { key, publicKey } = await generateRaw(session, row, generator, template, place.purposes)
   assertLocked(session, key, spec, place)
   const made = { handle: key, id: place.id, objectClass: classOf(row) }
   if (publicKey === undefined) return made

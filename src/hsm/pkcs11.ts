@@ -1,5 +1,5 @@
 /** The backend whose keys live in a PKCS#11 token: born there or imported, non-extractable, used by a child process. */
-import { constants, createPublicKey, type KeyObject, publicEncrypt, randomUUID } from 'node:crypto'
+import { createPublicKey, type KeyObject, randomUUID } from 'node:crypto'
 import { checkAesLength, checkAesParams } from '../core/aes-input.ts'
 import {
   type Algorithm,
@@ -7,19 +7,30 @@ import {
   algorithmRow,
   type KeySpec,
   maxPlaintext,
+  purposesOf,
   specHas,
 } from '../core/algorithm.ts'
 import { invalidArgument, KmsError } from '../core/error.ts'
 import { Lru } from '../core/lru.ts'
-import type { CallContext, CryptoBackend, EncryptParams, KeyHandle, KeyHome, KeyRef, SignInput } from '../core/ports.ts'
+import type {
+  CallContext,
+  CryptoBackend,
+  EncryptParams,
+  KeyHandle,
+  KeyHome,
+  KeyRef,
+  NewKeyHome,
+  SignInput,
+} from '../core/ports.ts'
 import type { Secret } from '../core/secret.ts'
 import { checkSignInput } from '../core/sign-input.ts'
 import { type HsmConfig, type TokenCalls, TokenClient } from './client.ts'
-import { decodeRef, encodeRef, isWrapped, labelOf, newObjectId, type ObjectRef, type TokenObject } from './key-ref.ts'
+import { decodeRef, encodeRef, isWrapped, labelOf, newObjectId, type TokenObject } from './key-ref.ts'
 import { peerPoint } from './material.ts'
 import { needs } from './needs.ts'
 import { TokenPair } from './pair.ts'
-import type { MadeKey } from './protocol.ts'
+import type { MadeKey, NewKey } from './protocol.ts'
+import { encryptRsa } from './rsa-encryption.ts'
 
 export type { HsmConfig, HsmEvent } from './client.ts'
 
@@ -59,22 +70,22 @@ export class Pkcs11Backend implements CryptoBackend {
     return profile.algorithms[spec]?.includes(algorithm) ?? false
   }
 
-  async generateKey(spec: KeySpec, home: KeyHome, ctx: CallContext): Promise<{ ref: KeyRef; spki?: Uint8Array }> {
+  async generateKey(spec: KeySpec, home: NewKeyHome, ctx: CallContext): Promise<{ ref: KeyRef; spki?: Uint8Array }> {
     this.#requireSpec(spec)
-    return this.#made(await this.client.call('generateKey', { spec, ...this.#newName(home) }, ctx), home, spec)
+    return this.#made(await this.client.call('generateKey', this.#newKey(spec, home), ctx), home, spec)
   }
 
   async importKey(
     spec: KeySpec,
     material: Secret,
-    home: KeyHome,
+    home: NewKeyHome,
     ctx: CallContext,
   ): Promise<{ ref: KeyRef; spki?: Uint8Array }> {
     this.#requireSpec(spec)
-    const name = this.#newName(home)
+    const key = this.#newKey(spec, home)
     const copy = material.use((bytes) => Uint8Array.from(bytes))
     try {
-      return this.#made(await this.client.call('importKey', { spec, ...name, material: copy }, ctx), home, spec)
+      return this.#made(await this.client.call('importKey', { ...key, material: copy }, ctx), home, spec)
     } finally {
       copy.fill(0)
     }
@@ -166,9 +177,10 @@ export class Pkcs11Backend implements CryptoBackend {
     return this.client.close()
   }
 
-  #newName(home: KeyHome): Pick<ObjectRef, 'id' | 'label'> {
+  #newKey(spec: KeySpec, home: NewKeyHome): NewKey {
     const label = labelOf(home)
-    return { id: newObjectId(this.#installation, label), label }
+    const { purposes = purposesOf(spec) } = home
+    return { spec, purposes, id: newObjectId(this.#installation, label), label }
   }
 
   #requireSpec(spec: KeySpec): void {
@@ -232,13 +244,6 @@ const isOp = <O extends AlgorithmRow['op']>(row: AlgorithmRow, op: O): row is Ex
 
 function requireNoAad({ aad }: EncryptParams): void {
   if (aad.length > 0) throw invalidArgument('aad', 'RSA encryption binds no associated data')
-}
-
-type RsaRow = Extract<AlgorithmRow, { op: 'encrypt'; scheme: 'rsa-oaep' | 'rsa-pkcs1' }>
-function encryptRsa(row: RsaRow, key: KeyObject, plaintext: Uint8Array): Uint8Array {
-  return row.scheme === 'rsa-oaep'
-    ? publicEncrypt({ key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: row.hash }, plaintext)
-    : publicEncrypt({ key, padding: constants.RSA_PKCS1_PADDING }, plaintext)
 }
 
 function clientOf(config: HsmConfig): TokenCalls {

@@ -7,6 +7,7 @@ import {
   KEY_SPEC_NAMES,
   type KeySpec,
   type KeySpecRow,
+  purposeOfAlgorithm,
   specRow,
 } from '../core/algorithm.ts'
 import { KmsError } from '../core/error.ts'
@@ -111,7 +112,7 @@ class Probe {
   }
 
   #takesOaep(hash: { hashAlg: number; mgf: number }): Promise<boolean> {
-    return this.#withKey('rsa_2048', async (session, { handle }) => {
+    return this.#withKey('rsa_2048', 'rsa_oaep_sha1', async (session, { handle }) => {
       const parameter = { type: PARAMS.OAEP, ...hash, source: CKZ_DATA_SPECIFIED }
       session.lib.C_DecryptInit(session.handle, { mechanism: CKM.RSA_PKCS_OAEP, parameter }, handle)
       try {
@@ -125,16 +126,17 @@ class Probe {
 
   async #triedGap(spec: KeySpec, algorithm: Algorithm): Promise<Gap['reason'] | undefined> {
     const right = await works(() =>
-      this.#withKey(spec, (session, tried) => this.#doesRight(session, tried, spec, algorithm)),
+      this.#withKey(spec, algorithm, (session, tried) => this.#doesRight(session, tried, spec, algorithm)),
     )
     return right ? undefined : 'refused'
   }
 
-  async #wraps(spec: KeySpec, algorithm: Algorithm): Promise<boolean> {
+  async #wraps(spec: KeySpec, wanted: Algorithm): Promise<boolean> {
     const known = this.#wrappable.get(spec)
     if (known !== undefined) return known
+    const algorithm = specRow(spec).type === 'rsa' ? 'rsa_pkcs1_sha256' : wanted
     const wrappable = await works(() =>
-      this.#withKey(spec, (session, key) => this.#survives(session, key, spec, algorithm), true),
+      this.#withKey(spec, algorithm, (session, key) => this.#survives(session, key, spec, algorithm), true),
     )
     this.#wrappable.set(spec, wrappable)
     return wrappable
@@ -142,11 +144,10 @@ class Probe {
 
   /** Whether a wrapped and unwrapped key is the same still: SoftHSM 2.6 pads some with zeros. */
   async #survives(session: Session, key: Tried, spec: KeySpec, algorithm: Algorithm): Promise<boolean> {
-    const copy = rewrapped(session, this.#mechanisms, { ...key, label: LABEL }, spec)
+    const purposes = [purposeOfAlgorithm(algorithm)]
+    const copy = rewrapped(session, this.#mechanisms, { ...key, label: LABEL }, spec, purposes)
     const row = algorithmRow(algorithm)
     const operations = this.#operations
-    if (specRow(spec).type === 'rsa')
-      return this.#doesRight(session, { ...key, handle: copy }, spec, 'rsa_pkcs1_sha256')
     if (row.op === 'mac') {
       const [one, other] = [
         await operations.mac(session, key.handle, spec, algorithm, BLOCK),
@@ -163,11 +164,13 @@ class Probe {
   /** Each try in a session of its own: a refused call may leave one unusable. */
   async #withKey(
     spec: KeySpec,
+    algorithm: Algorithm,
     attempt: (session: Session, tried: Tried) => Promise<boolean>,
     extractable = false,
   ): Promise<boolean> {
     return this.#pool.use(async (session) => {
-      const place = { id: randomBytes(ID_BYTES), label: LABEL, token: false, extractable, mechanisms: this.#mechanisms }
+      const where = { id: randomBytes(ID_BYTES), label: LABEL, token: false, extractable }
+      const place = { ...where, purposes: [purposeOfAlgorithm(algorithm)], mechanisms: this.#mechanisms }
       const tried = await generateKey(session, spec, place)
       const right = await attempt(session, tried)
       destroyQuietly(session, tried.handle)

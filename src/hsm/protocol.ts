@@ -1,5 +1,5 @@
 /** What the service and the child process that holds the vendor's module say to each other. */
-import type { Algorithm, KeySpec } from '../core/algorithm.ts'
+import type { Algorithm, KeySpec, Purpose } from '../core/algorithm.ts'
 import type { ErrorCode, ErrorParams } from '../core/error.ts'
 import type { EncryptParams, SignInput } from '../core/ports.ts'
 import type { KeyAddress, ObjectRef, WrappedKey } from './key-ref.ts'
@@ -84,13 +84,21 @@ export type MadeKey = {
   readonly wrapped?: WrappedKey
 }
 export type RootKeyFacts = { readonly madeInside: boolean }
-type KeyArgs = { readonly key: KeyAddress; readonly spec: KeySpec; readonly algorithm: Algorithm }
+export type NewKey = {
+  readonly spec: KeySpec
+  /** What it may ever be used for. */
+  readonly purposes: readonly Purpose[]
+  /** CKA_ID. */
+  readonly id: Uint8Array
+  readonly label: string
+}
+export type KeyArgs = { readonly key: KeyAddress; readonly spec: KeySpec; readonly algorithm: Algorithm }
 
 /** Calls by name: arguments and result. */
 export type Calls = {
-  generateKey: { args: { spec: KeySpec; id: Uint8Array; label: string }; result: MadeKey }
+  generateKey: { args: NewKey; result: MadeKey }
   /** `material` as in CryptoBackend.importKey; the child wipes its copy. */
-  importKey: { args: { spec: KeySpec; id: Uint8Array; label: string; material: Uint8Array }; result: MadeKey }
+  importKey: { args: NewKey & { material: Uint8Array }; result: MadeKey }
   /** DER SubjectPublicKeyInfo of an RSA key, read from the token. */
   publicKey: { args: { key: KeyAddress; spec: KeySpec }; result: Uint8Array }
   sign: { args: KeyArgs & { input: SignInput }; result: Uint8Array }

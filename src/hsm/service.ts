@@ -1,14 +1,13 @@
 /** The calls that the child process answers, on one opened token. */
-import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import { algorithmRow, type KeySpec } from '../core/algorithm.ts'
+import { purposeOfAlgorithm } from '../core/algorithm.ts'
 import { invalidArgument, KmsError } from '../core/error.ts'
 import { andThen, type Eventually, orElse } from '../core/eventually.ts'
 import { Lru } from '../core/lru.ts'
-import { verify } from '../core/verify.ts'
 import { loadAddon } from '../native/addon.ts'
 import { agree } from './agree.ts'
-import { isWrapped, type KeyAddress, type ObjectRef, type WrappedRef } from './key-ref.ts'
+import { isPair } from './halves.ts'
+import { isWrapped, type KeyAddress, type ObjectRef } from './key-ref.ts'
 import { CKS_RW_USER_FUNCTIONS } from './mechanisms.ts'
 import { NativeUser } from './native-use.ts'
 import {
@@ -22,13 +21,15 @@ import {
   readRsaSpki,
 } from './objects.ts'
 import { Operations } from './operations.ts'
-import { agreesRightly, probeProfile } from './profile.ts'
+import { probeProfile } from './profile.ts'
 import type {
   CallName,
   Calls,
+  KeyArgs,
   KeyStorage,
   KnownToken,
   MadeKey,
+  NewKey,
   Profile,
   TokenIdentity,
   WorkerConfig,
@@ -47,13 +48,16 @@ import {
   SessionPool,
 } from './token.ts'
 import { Pkcs11jsUser, TimedUser, type TokenUser } from './token-use.ts'
-import { WrappedKeys } from './wrapped-keys.ts'
+import { type WrappedKeyInUse, WrappedKeys } from './wrapped-keys.ts'
 
 export type Handlers = { readonly [N in CallName]: (args: Calls[N]['args']) => Eventually<Calls[N]['result']> }
 
 const CACHED_HANDLES = 65_536
 const RANDOM_CHUNK = 16_384
 const FAILURES_IN_A_ROW = 8
+
+type KeyInUse = Omit<WrappedKeyInUse, 'key'> & { readonly key: KeyAddress }
+const useOf = ({ key, spec, algorithm }: KeyArgs): KeyInUse => ({ key, spec, purpose: purposeOfAlgorithm(algorithm) })
 
 const handleName = ({ id, objectClass, label }: ObjectRef): string =>
   `${objectClass} ${Buffer.from(id).toString('latin1')} ${label}`
@@ -76,22 +80,27 @@ export class TokenService {
   #failures = 0
 
   readonly handlers: Handlers = {
-    generateKey: ({ spec, id, label }) => inRoomThereIs(this.#generateKey(spec, id, label)),
-    importKey: ({ spec, id, label, material }) => inRoomThereIs(this.#importKey(spec, id, label, material)),
-    publicKey: ({ key, spec }) => this.#withKey(key, spec, readRsaSpki),
-    sign: ({ key, spec, algorithm, input }) =>
-      this.#withKey(key, spec, (session, handle) => this.#operations.sign(session, handle, spec, algorithm, input)),
-    mac: ({ key, spec, algorithm, message }) =>
-      this.#withKey(key, spec, (session, handle) => this.#operations.mac(session, handle, spec, algorithm, message)),
-    encrypt: ({ key, spec, algorithm, plaintext, params }) =>
-      this.#withKey(key, spec, (session, handle) =>
-        this.#operations.encrypt(session, handle, spec, algorithm, plaintext, params),
+    generateKey: (key) => inRoomThereIs(this.#generateKey(key)),
+    importKey: ({ material, ...key }) => inRoomThereIs(this.#importKey(key, material)),
+    publicKey: ({ key, spec }) => this.#withKey({ key, spec, purpose: 'encrypt_decrypt' }, readRsaSpki),
+    sign: ({ input, ...use }) =>
+      this.#withKey(useOf(use), (session, handle) =>
+        this.#operations.sign(session, handle, use.spec, use.algorithm, input),
       ),
-    decrypt: ({ key, spec, algorithm, ciphertext, params }) =>
-      this.#withKey(key, spec, (session, handle) =>
-        this.#operations.decrypt(session, handle, spec, algorithm, ciphertext, params),
+    mac: ({ message, ...use }) =>
+      this.#withKey(useOf(use), (session, handle) =>
+        this.#operations.mac(session, handle, use.spec, use.algorithm, message),
       ),
-    agree: ({ key, spec, point }) => this.#withKey(key, spec, (session, handle) => agree(session, handle, spec, point)),
+    encrypt: ({ plaintext, params, ...use }) =>
+      this.#withKey(useOf(use), (session, handle) =>
+        this.#operations.encrypt(session, handle, use.spec, use.algorithm, plaintext, params),
+      ),
+    decrypt: ({ ciphertext, params, ...use }) =>
+      this.#withKey(useOf(use), (session, handle) =>
+        this.#operations.decrypt(session, handle, use.spec, use.algorithm, ciphertext, params),
+      ),
+    agree: ({ point, ...use }) =>
+      this.#withKey(useOf(use), (session, handle) => agree(session, handle, use.spec, point)),
     destroyKey: ({ key }) => this.#destroyKey(key),
     listKeys: () => this.#pool.use(listKeys),
     random: ({ bytes }) => this.#pool.use((session) => randomFrom(session, bytes)),
@@ -135,19 +144,19 @@ export class TokenService {
     this.#module.finalize()
   }
 
-  async #generateKey(spec: KeySpec, id: Uint8Array, label: string): Promise<MadeKey> {
+  async #generateKey(key: NewKey): Promise<MadeKey> {
     return this.#pool.use(async (session) =>
-      this.#keep(session, await generateKey(session, spec, this.#place(id, label)), spec, label),
+      this.#keep(session, await generateKey(session, key.spec, this.#place(key)), key),
     )
   }
 
-  #place(id: Uint8Array, label: string): Placement {
+  #place({ purposes, id, label }: NewKey): Placement {
     const wrapped = this.#keyStorage === 'wrapped'
-    return { id, label, token: !wrapped, extractable: wrapped, mechanisms: this.#mechanisms }
+    return { purposes, id, label, token: !wrapped, extractable: wrapped, mechanisms: this.#mechanisms }
   }
 
   /** What was made stays in the token, or leaves it wrapped. */
-  #keep(session: Session, { handle, ...made }: MadeKey & { handle: Handle }, spec: KeySpec, label: string): MadeKey {
+  #keep(session: Session, { handle, ...made }: MadeKey & { handle: Handle }, { spec, label }: NewKey): MadeKey {
     if (this.#keyStorage === 'wrapped') {
       try {
         return { ...made, wrapped: this.#wrapped.wrap(session, { ...made, handle, label }, spec) }
@@ -159,38 +168,38 @@ export class TokenService {
     return made
   }
 
-  async #importKey(spec: KeySpec, id: Uint8Array, label: string, material: Uint8Array): Promise<MadeKey> {
+  async #importKey(key: NewKey, material: Uint8Array): Promise<MadeKey> {
     try {
       return await this.#pool.use(async (session) => {
-        const made = importKey(session, spec, material, this.#place(id, label))
-        if (made.spki !== undefined && !(await this.#isPair(session, spec, made.handle, made.spki))) {
-          destroyQuietly(session, made.handle)
-          throw invalidArgument('material', 'the private key does not match its public half')
-        }
-        return this.#keep(session, made, spec, label)
+        const made = importKey(session, key.spec, material, this.#place(key))
+        await this.#assertPair(session, key, made)
+        return this.#keep(session, made, key)
       })
     } finally {
       material.fill(0)
     }
   }
 
-  /** A PKCS#8 file's public half is only a claim; what counts is what the token does with it. */
-  async #isPair(session: Session, spec: KeySpec, handle: Handle, spki: Uint8Array): Promise<boolean> {
-    const usable = this.#profile.algorithms[spec] ?? []
-    const algorithm = usable.find((name) => algorithmRow(name).op === 'sign')
-    if (algorithm === undefined && usable.includes('ecdh')) return agreesRightly(session, handle, spec, spki)
-    if (algorithm === undefined) throw new KmsError('unsupported_spec', { spec })
-    const input = { message: randomBytes(32) }
-    return verify(spki, spec, algorithm, input, await this.#operations.sign(session, handle, spec, algorithm, input))
+  /** A key that fails is removed. */
+  async #assertPair(session: Session, key: NewKey, { handle, spki }: MadeKey & { handle: Handle }): Promise<void> {
+    if (spki === undefined) return
+    try {
+      if (await isPair(session, this.#operations, this.#profile, key, { handle, spki })) return
+      throw invalidArgument('material', 'the private key does not match its public half')
+    } catch (error) {
+      destroyQuietly(session, handle)
+      throw error
+    }
   }
 
-  #withKey<T>(
-    key: KeyAddress,
-    spec: KeySpec,
-    work: (session: Session, handle: Handle) => Eventually<T>,
-  ): Eventually<T> {
+  #withKey<T>(use: KeyInUse, work: (session: Session, handle: Handle) => Eventually<T>): Eventually<T> {
+    const { key } = use
     return orElse(
-      () => andThen(isWrapped(key) ? this.#withWrapped(key, spec, work) : this.#withObject(key, work), this.#succeeded),
+      () =>
+        andThen(
+          isWrapped(key) ? this.#withWrapped({ ...use, key }, work) : this.#withObject(key, work),
+          this.#succeeded,
+        ),
       this.#failed,
     )
   }
@@ -207,12 +216,8 @@ export class TokenService {
     throw error
   }
 
-  #withWrapped<T>(
-    key: WrappedRef,
-    spec: KeySpec,
-    work: (session: Session, handle: Handle) => Eventually<T>,
-  ): Eventually<T> {
-    return this.#pool.use((session) => this.#wrapped.use(session, key, spec, (handle) => work(session, handle)))
+  #withWrapped<T>(use: WrappedKeyInUse, work: (session: Session, handle: Handle) => Eventually<T>): Eventually<T> {
+    return this.#pool.use((session) => this.#wrapped.use(session, use, (handle) => work(session, handle)))
   }
 
   /** Handles are found once; one that the token no longer knows is found again, once, by the pool's second try. */

@@ -4,7 +4,7 @@
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import graphene, { type ITemplate } from 'graphene-pk11'
-import { HASH_BYTES, type KeySpec } from '../core/algorithm.ts'
+import { HASH_BYTES, type KeySpec, PURPOSES, type Purpose } from '../core/algorithm.ts'
 import { KmsError } from '../core/error.ts'
 import { andThen, type Eventually, orElse } from '../core/eventually.ts'
 import { ID_BYTES, type ObjectRef, type WrappedKey, type WrappedRef } from './key-ref.ts'
@@ -53,6 +53,9 @@ const OWN_KEYS = {
 type OwnKeyName = keyof typeof OWN_KEYS
 type OwnKey = { readonly handle: Handle; readonly id: Uint8Array }
 
+/** A key that is unwrapped for the purpose that it is used for, and may do no more. */
+export type WrappedKeyInUse = { readonly key: WrappedRef; readonly spec: KeySpec; readonly purpose: Purpose }
+
 type Unwrapped = { readonly handle: Handle; users: number; dropped: boolean }
 
 export class WrappedKeys {
@@ -83,9 +86,9 @@ export class WrappedKeys {
   }
 
   /** Runs `work` with the key as a session object, which is there for the next call if there is room. */
-  use<T>(session: Session, key: WrappedRef, spec: KeySpec, work: (handle: Handle) => Eventually<T>): Eventually<T> {
-    const name = nameOf(key)
-    const entry = this.#unwrapped.get(name) ?? this.#unwrap(session, key, spec)
+  use<T>(session: Session, use: WrappedKeyInUse, work: (handle: Handle) => Eventually<T>): Eventually<T> {
+    const name = nameOf(use.key, use.purpose)
+    const entry = this.#unwrapped.get(name) ?? this.#unwrap(session, use)
     this.#unwrapped.delete(name)
     this.#unwrapped.set(name, entry)
     entry.users += 1
@@ -111,18 +114,20 @@ export class WrappedKeys {
   }
 
   forget(key: WrappedRef): void {
-    const name = nameOf(key)
-    const entry = this.#unwrapped.get(name)
-    if (entry !== undefined) this.#drop(name, entry)
+    for (const purpose of PURPOSES) {
+      const name = nameOf(key, purpose)
+      const entry = this.#unwrapped.get(name)
+      if (entry !== undefined) this.#drop(name, entry)
+    }
   }
 
-  #unwrap(session: Session, key: WrappedRef, spec: KeySpec): Unwrapped {
+  #unwrap(session: Session, { key, spec, purpose }: WrappedKeyInUse): Unwrapped {
     if (!timingSafeEqual(this.#tag(session, key, spec), key.wrapped.tag)) {
       throw new KmsError('internal', {}, { cause: new Error('a wrapped key that is not from this place') })
     }
     const wrapping = this.#ownKey(session, 'wrap', key.wrapped.wrappingKey)
     if (wrapping === undefined) throw lacking('wrap')
-    const template = unwrapTemplate(spec, key, this.#mechanisms)
+    const template = unwrapTemplate(spec, key, [purpose], this.#mechanisms)
     const unwrap = () => unwrapUnder(this.#holder, wrapping.handle, key.wrapped, template)
     const handle = this.#withOwnKeys(() => this.#held(() => this.#withRoom(unwrap)))
     assertLocked(this.#holder, handle, spec, { token: false, extractable: false })
@@ -219,7 +224,8 @@ export class WrappedKeys {
 const lacking = (which: OwnKeyName): KmsError =>
   new KmsError('internal', {}, { cause: new Error(`the token does not hold the key ${OWN_KEYS[which].label}`) })
 
-const nameOf = ({ id, label }: ObjectRef): string => `${Buffer.from(id).toString('latin1')} ${label}`
+const nameOf = ({ id, label }: ObjectRef, purpose: Purpose): string =>
+  `${Buffer.from(id).toString('latin1')} ${label} ${purpose}`
 
 /** @throws KmsError unsupported_spec where no mechanism of the token can */
 function wrapUnder(
@@ -255,12 +261,13 @@ export function rewrapped(
   mechanisms: Mechanisms,
   key: ObjectRef & { handle: Handle },
   spec: KeySpec,
+  purposes: readonly Purpose[],
 ): Handle {
   const { mechanism, template } = OWN_KEYS.wrap
   const own = graphene.Template.toPkcs11({ class: CKO.SECRET_KEY, token: false, ...LOCKED, ...template })
   const wrapping = session.lib.C_GenerateKey(session.handle, { mechanism }, own)
   const wrapped = wrapUnder(session, mechanisms, wrapping, key.handle, spec)
-  const copy = unwrapUnder(session, wrapping, wrapped, unwrapTemplate(spec, key, mechanisms))
+  const copy = unwrapUnder(session, wrapping, wrapped, unwrapTemplate(spec, key, purposes, mechanisms))
   assertLocked(session, copy, spec, { token: false, extractable: false })
   destroyQuietly(session, wrapping)
   return copy

@@ -12,6 +12,8 @@
  *   extractable  while it exists, C_GetAttributeValue claims that CKA_EXTRACTABLE is true
  *   no-raw-rsa   while it exists, CKM_RSA_X_509 is not in the mechanism list
  *   forgets-pin  while it exists, C_Login answers CKR_USER_PIN_NOT_INITIALIZED (SoftHSM does whose files have just gone)
+ *   one-purpose  while it exists, keys that could be used in more than one of the ways sign, decrypt and derive are refused, as
+ *                some validated tokens do
  *   no-pin       while it exists, C_GetTokenInfo says that the user's PIN is not initialised
  */
 #define CK_PTR *
@@ -101,10 +103,40 @@ static CK_RV shim_Sign(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG dat
   return real->C_Sign(session, data, dataLength, signature, signatureLength);
 }
 
+static int mixes(CK_ATTRIBUTE_PTR template, CK_ULONG count) {
+  int ways = 0;
+  CK_ULONG i;
+  for (i = 0; i < count; i++)
+    if ((template[i].type == CKA_SIGN || template[i].type == CKA_DECRYPT || template[i].type == CKA_DERIVE) &&
+        template[i].pValue && *(CK_BBOOL *)template[i].pValue)
+      ways++;
+  return ways > 1 && present("one-purpose");
+}
+
+static CK_RV shim_GenerateKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_ATTRIBUTE_PTR template,
+                              CK_ULONG count, CK_OBJECT_HANDLE_PTR key) {
+  if (mixes(template, count)) return CKR_TEMPLATE_INCONSISTENT;
+  return real->C_GenerateKey(session, mechanism, template, count, key);
+}
+
+static CK_RV shim_CreateObject(CK_SESSION_HANDLE session, CK_ATTRIBUTE_PTR template, CK_ULONG count,
+                               CK_OBJECT_HANDLE_PTR object) {
+  if (mixes(template, count)) return CKR_TEMPLATE_INCONSISTENT;
+  return real->C_CreateObject(session, template, count, object);
+}
+
+static CK_RV shim_UnwrapKey(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE unwrapping,
+                            CK_BYTE_PTR wrapped, CK_ULONG length, CK_ATTRIBUTE_PTR template, CK_ULONG count,
+                            CK_OBJECT_HANDLE_PTR key) {
+  if (mixes(template, count)) return CKR_TEMPLATE_INCONSISTENT;
+  return real->C_UnwrapKey(session, mechanism, unwrapping, wrapped, length, template, count, key);
+}
+
 static CK_RV shim_GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_ATTRIBUTE_PTR publicTemplate,
                                   CK_ULONG publicCount, CK_ATTRIBUTE_PTR privateTemplate, CK_ULONG privateCount,
                                   CK_OBJECT_HANDLE_PTR publicKey, CK_OBJECT_HANDLE_PTR privateKey) {
   while (present("hang")) usleep(10000);
+  if (mixes(privateTemplate, privateCount)) return CKR_TEMPLATE_INCONSISTENT;
   CK_RV rv = real->C_GenerateKeyPair(session, mechanism, publicTemplate, publicCount, privateTemplate, privateCount,
                                      publicKey, privateKey);
   if (rv == CKR_OK && taken("crash-made")) raise(SIGKILL);
@@ -149,6 +181,9 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR out) {
     list.C_GetSessionInfo = shim_GetSessionInfo;
     list.C_SignInit = shim_SignInit;
     list.C_Sign = shim_Sign;
+    list.C_GenerateKey = shim_GenerateKey;
+    list.C_CreateObject = shim_CreateObject;
+    list.C_UnwrapKey = shim_UnwrapKey;
     list.C_GenerateKeyPair = shim_GenerateKeyPair;
     list.C_GetAttributeValue = shim_GetAttributeValue;
     list.C_GetTokenInfo = shim_GetTokenInfo;

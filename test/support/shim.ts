@@ -32,6 +32,7 @@ export type Control =
   | 'no-raw-rsa'
   | 'forgets-pin'
   | 'no-pin'
+  | 'one-purpose'
 
 export type ShimmedHsm = SoftHsm & {
   /** Sets a control file; see pkcs11-shim.c for what each does. */

@@ -76,7 +76,9 @@ async function importAgain(work: Import, old: Stored<KeyVersion>): Promise<Outco
   }
   const backend = env.backends.named(old.backend)
   const home = handleOf(target.ring, old)
-  const { ref, spki } = await backend.importKey(old.spec, material, home, env.call).catch(asMismatch)
+  const { ref, spki } = await backend
+    .importKey(old.spec, material, { ...home, purposes: [key.purpose] }, env.call)
+    .catch(asMismatch)
   const { destroyAt: _, destroyedAt: __, ...rest } = unrevised(old)
   // A version that another dialect had disabled stays so, and one that waits for its rotation is.
   const waits = old.number === key.pendingVersion ? { disabledBy: dialectOf(env) } : disabler(old)

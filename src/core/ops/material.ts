@@ -5,8 +5,10 @@ import {
   type Algorithm,
   type KeySpec,
   type KeyUse,
+  mixesPurposes,
   type Purpose,
   purposeOfAlgorithm,
+  purposesOf,
   specHas,
   specRow,
 } from '../algorithm.ts'
@@ -104,20 +106,27 @@ const externalHome = ({ id, keyStore }: Pick<Key, 'id' | 'keyStore'>): Pick<KeyH
     ? {}
     : { external: { storeId: keyStore.id, externalKeyId: keyStore.externalKeyId, keyId: id } }
 
+/** A version with uses of its own may be given others, of all purposes that its spec mixes. */
+const purposesEver = (
+  { spec, purpose }: Pick<Key, 'spec' | 'purpose'>,
+  { uses }: VersionOptions,
+): readonly Purpose[] => (uses !== undefined && mixesPurposes(spec) ? purposesOf(spec) : [purpose])
+
 /** Generates or imports material for version `number` of a key. `undo` destroys it again. */
 export async function makeVersion(
   env: Env,
   ring: KeyRing,
-  key: Pick<Key, 'id' | 'spec' | 'backend' | 'algorithms' | 'keyStore'>,
+  key: Pick<Key, 'id' | 'spec' | 'purpose' | 'backend' | 'algorithms' | 'keyStore'>,
   number: number,
   options: VersionOptions,
 ): Promise<NewVersion> {
   const backend = env.backends.named(key.backend)
   const home = { ringId: ring.id, versionId: randomUUID(), ...externalHome(key) }
   const { material } = options
+  const place = { ...home, purposes: purposesEver(key, options) }
   const { ref, spki } = await (material === undefined
-    ? backend.generateKey(key.spec, home, env.call)
-    : backend.importKey(key.spec, material, home, env.call))
+    ? backend.generateKey(key.spec, place, env.call)
+    : backend.importKey(key.spec, material, place, env.call))
   const enabled = options.enabled !== false
   const algorithms = options.algorithms ?? key.algorithms
   const version: KeyVersion = {
