@@ -35,6 +35,7 @@ async function start(t: Test) {
     protocol: 'cloud-ekm',
     name,
     host: HOST,
+    deadlineMs: 10_000,
     prefix: name,
     issuer,
     callers: [agent(project)],

@@ -47,6 +47,7 @@ async function startService(t: Test, { drive, migration, idp }: Around, port: nu
     url: `https://localhost:${port}/${name}`,
     key: `cse/${name}`,
     ownerDomain: `${name}.example`,
+    deadlineMs: 30_000,
     authorization: [
       { issuer: DRIVE, jwksUri: `${drive.url}/jwk/drive` },
       { issuer: MIGRATION, jwksUri: `${migration.url}/jwk/migration` },

@@ -7,6 +7,7 @@ import { createRing } from '../../src/core/ops/rings.ts'
 import { scheduleDeletion } from '../../src/core/ops/schedule-deletion.ts'
 import { disableKey, enableKey } from '../../src/core/ops/set-key-enabled.ts'
 import { type Json, rsaKey, serveIssuer, token } from '../oidc/support.ts'
+import type { KernelOptions } from '../support/kernel.ts'
 import { exposuresOf, makeEkm } from './support.ts'
 
 const GOOGLE = rsaKey('google')
@@ -19,13 +20,15 @@ const RING = { by: 'name', name: 'default' } as const
 
 type Made = Awaited<ReturnType<typeof make>>
 
-async function make(t: Test, more: Json = {}) {
+async function make(t: Test, more: Json = {}, options: KernelOptions = {}) {
   const issuer = await serveIssuer([GOOGLE.jwk])
   t.teardown(() => issuer.close())
   const settings = {
     protocol: 'cloud-ekm',
     name: 'acme',
     host: HOST,
+    // A machine that is busy with other tests is no key manager that is late.
+    deadlineMs: 10_000,
     issuer: {
       issuer: 'https://accounts.google.com',
       aliases: ['accounts.google.com'],
@@ -42,6 +45,7 @@ async function make(t: Test, more: Json = {}) {
     ...more,
   }
   const made = await makeEkm(t, {
+    ...options,
     settings: [settings],
     surfaces: (exposures, homeRealm) => [createCloudEkmSurface({ exposures, homeRealm, version: '1.2.3' })],
   })
@@ -305,6 +309,29 @@ t.test('a key that may not be used is no denial, and trouble that passes neither
   audit.available = true
   await run('aws', scheduleDeletion, { key: payments })
   t.equal(await ask(), 400)
+})
+
+t.test('a key manager that is late', async (t) => {
+  const never = new Promise<never>(() => {})
+  const wrapBackend: KernelOptions['wrapBackend'] = (backend) =>
+    new Proxy(backend, {
+      get(target, name) {
+        const member: unknown = Reflect.get(target, name, target)
+        if (name === 'encrypt') return () => never
+        return typeof member === 'function' ? member.bind(target) : member
+      },
+    })
+  const { post } = await make(t, { deadlineMs: 1000 }, { wrapBackend })
+  const answer = await post('keys/payments:wrap', { plaintext: PLAINTEXT })
+  t.match(answer, { status: 503, body: { code: 14, message: 'The key manager did not answer in time.' } })
+})
+
+t.test('strangers are recorded, so many in a time', async (t) => {
+  const { post, audit } = await make(t)
+  for (let i = 0; i < 70; i++) await post('keys/payments:wrap', { plaintext: PLAINTEXT }, {})
+  const records = audit.records.filter(({ outcome }) => outcome === 'unauthenticated')
+  t.ok(records.length > 0 && records.length < 70)
+  t.match(records[0], { wire: 'cloud/authenticate', decision: 'deny', exposure: 'acme' })
 })
 
 t.test('signing', async (t) => {

@@ -25,6 +25,8 @@ export async function makeCse(t: Test, more: Json = {}) {
     url: URL_,
     key: 'default/workspace',
     ownerDomain: 'example.org',
+    // A machine that is busy with other tests is no key service that is late.
+    deadlineMs: 30_000,
     authorization: [{ issuer: DRIVE, jwksUri: `${google.url}/jwk` }],
     authentication: [{ issuer: IDP, jwksUri: `${provider.url}/jwk`, audiences: ['client'] }],
     admins: [{ email: 'Root@example.org' }],

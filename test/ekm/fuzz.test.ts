@@ -72,6 +72,7 @@ t.test('Cloud EKM', async (t) => {
         protocol: 'cloud-ekm',
         name: 'acme',
         host: 'ekm.example.org',
+        deadlineMs: 10_000,
         issuer: { issuer: 'https://accounts.google.com', jwksUri: `${issuer.url}/certs` },
         callers: [email],
         keys: [

@@ -1,5 +1,6 @@
 /** What a binding of this protocol is: one method of Cloud EKM, what it is asked of, and the operation that it is. */
 import type { CloudEkmConfig } from '../../../config/exposures/cloud-ekm.ts'
+import type { KmsError } from '../../../core/error.ts'
 import type { Kernel } from '../../../core/kernel.ts'
 import type { Call, Operation } from '../../../core/operation.ts'
 import type { KeyReference } from '../../../core/reference.ts'
@@ -30,6 +31,8 @@ export type BoundMethod = Shape & {
   readonly operation: string
   /** Rejects with a KmsError or a CloudFault. */
   serve(kernel: Kernel, request: CloudRequest, call: Call): Promise<object>
+  /** Recorded. Rejects with `error`. */
+  refuse(kernel: Kernel, call: Call, error: KmsError): Promise<never>
 }
 
 type CloudBinding<I, O, R> = Shape &
@@ -43,6 +46,7 @@ export const bind =
   <R extends object>(binding: CloudBinding<I, O, R>): BoundMethod => ({
     ...binding,
     operation: operation.name,
+    refuse: (kernel, call, error) => kernel.refuse(operation, call, error),
     async serve(kernel, request, call) {
       return binding.toOutput(await kernel.execute(operation, binding.toInput(request), call), request)
     },

@@ -7,7 +7,9 @@ import { PathTable, pathOf } from '../paths.ts'
 import { COVERAGE } from './coverage.ts'
 import { renderError } from './errors.ts'
 import { WELL_KNOWN } from './names.ts'
-import { ROUTE, serveCloudEkm, tenantOf } from './serve.ts'
+import { Requests } from './requests.ts'
+import { ROUTE, serveCloudEkm } from './serve.ts'
+import { tenantOf } from './tenant.ts'
 
 export type CloudEkmOptions = {
   readonly exposures: Exposures
@@ -40,11 +42,13 @@ export function createCloudEkmSurface({ exposures, homeRealm, version }: CloudEk
         keySets.renew(() => new PathTable(list.map((exposure) => tenantOf(exposure, services.clock, keySets)))),
       )
       tenants()
-      serveCloudEkm(app, services, {
+      const requests = new Requests({
+        kernel: services.kernel,
         find: (head) => find(tenants(), head, ({ exposure }) => exposure.host),
         homeRealm,
         version,
       })
+      serveCloudEkm(app, services.log, requests)
     },
     render: (error) => renderError(error),
   }

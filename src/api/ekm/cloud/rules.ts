@@ -5,7 +5,6 @@ import {
   type CloudEkmConfig,
   type CloudEkmRules,
 } from '../../../config/exposures/cloud-ekm.ts'
-import { NO_ACTIONS } from '../../../core/exposed.ts'
 import type { KeyReference } from '../../../core/reference.ts'
 import type { Fields } from './fields.ts'
 import type { Place } from './names.ts'
@@ -23,9 +22,8 @@ export type Grant = {
   readonly reasons: CloudEkmRules['reasons']
 }
 
-/** No key has it. The kernel looks for it in place of what is not shown, so that this takes as long. */
-const NOWHERE: KeyReference = { by: 'id', id: '00000000-0000-0000-0000-000000000000' }
-const NOTHING: Grant = { key: NOWHERE, space: undefined, actions: NO_ACTIONS, reasons: undefined }
+/** What is asked of a crypto space is of none. */
+const NO_KEY: KeyReference = { by: 'id', id: '' }
 
 export class Rules {
   readonly #keys: ReadonlyMap<string, CloudEkmConfig['keys'][number]>
@@ -43,18 +41,18 @@ export class Rules {
     return this.#callers.has(email)
   }
 
-  /** What is another caller's is as little there as what is nobody's. */
-  grant(place: Place, email: string): Grant {
-    if (place.on === 'host') return NOTHING
+  /** Undefined: nothing. What is another caller's is as little there as what is nobody's. */
+  grant(place: Place, email: string): Grant | undefined {
+    if (place.on === 'host') return undefined
     if (place.on === 'key' && place.space === undefined) {
       const entry = this.#keys.get(place.id)
-      if (entry === undefined || !entry.callers.has(email)) return NOTHING
+      if (entry === undefined || !entry.callers.has(email)) return undefined
       return { key: entry.key, space: undefined, actions: USES, reasons: entry.reasons }
     }
     const space = this.#spaces.get(place.space ?? '')
-    if (space === undefined || !space.callers.has(email)) return NOTHING
+    if (space === undefined || !space.callers.has(email)) return undefined
     const { reasons } = space
-    if (place.on === 'space') return { key: NOWHERE, space, actions: IN_SPACE, reasons }
+    if (place.on === 'space') return { key: NO_KEY, space, actions: IN_SPACE, reasons }
     // The ring is the crypto space's own: whatever is in it is the space's.
     const key = { by: 'name', ring: { by: 'name', name: space.ring }, name: place.id } as const
     return { key, space, actions: COORDINATED, reasons }

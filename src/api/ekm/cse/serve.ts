@@ -75,12 +75,16 @@ export function serveCse(app: FastifyInstance, services: SurfaceServices, deps: 
     return answer(reply, renderError(error))
   })
 
-  const serve = async (tenant: Tenant, route: BoundRoute, request: FastifyRequest): Promise<object> => {
+  const serve = async (
+    tenant: Tenant,
+    route: BoundRoute,
+    request: FastifyRequest,
+    signal: AbortSignal,
+  ): Promise<object> => {
     const { config } = tenant
     const fields = new Fields(request.body)
     const reason = sanitized(fields.optional('reason', MAX.reason) ?? '')
     const noted: Noted = { user: undefined, behalf: { reason } }
-    const signal = AbortSignal.any([request.deadline, AbortSignal.timeout(config.deadlineMs)])
     const call = (actions: ReadonlySet<string>, rule?: string): Call => ({
       signal,
       requestId: request.id,
@@ -102,12 +106,12 @@ export function serveCse(app: FastifyInstance, services: SurfaceServices, deps: 
     try {
       return await route.serve(asked)
     } catch (error) {
+      if (error instanceof CseFault && error.outcome === 'unauthenticated') await kernel.stranger(call(NO_ACTIONS))
       if (!(error instanceof Denial)) throw error
-      // The kernel denies and records it; only that it could not would be another answer.
-      await kernel.execute(getKey, { key: config.key }, call(NO_ACTIONS, error.rule)).catch((cause: unknown) => {
-        if (KmsError.from(cause).code !== 'access_denied') throw cause
+      const denied = new KmsError('access_denied', { action: route.wire })
+      return kernel.refuse(getKey, call(NO_ACTIONS, error.rule), denied).catch((thrown: unknown) => {
+        throw thrown === denied ? error : thrown
       })
-      throw error
     }
   }
 
@@ -123,7 +127,9 @@ export function serveCse(app: FastifyInstance, services: SurfaceServices, deps: 
     const route = ROUTES.get(name)
     if (route === undefined || request.method !== 'POST') throw new KmsError('unknown_operation')
     if (route.isOn?.(tenant) === false) throw new KmsError('unimplemented', { operation: route.wire })
-    return reply.send(await serve(tenant, route, request))
+    const admitted = tenant.gate.enter()
+    reply.raw.once('close', () => admitted.leave())
+    return reply.send(await admitted.inTime(serve(tenant, route, request, admitted.signal)))
   })
 }
 

@@ -3,6 +3,7 @@ import type { CseConfig, EmailType } from '../../../config/exposures/cse.ts'
 import { externalPrincipal } from '../../../core/exposed.ts'
 import type { Call } from '../../../core/operation.ts'
 import type { Principal } from '../../../core/ports.ts'
+import { Gate } from '../../http/gate.ts'
 import type { TrustedIssuer } from '../../oidc/key-set.ts'
 import type { KeySetPool } from '../../oidc/key-set-pool.ts'
 import { TokenVerifier } from '../../oidc/verifier.ts'
@@ -21,6 +22,7 @@ export type Tenant = {
   /** Of each identity provider. */
   readonly emailTypes: ReadonlyMap<string, readonly EmailType[]>
   readonly signing: SigningKeys | undefined
+  readonly gate: Gate
 }
 
 type Own = { readonly services: SurfaceServices; readonly keySets: KeySetPool; homeRealm(): string }
@@ -72,6 +74,7 @@ export function tenantOf(config: CseConfig, own: Own): Tenant {
       ),
     ),
     signing,
+    gate: new Gate(config.deadlineMs),
   }
   void tenant.authorization.warm()
   return tenant
