@@ -47,6 +47,11 @@ export type Elsewhere = {
   ring(realm: RealmAddress): Promise<RingTarget>
   /** Whether the caller may also do this there. @throws KmsError access_denied */
   authorize(action: string, target: RingTarget & { readonly key?: Key }): Promise<void>
+  /** Which of the rights, in his cloud's words, the caller has there. */
+  held(
+    rights: readonly string[],
+    target: { readonly realm: Realm; readonly ring: KeyRing; readonly key?: Key },
+  ): Promise<readonly string[]>
 }
 
 /** What `run` may use. Writes go into its outcome, never to the store directly. */

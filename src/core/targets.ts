@@ -9,7 +9,7 @@ import {
 } from './checks.ts'
 import { type ErrorCode, KmsError } from './error.ts'
 import { andThen, type Eventually } from './eventually.ts'
-import { handleOf, isInUse, type KeyRing, keyStateError } from './key.ts'
+import { handleOf, isInUse, type Key, type KeyRing, keyStateError, type Realm } from './key.ts'
 import { KnownKeys, RecordedReads } from './known-keys.ts'
 import type {
   Call,
@@ -77,6 +77,11 @@ export class Targets {
       authorize: async (action, target) => {
         const trace = { ...newTrace(0), realm: target.realm, ring: target.ring, key: target.key }
         await this.#decide(action, call, trace)
+      },
+      held: async (rights, target) => {
+        const held: string[] = []
+        for (const right of rights) if (await this.#holds(right, target, call)) held.push(right)
+        return held
       },
     }
   }
@@ -242,6 +247,16 @@ export class Targets {
     const about = { realm, ring, key, secret, source, missing }
     const request = { principal, dialect, wire, action, right, ...about, aws, exposed }
     return andThen(this.#authorizer.decide(request), (decision) => applyDecision(decision, action, trace))
+  }
+
+  async #holds(
+    right: string,
+    { realm, ring, key }: { readonly realm: Realm; readonly ring: KeyRing; readonly key?: Key },
+    { principal, dialect, wire, aws, exposed }: Call,
+  ): Promise<boolean> {
+    const about = { realm, ring, key, secret: undefined, source: undefined, missing: undefined }
+    const request = { principal, dialect, wire, action: 'hold-right', right, ...about, aws, exposed }
+    return (await this.#authorizer.decide(request)).allow
   }
 
   /** What is not there is "not found" only to those who may ask; to others it is denied like anything else. */

@@ -187,3 +187,36 @@ t.test('roles decide, and what is not there looks like what is denied', async (t
   t.equal((await ask('POST', 'keyRings/r/cryptoKeys/k:encrypt', plaintext)).status, 200)
   t.equal((await ask('GET', 'keyRings/r/cryptoKeys/k')).status, 403)
 })
+
+t.test('policies that a caller sets count at once, and he may ask what he may do', async (t) => {
+  const { rest, mine, issued, bind } = await makeEnforcing(t)
+  bind('admin', `serviceAccount:${ROBOT}`)
+  const as = (token: string) => (method: string, path: string, body?: unknown) =>
+    rest(method, `${LOCATION}/${path}`, body, { authorization: `Bearer ${token}` })
+  const [admin, alice] = [as(mine()), as(issued())]
+  await admin('POST', 'keyRings?keyRingId=r', {})
+  await admin('POST', 'keyRings/r/cryptoKeys?cryptoKeyId=k', { purpose: 'ENCRYPT_DECRYPT' })
+  const key = 'keyRings/r/cryptoKeys/k'
+  const permissions = ['cloudkms.cryptoKeys.get', 'cloudkms.cryptoKeyVersions.useToEncrypt']
+  const held = async (who: typeof alice, path = key) =>
+    (await who('POST', `${path}:testIamPermissions`, { permissions })).body.permissions ?? []
+  const encrypting = async () => (await alice('POST', `${key}:encrypt`, { plaintext: 'aGVsbG8=' })).status
+  t.same(await held(alice), [])
+  t.same(await held(admin), ['cloudkms.cryptoKeys.get'])
+  t.same(await held(alice, 'keyRings/none'), [])
+  t.equal(await encrypting(), 403)
+  const policyOf = (...members: readonly string[]) => ({
+    policy: { bindings: [{ role: 'roles/cloudkms.cryptoKeyEncrypter', members }] },
+  })
+  t.equal((await alice('POST', `${key}:setIamPolicy`, policyOf('user:a@example.com'))).status, 403)
+  t.equal((await alice('GET', `${key}:getIamPolicy`)).status, 403)
+  t.equal((await admin('POST', `${key}:setIamPolicy`, policyOf('user:a@example.com'))).status, 200)
+  t.equal(await encrypting(), 200)
+  t.same(await held(alice), ['cloudkms.cryptoKeyVersions.useToEncrypt'])
+  await admin('POST', `${key}:setIamPolicy`, policyOf())
+  t.equal(await encrypting(), 403)
+  t.equal((await admin('POST', 'keyRings/r:setIamPolicy', policyOf('user:a@example.com'))).status, 200)
+  t.equal(await encrypting(), 200, 'by the key ring')
+  const denied = await alice('GET', `${key}:getIamPolicy`)
+  t.match(denied.body.error.message, /^Permission 'cloudkms\.cryptoKeys\.getIamPolicy' denied on resource/)
+})

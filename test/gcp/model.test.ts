@@ -21,6 +21,8 @@ const REFUSALS = new Set([
   'FAILED_PRECONDITION',
   'RESOURCE_EXHAUSTED',
   'UNIMPLEMENTED',
+  // Of a policy, by another etag than its own.
+  'ABORTED',
 ])
 /** Of each method's broken requests, over each transport. */
 const SAMPLE = 60

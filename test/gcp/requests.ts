@@ -65,6 +65,13 @@ export async function validRequests(world: World): Promise<Record<string, () => 
     GetLocation: still({ name: LOCATION }),
     CreateKeyRing: async () => ({ parent: LOCATION, keyRingId: fresh(), keyRing: {} }),
     GetKeyRing: still({ name: RING }),
+    GetIamPolicy: still({ resource: RING, options: { requestedPolicyVersion: 3 } }),
+    // Without an etag, so that one is as good as the next.
+    SetIamPolicy: still({
+      resource: RING,
+      policy: { version: 3, bindings: [{ role: 'roles/cloudkms.viewer', members: ['user:ann@example.org'] }] },
+    }),
+    TestIamPermissions: still({ resource: RING, permissions: ['cloudkms.keyRings.get'] }),
     ListKeyRings: still({ parent: LOCATION, pageSize: 3 }),
     CreateCryptoKey: async () => ({
       parent: RING,

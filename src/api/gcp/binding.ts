@@ -17,8 +17,8 @@ export type GcpBinding<In extends DescMessage, Out extends DescMessage, I, O> = 
   Binding<MessageShape<In>, I, O, MessageInitShape<Out>>,
   'wire'
 > & {
-  /** IAM's name of the right to do this. */
-  readonly permission: string
+  /** IAM's name of the right to do this; undefined: it needs none. */
+  readonly permission: string | undefined
   /** What the request is about: its realm, and the name its errors say. @throws RpcError for a malformed name */
   resource(request: MessageShape<In>): ResourceName
 }
@@ -27,7 +27,9 @@ export type GcpBinding<In extends DescMessage, Out extends DescMessage, I, O> = 
 export type BoundMethod = {
   readonly method: DescMethod
   readonly operation: string
-  readonly permission: string
+  readonly permission: string | undefined
+  /** The one that a request is for, where a method is bound twice. */
+  choose?(request: Message): BoundMethod
   resource(request: Message): ResourceName
   execute(kernel: Kernel, request: Message, call: Call, ctx: WireContext): Promise<Message>
 }
@@ -48,3 +50,14 @@ export function bind<In extends DescMessage, Out extends DescMessage, I, O>(
     },
   }
 }
+
+/** A method that is another operation for another kind of resource. */
+export const bindEither = (
+  first: BoundMethod,
+  second: BoundMethod,
+  isSecond: (request: { readonly resource: string }) => boolean,
+): BoundMethod => ({
+  ...first,
+  // Every request that is bound so names its resource.
+  choose: (request) => (isSecond(request as Message & { resource: string }) ? second : first),
+})

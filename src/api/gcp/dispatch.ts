@@ -47,7 +47,8 @@ export class Dispatcher {
   }
 
   /** @throws RpcError, nothing else */
-  async execute({ bound, principal }: Admitted, request: Message, caller: Caller): Promise<Message> {
+  async execute({ bound: method, principal }: Admitted, request: Message, caller: Caller): Promise<Message> {
+    const bound = method.choose?.(request) ?? method
     const { kernel, clock, settings } = this.#services
     let resource: ResourceName | undefined
     try {
@@ -63,7 +64,7 @@ export class Dispatcher {
           address: caller.address,
           dialect: 'gcp',
           wire: bound.method.name,
-          right: bound.permission,
+          ...(bound.permission !== undefined && { right: bound.permission }),
           principal,
           realm,
           expresses: expressible,

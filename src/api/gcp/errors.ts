@@ -261,7 +261,14 @@ const ERRORS = {
   ],
   limit_exceeded: ['RESOURCE_EXHAUSTED', 'LIMIT_EXCEEDED', () => 'A limit on the number of resources is reached.'],
   throttled: ['RESOURCE_EXHAUSTED', 'RATE_LIMIT_EXCEEDED', quotaExceeded],
-  conflict: ['ABORTED', 'CONCURRENT_CHANGE', () => 'The resource was changed by another request. Try again.'],
+  conflict: [
+    'ABORTED',
+    'CONCURRENT_CHANGE',
+    ({ params }) =>
+      params.reason === 'policy'
+        ? 'There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff.'
+        : 'The resource was changed by another request. Try again.',
+  ],
   backend_unavailable: unavailable('KEY_BACKEND_UNAVAILABLE', 'The device that holds the key is unavailable.'),
   backend_timeout: ['DEADLINE_EXCEEDED', 'DEADLINE_EXCEEDED', () => 'Deadline exceeded.'],
   audit_unavailable: unavailable('AUDIT_UNAVAILABLE', 'The service is unavailable: requests can not be recorded.'),

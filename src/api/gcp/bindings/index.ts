@@ -14,6 +14,7 @@ import { encryptBinding } from './encrypt.ts'
 import { generateRandomBytesBinding } from './generate-random-bytes.ts'
 import { getCryptoKeyBinding } from './get-crypto-key.ts'
 import { getCryptoKeyVersionBinding } from './get-crypto-key-version.ts'
+import { getIamPolicyBinding } from './get-iam-policy.ts'
 import { getKeyRingBinding } from './get-key-ring.ts'
 import { getLocationBinding } from './get-location.ts'
 import { getOperationBinding } from './get-operation.ts'
@@ -27,6 +28,8 @@ import { macVerifyBinding } from './mac-verify.ts'
 import { rawDecryptBinding } from './raw-decrypt.ts'
 import { rawEncryptBinding } from './raw-encrypt.ts'
 import { restoreCryptoKeyVersionBinding } from './restore-crypto-key-version.ts'
+import { setIamPolicyBinding } from './set-iam-policy.ts'
+import { testIamPermissionsBinding } from './test-iam-permissions.ts'
 import { updateCryptoKeyBinding } from './update-crypto-key.ts'
 import { updateCryptoKeyPrimaryVersionBinding } from './update-crypto-key-primary-version.ts'
 import { updateCryptoKeyVersionBinding } from './update-crypto-key-version.ts'
@@ -46,6 +49,7 @@ export const BINDINGS: readonly BoundMethod[] = [
   generateRandomBytesBinding,
   getCryptoKeyVersionBinding,
   getCryptoKeyBinding,
+  getIamPolicyBinding,
   getKeyRingBinding,
   getLocationBinding,
   getOperationBinding,
@@ -62,4 +66,6 @@ export const BINDINGS: readonly BoundMethod[] = [
   updateCryptoKeyPrimaryVersionBinding,
   updateCryptoKeyVersionBinding,
   updateCryptoKeyBinding,
+  setIamPolicyBinding,
+  testIamPermissionsBinding,
 ]

@@ -8,13 +8,13 @@ export type IamPolicy = {
   /** `projects/p`, or the UUID of a key ring or key: a name that is used again is another resource. */
   readonly id: string
   readonly bindings: readonly IamBinding[]
-  /** Another one with each change; 16 hex digits. */
+  /** Another one with each change; hex digits. */
   readonly etag: string
   readonly updatedAt: number
 }
 
-/** What a resource has that was never given a policy: an etag that says so. */
-export const NO_POLICY_ETAG = '0000000000000000'
+/** Google's `ACAB`, of what was never given a policy. */
+export const NO_POLICY_ETAG = '002001'
 export const projectPolicyId = (project: string): string => `projects/${project}`
 
 /** Google's limits of one policy. */
@@ -42,10 +42,10 @@ function checkMember(member: string): string {
   const [kind = '', ...rest] = member.split(':')
   const form = Object.hasOwn(FORMS, kind) ? FORMS[kind] : undefined
   if (form === undefined) {
-    throw invalid('The member is of an unknown type. Please set a valid type prefix for the member.')
+    throw invalid('The member is of an unknown type. Please set a valid type prefix for the member')
   }
   const name = rest.join(':').toLowerCase()
-  if (!form.test(name)) throw invalid(`The member is no ${kind} member: it is not of the form ${kind}:name.`)
+  if (!form.test(name)) throw invalid(`The member is no ${kind} member: it is not of the form ${kind}:name`)
   return `${kind}:${name}`
 }
 
@@ -53,16 +53,16 @@ const invalid = (reason: string): KmsError => invalidArgument('policy.bindings',
 
 /** One binding a role, members once each. @throws KmsError invalid_argument */
 export function checkBindings(bindings: readonly IamBinding[]): readonly IamBinding[] {
-  if (bindings.length > MAX_BINDINGS) throw invalid(`There are more than ${MAX_BINDINGS} bindings.`)
+  if (bindings.length > MAX_BINDINGS) throw invalid(`There are more than ${MAX_BINDINGS} bindings`)
   const byRole = new Map<string, Set<string>>()
   let count = 0
   for (const { role, members } of bindings) {
     if (permissionsOf(role) === undefined) {
       const shown = /^[\w./-]{1,128}$/.test(role) ? `Role ${role}` : 'The role'
-      throw invalid(`${shown} is not supported for this resource.`)
+      throw invalid(`${shown} is not supported for this resource`)
     }
     count += members.length
-    if (count > MAX_MEMBERS) throw invalid(`There are more than ${MAX_MEMBERS} members.`)
+    if (count > MAX_MEMBERS) throw invalid(`There are more than ${MAX_MEMBERS} members`)
     const known = byRole.get(role) ?? new Set<string>()
     byRole.set(role, known)
     for (const member of members) known.add(checkMember(member))
