@@ -29,9 +29,9 @@ function misused(message: string, advice: string): number {
 function parse(argv: readonly string[]) {
   const all: Options = Object.assign({}, ...COMMANDS.map(({ options }) => options), COMMON)
   const options = Object.fromEntries(
-    Object.entries(all).map(([name, { value, multiple = false }]) => [
+    Object.entries(all).map(([name, { value, multiple = false, short }]) => [
       name,
-      { type: value === undefined ? ('boolean' as const) : ('string' as const), multiple },
+      { type: value === undefined ? ('boolean' as const) : ('string' as const), multiple, ...(short && { short }) },
     ]),
   )
   return parseArgs({ args: [...argv], options, allowPositionals: true })

@@ -5,6 +5,8 @@ export type Option = {
   /** Placeholder of its value; absent: a flag. */
   readonly value?: string
   readonly multiple?: true
+  /** One letter, for `-f`. */
+  readonly short?: string
   /** For completion and help, where the values are few. */
   readonly choices?: readonly string[]
   readonly help: string

@@ -6,9 +6,13 @@ export function usage({ name, operand, options }: Command): string {
   return ['trefoil', name, ...operands, ...(Object.keys(options).length === 0 ? [] : ['[options]'])].join(' ')
 }
 
-export function describeOption(name: string, { value, multiple, choices, help }: Option): readonly [string, string] {
+export function describeOption(
+  name: string,
+  { value, multiple, choices, short, help }: Option,
+): readonly [string, string] {
   const more = [help, ...(choices === undefined ? [] : [choices.join(', ')]), ...(multiple ? ['may be repeated'] : [])]
-  return [value === undefined ? `--${name}` : `--${name} ${value}`, more.join('; ')]
+  const names = short === undefined ? `--${name}` : `-${short}, --${name}`
+  return [value === undefined ? names : `${names} ${value}`, more.join('; ')]
 }
 
 const optionTable = (options: Options): string =>

@@ -1,5 +1,6 @@
 /** The table of commands: help, completion and docs/cli.md are made from it. */
 import type { Command } from '../command.ts'
+import { apply } from './apply.ts'
 import { auditVerify } from './audit-verify.ts'
 import { backups } from './backup.ts'
 import { completion } from './completion.ts'
@@ -34,6 +35,7 @@ export const COMMANDS: readonly Command[] = [
   ...keys,
   ...principals,
   ...grants,
+  apply,
   ...backups,
   xksCredential,
   completion,

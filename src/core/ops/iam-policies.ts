@@ -18,7 +18,7 @@ import { foldName } from '../schema.ts'
 /** What a resource has that nobody gave a policy. */
 const noPolicy = (id: string): IamPolicy => ({ id, bindings: [], etag: NO_POLICY_ETAG, updatedAt: 0 })
 
-const newPolicy = (id: string, bindings: readonly IamBinding[], now: number): IamPolicy => ({
+export const newPolicy = (id: string, bindings: readonly IamBinding[], now: number): IamPolicy => ({
   id,
   bindings: checkBindings(bindings),
   etag: randomBytes(8).toString('hex'),

@@ -27,7 +27,7 @@ const MAX_TAGS = 50
 const SESSION_SECONDS = { least: 3600, most: 43_200 }
 
 /** @throws KmsError invalid_argument */
-function checkName({ kind, account, name }: PrincipalName): void {
+export function checkName({ kind, account, name }: PrincipalName): void {
   if (!ACCOUNT.test(account)) throw invalidArgument('account', 'not a 12-digit account number')
   if (kind === 'root' ? name !== 'root' : !PRINCIPAL_NAME.test(name)) {
     throw invalidArgument(

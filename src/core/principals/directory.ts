@@ -119,6 +119,10 @@ export class Directory {
     return this.#fixedIds.has(id)
   }
 
+  isKeyFixed(accessKeyId: string): boolean {
+    return this.#fixed.accessKeys.some(({ id }) => id === accessKeyId)
+  }
+
   /** Whether the configuration has that name taken; names differ in more than case. */
   isNameFixed({ kind, account, name }: Pick<StoredPrincipal, 'kind' | 'account' | 'name'>): boolean {
     const wanted = foldName(name)
@@ -148,7 +152,8 @@ export class Directory {
         this.#credentials.delete(id)
         if (write.kind === 'delete') this.#forget(id)
         else if (known !== undefined) this.#keys.set(id, { ...known, enabled: write.row.enabled })
-        else this.#opening = this.#opening.then(() => this.#open(write.row))
+        // A declaration may have given it another secret.
+        if (write.kind !== 'delete') this.#opening = this.#opening.then(() => this.#open(write.row))
       }
     }
   }
@@ -184,6 +189,7 @@ export class Directory {
     if (this.#fixed.accessKeys.some(({ id }) => id === key.id)) return
     const secret = new Secret(await this.#sealer.unseal(key.sealedSecret, accessKeyContext(key.id)))
     if (this.#gone.has(key.id)) return
+    this.#credentials.delete(key.id)
     this.#keys.set(key.id, { id: key.id, principalId: key.principalId, secret, enabled: key.enabled })
   }
 }

@@ -1,5 +1,6 @@
 /** The list of the administrator's commands: the single source of the socket's routes. */
 import type { Command } from '../binding.ts'
+import { applyCommands } from './apply.ts'
 import { completeBackupCommand, createBackupCommand } from './backup.ts'
 import {
   deleteKeyCommand,
@@ -51,4 +52,5 @@ export const commands: readonly Command[] = [
   disableAccessKeyCommand,
   deleteAccessKeyCommand,
   ...grants,
+  ...applyCommands,
 ]
