@@ -118,6 +118,9 @@ function resolveAccount(account: Static<typeof ServiceAccount>, where: string, d
   }
 }
 
+/** Google's clients leave the port of an endpoint away. */
+const audiencesOf = (url: string): readonly string[] => [url, `${url}/`, `https://${new URL(url).hostname}/`]
+
 /** @throws Problem */
 export function resolveCallers(
   azure: Static<typeof AzureCallers> = {},
@@ -125,7 +128,7 @@ export function resolveCallers(
   { dev, publicUrl }: { readonly dev: boolean; readonly publicUrl: string | undefined },
 ): CallersConfig {
   // This server by its public name, and in dev by the names of this machine.
-  const own = publicUrl === undefined ? [] : [publicUrl, `${publicUrl}/`]
+  const own = publicUrl === undefined ? [] : audiencesOf(publicUrl)
   const local = dev ? ['https://localhost/', 'https://127.0.0.1/'] : []
   const azureIssuers = (azure.oidc?.issuers ?? []).map(({ entra = false, ...rest }, index) => ({
     ...withAudiences(resolveIssuer(rest, `azure.oidc.issuers[${index}]`, dev), [KEY_VAULT_APPLICATION]),

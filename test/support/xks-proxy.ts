@@ -27,7 +27,10 @@ export const CREDENTIAL = {
   RawSecretAccessKey: 'c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA==',
 }
 
-export async function selfSigned(name = HOST): Promise<{ readonly cert: string; readonly key: string }> {
+export async function selfSigned(
+  name = HOST,
+  more: readonly string[] = [],
+): Promise<{ readonly cert: string; readonly key: string }> {
   const x509 = await import('@peculiar/x509')
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
   const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
@@ -38,7 +41,7 @@ export async function selfSigned(name = HOST): Promise<{ readonly cert: string; 
     notAfter: new Date(Date.now() + 86_400_000),
     signingAlgorithm: algorithm,
     keys,
-    extensions: [new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: name }])],
+    extensions: [new x509.SubjectAlternativeNameExtension([name, ...more].map((value) => ({ type: 'dns', value })))],
   })
   const pkcs8 = Buffer.from(await crypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64')
   const lines = pkcs8.match(/.{1,64}/g) ?? []
