@@ -47,6 +47,7 @@ import { CallerQuotas } from './core/quotas.ts'
 import { RingKeys } from './core/ring-keys.ts'
 import { ringSettingsOf } from './core/ring-settings.ts'
 import { AesSealer } from './core/seal.ts'
+import { checkSharedRings } from './core/shared-rings.ts'
 import { openKeyStores } from './crypto/external/open.ts'
 import { SoftwareBackend } from './crypto/software.ts'
 import type { Pkcs11Backend } from './hsm/pkcs11.ts'
@@ -256,6 +257,7 @@ async function build(config: Config, reread: () => Config, log: Logger, closers:
   const backups = await openBackups(config, vault)
   const admin = createAdmin({ kernel, directory, homeRealm, account, auth, profile, backups, status, reload })
   const start = async (): Promise<readonly BoundListener[]> => {
+    if (!dev) await checkSharedRings(store, config.auth)
     await kernel.start()
     await due.settle()
     const bound = await server.start()
