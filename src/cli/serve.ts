@@ -2,7 +2,7 @@ import { SIGNAL } from '../api/admin/index.ts'
 import type { BoundListener } from '../api/server.ts'
 import type { Config } from '../config.ts'
 import type { Realm } from '../core/key.ts'
-import { compose } from '../main.ts'
+import { compose, type Trefoil } from '../main.ts'
 
 /** After this the process ends, whatever is still in flight. */
 const STOP_DEADLINE_MS = 10_000
@@ -16,6 +16,17 @@ const addresses = ({ aws, gcp, azure }: Realm): readonly string[] => [
 const readyLine = (listeners: readonly BoundListener[], realm: Realm): string =>
   ['trefoil ready', ...listeners.map(({ url }) => url), ...addresses(realm)].join(' ')
 
+/** In development the stand-in for Entra has callers of its own. */
+function warnOfNobody({ profile, auth, callers }: Config, log: Trefoil['log']): void {
+  const { azure, gcp } = callers
+  if (profile === 'production' && auth.azure === 'enforce' && azure.issuers.length === 0) {
+    log.warn({ dialect: 'azure' }, 'nobody is let in: azure.oidc.issuers names no issuer')
+  }
+  if (auth.gcp === 'enforce' && gcp.issuers.length + gcp.serviceAccounts.length === 0) {
+    log.warn({ dialect: 'gcp' }, 'nobody is let in: neither gcp.serviceAccounts nor gcp.oidc.issuers names anybody')
+  }
+}
+
 /** Serves until SIGTERM or SIGINT; SIGHUP reads the configuration again. */
 export async function runServe(config: Config, reread: () => Config): Promise<undefined> {
   const trefoil = await compose(config, reread)
@@ -23,6 +34,7 @@ export async function runServe(config: Config, reread: () => Config): Promise<un
   for (const [dialect, mode] of Object.entries(config.auth)) {
     if (mode !== 'enforce') log.warn({ dialect, auth: mode }, 'UNSAFE: credentials are not checked; loopback only')
   }
+  warnOfNobody(config, log)
   const listeners = await trefoil.start().catch(async (error: unknown) => {
     await trefoil.stop()
     throw error

@@ -3,7 +3,7 @@ import type { Tombstone } from '../key.ts'
 import { relativesOf, replicaGone } from '../multi-region.ts'
 import { type KeyInput, keyOperation } from '../operation.ts'
 import { checkKeyStays } from './destroy-version.ts'
-import { removeAliases, removeGrants, removeLastUse } from './purge-key.ts'
+import { removeAliases, removeGrants, removeLastUse, removePolicy } from './purge-key.ts'
 
 /**
  * GCP's deletion of a key whose versions are deleted already. Its name is retired: no dialect can use it again.
@@ -28,6 +28,7 @@ export const deleteKey = keyOperation<KeyInput, { readonly tombstone: Tombstone 
         ...(await removeAliases(env, id)),
         ...(await removeGrants(env, id)),
         ...(await removeLastUse(env, id)),
+        ...(await removePolicy(env, id)),
         ...(await replicaGone(env.store, target.key, env.now)),
       ],
     }

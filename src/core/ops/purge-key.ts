@@ -45,6 +45,12 @@ export async function removeLastUse(env: Env, keyId: string): Promise<readonly W
   return row === undefined ? [] : [{ kind: 'delete', collection: 'lastUses', id: keyId, revision: row.revision }]
 }
 
+/** Google's policy of the key. */
+export async function removePolicy(env: Env, keyId: string): Promise<readonly Write[]> {
+  const row = await env.store.get('iamPolicies', keyId)
+  return row === undefined ? [] : [{ kind: 'delete', collection: 'iamPolicies', id: keyId, revision: row.revision }]
+}
+
 export async function removeCounts(env: Env, versions: readonly KeyVersion[]): Promise<readonly Write[]> {
   const writes: Write[] = []
   for (const { id } of versions) {
@@ -90,6 +96,7 @@ async function purge(env: Env, target: KeyTarget): Promise<Outcome<PurgeOutput>>
       ...(await removeAliases(env, key.id)),
       ...(await removeGrants(env, key.id)),
       ...lastUse,
+      ...(await removePolicy(env, key.id)),
       ...(await removeCounts(env, versions)),
       ...tombstoneOf(env, key),
     ],
