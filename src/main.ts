@@ -29,7 +29,7 @@ import { type Config, readSecret } from './config.ts'
 import { Backends } from './core/backends.ts'
 import { SettableClock, SystemClock } from './core/clock.ts'
 import { DueWork } from './core/due.ts'
-import { emptyStore, ensureRealm, ensureSecret } from './core/installation.ts'
+import { DEFAULT_TENANT, emptyStore, ensureRealm, ensureSecret } from './core/installation.ts'
 import { Kernel } from './core/kernel.ts'
 import { DIALECTS, type Realm } from './core/key.ts'
 import { placesOf } from './core/key-places.ts'
@@ -136,6 +136,15 @@ export type Trefoil = {
   stop(): Promise<void>
 }
 
+/** The store knows the tenant that roles are assigned in. */
+function inTenant(config: Config, { azure }: Realm, log: Logger): Config {
+  const { tenant } = config.realm.azure
+  if (azure === undefined || azure.tenant === tenant) return config
+  if (tenant !== DEFAULT_TENANT)
+    log.warn({ tenant: azure.tenant, configured: tenant }, 'the tenant stays: roles are assigned in it')
+  return { ...config, realm: { ...config.realm, azure } }
+}
+
 async function build(config: Config, reread: () => Config, log: Logger, closers: Closers): Promise<Trefoil> {
   const secrets = rereadable()
   const dev = config.profile === 'dev'
@@ -156,6 +165,7 @@ async function build(config: Config, reread: () => Config, log: Logger, closers:
   const backends = new Backends(all, config.defaultBackend, ringBackends(config.rings))
   const plan = () => ({ ...config.realm, dialects: dev ? DIALECTS : (['aws'] as const), now: clock.now() })
   let realm = await ensureRealm(store, sealer, plan())
+  const served = inTenant(config, realm, log)
   const { directory, sessions } = await openDirectory(config, vault, clock, secrets)
   const { roles, policies } = await openBooks(store)
   const authorizer = new ModeAuthorizer({
@@ -206,7 +216,7 @@ async function build(config: Config, reread: () => Config, log: Logger, closers:
       failed: (issuer, err) => log.warn({ issuer, err }, 'the keys of an issuer can not be had'),
     })
   const server = await createServer({
-    config,
+    config: served,
     surfaces: [
       createGcpSurface({
         ...callers.gcp,

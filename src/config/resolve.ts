@@ -1,5 +1,6 @@
 /** Fills the defaults in and refuses what contradicts itself. */
 import { resolve as absolute, join } from 'node:path'
+import { DEFAULT_TENANT } from '../core/installation.ts'
 import { Problem } from '../core/problem.ts'
 import type { QuotaRates } from '../core/quotas.ts'
 import { type AuditExportConfig, resolveAuditExports } from './audit-exports.ts'
@@ -99,7 +100,7 @@ function resolveRealm(settings: Settings): Config['realm'] {
   return {
     aws: { account: aws?.account ?? '000000000000', region: aws?.region ?? 'us-east-1' },
     gcp: { project: gcp?.project ?? 'local', location: gcp?.location ?? 'global' },
-    azure: { tenant: azure?.tenant ?? '00000000-0000-0000-0000-000000000001' },
+    azure: { tenant: azure?.tenant ?? DEFAULT_TENANT },
   }
 }
 

@@ -8,7 +8,19 @@ import { BUILT_IN_REALM } from './resolver.ts'
 import type { CollectionName, IndexName } from './schema.ts'
 import { metaContext } from './seal.ts'
 
-/** The built-in realm, made at the first start with the addresses of `plan`; later starts keep what they find. */
+/** Of whoever names none. */
+export const DEFAULT_TENANT = '00000000-0000-0000-0000-000000000001'
+
+/** Azure's tenant can be another one as long as no role is assigned in the one before. */
+async function withTenant(store: Store, realm: Stored<Realm>, { azure }: RealmPlan): Promise<Stored<Realm>> {
+  if (azure === undefined || azure.tenant === DEFAULT_TENANT || realm.azure?.tenant === azure.tenant) return realm
+  if ((await store.count('roleAssignments', 'holder', [realm.azure?.tenant ?? ''])) > 0) return realm
+  const { revision, ...row } = realm
+  await store.commit([{ kind: 'update', collection: 'realms', row: { ...row, azure }, revision }])
+  return (await store.get('realms', realm.id)) ?? realm
+}
+
+/** The built-in realm, made at the first start with the addresses of `plan`; later starts keep what they find, but for the tenant. */
 export async function ensureRealm(store: Store, sealer: Sealer, plan: RealmPlan): Promise<Stored<Realm>> {
   const known = await store.get('meta', BUILT_IN_REALM)
   if (known === undefined) {
@@ -21,7 +33,7 @@ export async function ensureRealm(store: Store, sealer: Sealer, plan: RealmPlan)
   }
   const realm = typeof known.value === 'string' ? await store.get('realms', known.value) : undefined
   if (realm === undefined) throw new KmsError('internal', {}, { cause: new Error('the built-in realm is gone') })
-  return realm
+  return withTenant(store, realm, plan)
 }
 
 const INSTALLATION = 'installation'

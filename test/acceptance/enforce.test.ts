@@ -81,17 +81,35 @@ async function startProduction(t: Test) {
     gcp: { serviceAccounts: accounts.slice(0, 2), audiences: ['https://localhost/'] },
   }
   const dataDir = join(directory, 'data')
-  const server = await startTrefoil({ config, env: { TREFOIL_HOST: '127.0.0.1', TREFOIL_PORT: '' }, dataDir })
+  const env = { TREFOIL_HOST: '127.0.0.1', TREFOIL_PORT: '' }
+  const server = await startTrefoil({ config, env, dataDir })
+  let stopped: Promise<unknown> | undefined
+  const stop = () => {
+    stopped ??= server.stop()
+    return stopped
+  }
   t.teardown(async () => {
-    await server.stop()
+    await stop()
     rmSync(directory, { recursive: true, force: true })
   })
   const port = Number(new URL(server.tlsUrl).port)
-  return { directory, file, server, port, certFile, keyFiles, dataDir, proxyPort: await startProxy(t, port) }
+  return {
+    directory,
+    file,
+    server,
+    port,
+    certFile,
+    keyFiles,
+    dataDir,
+    config,
+    env,
+    stop,
+    proxyPort: await startProxy(t, port),
+  }
 }
 
 t.test('production, with the clouds’ own clients', async (t) => {
-  const { directory, file, server, port, certFile, keyFiles, dataDir, proxyPort } = await startProduction(t)
+  const { directory, file, server, port, certFile, keyFiles, dataDir, proxyPort, ...more } = await startProduction(t)
   const admin = loadConfig({ env: { TREFOIL_DATA_DIR: dataDir } })
   await runCommand(admin, 'ring create', { name: 'payments', dialects: ['azure'] })
   await runCommand(admin, 'ring create', { name: 'other', dialects: ['azure'] })
@@ -200,4 +218,10 @@ iamPolicies:
   }
   t.same(gcp, { grpc: expected, rest: expected })
   t.notMatch(server.log(), /"level":(50|60)/, 'nothing went wrong inside')
+
+  await more.stop()
+  const lax = { ...more.config, auth: { gcp: 'off' }, accepted: { auth: 'a test on loopback' } }
+  await t.rejects(startTrefoil({ config: lax, env: more.env, dataDir }), {
+    message: /key ring both is seen by azure, gcp, and auth\.gcp is off/,
+  })
 })

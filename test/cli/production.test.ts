@@ -4,8 +4,6 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, wr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { runCommand } from '../../src/cli/admin.ts'
-import { loadConfig } from '../../src/config.ts'
 import { startTrefoil } from '../support/process.ts'
 import { selfSigned } from '../support/xks-proxy.ts'
 
@@ -135,23 +133,3 @@ t.test(
     t.match(limits, /^Max core file size\s+0\s+0\s/m)
   },
 )
-
-t.test('a ring that several dialects see, of which one asks nobody', async (t) => {
-  const { settings, refusal } = await setUp(t)
-  const { dataDir, ...config } = settings
-  const trefoil = await startTrefoil({ config, dataDir, env: { TREFOIL_PORT: '', TREFOIL_TLS_PORT: '' } })
-  const make = (body: object) => runCommand(loadConfig({ env: { TREFOIL_DATA_DIR: dataDir } }), 'ring create', body)
-  await make({ name: 'apart', dialects: ['gcp'] })
-  await make({ name: 'shared', dialects: ['aws', 'gcp'], crossDialect: true })
-  await trefoil.stop()
-  const accepted = { auth: 'a test on loopback' }
-  t.match(
-    await refusal({ auth: { gcp: 'off' }, accepted }),
-    /key ring shared is seen by aws, gcp, and auth\.gcp is off[\s\S]+set auth\.gcp to enforce/,
-  )
-  t.equal(
-    await refusal({ auth: { azure: 'off' }, accepted }),
-    'ended with 0',
-    'another dialect is none of its business',
-  )
-})

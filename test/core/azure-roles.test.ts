@@ -2,14 +2,18 @@
 import t from 'tap'
 import { BINDINGS } from '../../src/api/azure/bindings/index.ts'
 import { dataActionOf } from '../../src/api/azure/data-actions.ts'
+import { DEFAULT_TENANT, ensureRealm } from '../../src/core/installation.ts'
+import { DIALECTS } from '../../src/core/key.ts'
+import { assignRole } from '../../src/core/ops/role-assignments.ts'
 import { azureEvaluator } from '../../src/core/policy/azure/evaluator.ts'
 import { type RoleAssignment, RoleBook } from '../../src/core/policy/azure/role-book.ts'
 import { BUILT_IN_ROLES, type RoleDefinition } from '../../src/core/policy/azure/roles.ts'
 import { parseScope } from '../../src/core/policy/azure/scope.ts'
 import type { AccessRequest, Decision } from '../../src/core/ports.ts'
+import { makeKernel } from '../support/kernel.ts'
 import { Random, REPEAT } from '../support/random.ts'
 
-const TENANT = '00000000-0000-0000-0000-000000000001'
+const TENANT = '00000000-0000-0000-0000-000000000009'
 const OTHER_TENANT = '00000000-0000-0000-0000-000000000002'
 const ALICE = 'aaaaaaaa-0000-0000-0000-000000000000'
 const BOB = 'bbbbbbbb-0000-0000-0000-000000000000'
@@ -354,4 +358,18 @@ t.test('a refusal says what was asked, of whom and where', async (t) => {
     message:
       /^Caller is not authorized to perform action on resource\.\r\nIf role assignments, .*\r\nCaller: oid=aaaaaaaa-.*\r\nAction: 'Microsoft\.KeyVault\/vaults\/keys\/sign\/action'$/,
   })
+})
+
+t.test('the tenant follows the configuration until a role is assigned in it', async (t) => {
+  const { store, sealer, run, realm } = await makeKernel({ tenant: TENANT })
+  const ensure = async (tenant: string) => {
+    const plan = { azure: { tenant }, dialects: DIALECTS, now: 0 }
+    return (await ensureRealm(store, sealer, plan)).azure?.tenant
+  }
+  const third = '00000000-0000-0000-0000-000000000003'
+  t.equal(await ensure(OTHER_TENANT), OTHER_TENANT)
+  t.equal(await ensure(DEFAULT_TENANT), OTHER_TENANT, 'which the default is not')
+  await run('aws', assignRole, { role: OFFICER, principalId: ALICE, scope: '/', deny: false })
+  t.equal(await ensure(third), OTHER_TENANT)
+  t.equal(realm.azure?.tenant, TENANT, 'the row that was read before is as it was')
 })

@@ -38,7 +38,7 @@ export const challenge = (origin: Origin, settings: SurfaceSettings): string =>
 /** Key Vault's own application, which tokens of Entra's second version are for. */
 const KEY_VAULT_APPLICATION = 'cfa8b339-82a2-471a-a3c9-0fc0be7a4093'
 const SHOWN_AUDIENCE = /^[0-9a-z:/._-]{1,128}$/i
-const REMEMBERED = 4096
+const REMEMBERED = 1024
 
 const refuse = (reason: string, cause?: unknown): KmsError => new KmsError('unauthenticated', { reason }, { cause })
 const wrongIssuer = (issuers: readonly string[]): KmsError =>

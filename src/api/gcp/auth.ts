@@ -13,7 +13,7 @@ import { RpcError } from './status.ts'
 
 const BEARER = /^bearer +(\S{1,16384})$/i
 const ANONYMOUS: Principal = { id: 'anonymous:', method: 'none' }
-const REMEMBERED = 4096
+const REMEMBERED = 1024
 /** What a token without an audience must be for (AIP-4111: self-signed tokens with scopes). */
 const SCOPES: ReadonlySet<string> = new Set([
   'https://www.googleapis.com/auth/cloud-platform',
