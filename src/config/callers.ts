@@ -15,16 +15,16 @@ const AzureIssuer = Type.Object(
   closed,
 )
 
+const Pool = Type.String({
+  pattern: '^(projects/[a-z0-9-]{1,63}/)?locations/global/work(force|loadIdentity)Pools/[a-z0-9-]{4,63}$',
+  description: 'a pool, projects/<number>/locations/global/workloadIdentityPools/<id>',
+})
+
 const GcpIssuer = Type.Object(
   {
     ...Issuer.properties,
     /** Its callers are `principal://iam.googleapis.com/<pool>/subject/<sub>`; absent: who their verified `email` says. */
-    pool: Type.Optional(
-      Type.String({
-        pattern: '^(projects/[a-z0-9-]{1,63}/)?locations/global/work(force|loadIdentity)Pools/[a-z0-9-]{4,63}$',
-        description: 'a pool, projects/<number>/locations/global/workloadIdentityPools/<id>',
-      }),
-    ),
+    pool: Type.Optional(Pool),
   },
   closed,
 )
@@ -48,6 +48,8 @@ const ServiceAccount = Type.Object(
 export const AzureCallers = Type.Partial(
   Type.Object({
     oidc: Type.Partial(Type.Object({ issuers: Type.Array(AzureIssuer, { maxItems: 64 }) }), closed),
+    /** Whether a request without a token is its client certificate's. */
+    clientCertificates: Type.Boolean(),
   }),
   closed,
 )
@@ -56,6 +58,8 @@ export const GcpCallers = Type.Partial(
     oidc: Type.Partial(Type.Object({ issuers: Type.Array(GcpIssuer, { maxItems: 64 }) }), closed),
     /** Of tokens that service accounts sign themselves, besides https://cloudkms.googleapis.com/. */
     audiences: Type.Array(Type.String({ minLength: 1, maxLength: 512 }), { maxItems: 64 }),
+    /** The pool of those who show a client certificate and no token. */
+    certificatePool: Pool,
     serviceAccounts: Type.Array(ServiceAccount, { maxItems: 10_000 }),
   }),
   closed,
@@ -64,13 +68,15 @@ export const GcpCallers = Type.Partial(
 export type AzureIssuerConfig = IssuerConfig & { readonly entra: boolean }
 export type GcpIssuerConfig = IssuerConfig & { readonly pool?: string }
 export type CallersConfig = {
-  readonly azure: { readonly issuers: readonly AzureIssuerConfig[] }
+  readonly azure: { readonly issuers: readonly AzureIssuerConfig[]; readonly clientCertificates: boolean }
   readonly gcp: {
     readonly issuers: readonly GcpIssuerConfig[]
     /** Each its own issuer, named by its mail address. */
     readonly serviceAccounts: readonly IssuerConfig[]
     /** Taken beside what each issuer has. */
     readonly audiences: readonly string[]
+    /** Whose subjects those are who show a client certificate and no token; absent: nobody's. */
+    readonly certificatePool?: string
   }
 }
 
@@ -83,6 +89,8 @@ function checkUnique(issuers: readonly IssuerConfig[], where: string): void {
   const names = issuers.flatMap(({ issuer, aliases }) => [issuer, ...aliases])
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice !== undefined) throw new Problem(`${where} has ${twice} twice`, 'remove one of them')
+  // Roles are assigned to <issuer>#<subject> and to certificate#<name>.
+  if (names.includes('certificate')) throw new Problem(`${where} names an issuer certificate`, 'give it another name')
 }
 
 const withAudiences = (issuer: IssuerConfig, audiences: readonly string[]): IssuerConfig =>
@@ -145,7 +153,12 @@ export function resolveCallers(
   checkUnique(gcpIssuers, 'gcp.oidc.issuers')
   checkUnique(accounts, 'gcp.serviceAccounts')
   return {
-    azure: { issuers: azureIssuers },
-    gcp: { issuers: gcpIssuers, serviceAccounts: accounts, audiences: [...(gcp.audiences ?? []), ...own, ...local] },
+    azure: { issuers: azureIssuers, clientCertificates: azure.clientCertificates ?? false },
+    gcp: {
+      issuers: gcpIssuers,
+      serviceAccounts: accounts,
+      audiences: [...(gcp.audiences ?? []), ...own, ...local],
+      ...(gcp.certificatePool !== undefined && { certificatePool: gcp.certificatePool }),
+    },
   }
 }

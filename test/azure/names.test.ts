@@ -57,6 +57,7 @@ t.test('the surface owns its paths, its hosts, its query and the login endpoints
   const verifier = new TokenVerifier({ issuers: [], clock: { now: () => 0 }, failed: () => {} })
   const surface = createAzureSurface({
     issuers: [],
+    clientCertificates: false,
     verifier,
     standInKey: async () => createSecretKey(Buffer.alloc(32)),
   })

@@ -47,7 +47,7 @@ export async function makeAzure(
   const verifier = new TokenVerifier({ issuers, clock: kernel.clock, failed: () => {} })
   const { app } = await createServer({
     config: { ...config, ...overrides, auth: { ...config.auth, azure: auth } },
-    surfaces: [createAzureSurface({ issuers, verifier, standInKey })],
+    surfaces: [createAzureSurface({ issuers, clientCertificates: false, verifier, standInKey })],
     services: { kernel: kernel.kernel, clock: kernel.clock, log: pino({ level: 'silent' }) },
     readiness: [],
   })

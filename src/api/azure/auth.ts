@@ -4,10 +4,11 @@ import type { AzureIssuerConfig } from '../../config/callers.ts'
 import { KmsError } from '../../core/error.ts'
 import { Lru } from '../../core/lru.ts'
 import type { Clock, Principal } from '../../core/ports.ts'
+import type { ClientCertificate } from '../http/client-certificate.ts'
 import { TokenFault, type TokenFaultKind } from '../oidc/fault.ts'
 import type { TokenVerifier } from '../oidc/verifier.ts'
 import type { SurfaceSettings } from '../surface.ts'
-import { callerOf, entraCaller, type TokenClaims } from './callers.ts'
+import { callerOf, certificateCaller, entraCaller, type TokenClaims } from './callers.ts'
 import { MISSING_TOKEN } from './errors.ts'
 import type { Origin } from './http.ts'
 import type { Claims, TokenStandIn } from './token.ts'
@@ -62,6 +63,8 @@ export type AuthenticatorOptions = {
   readonly settings: SurfaceSettings
   readonly clock: Pick<Clock, 'now'>
   readonly issuers: readonly AzureIssuerConfig[]
+  /** Whether a request without a token is its client certificate's. */
+  readonly clientCertificates: boolean
   readonly verifier: Pick<TokenVerifier, 'verify'>
   /** Absent in production. */
   readonly standIn: TokenStandIn | undefined
@@ -86,7 +89,14 @@ export class Authenticator {
    * verified is known by its hash.
    * @throws KmsError unauthenticated
    */
-  async authenticate(authorization: string | undefined, origin: Origin): Promise<Principal> {
+  async authenticate(
+    authorization: string | undefined,
+    origin: Origin,
+    certificate: ClientCertificate | undefined,
+  ): Promise<Principal> {
+    if (authorization === undefined && certificate !== undefined && this.#options.clientCertificates) {
+      return this.#shown(certificate)
+    }
     const token =
       authorization !== undefined && authorization.length <= TOKEN_LIMIT ? BEARER.exec(authorization)?.[1] : undefined
     if (token === undefined) throw refuse(MISSING_TOKEN)
@@ -97,6 +107,14 @@ export class Authenticator {
     if (auth === 'permissive') return this.#verified(token, hash, origin).catch(() => lenient)
     const claims = await this.#options.standIn?.verified(token, hash)
     return claims === undefined ? lenient : { id: `bearer:${claims.tid}#${claims.oid}`, method: 'bearer' }
+  }
+
+  #shown(certificate: ClientCertificate): Principal {
+    const known = this.#callers.get(certificate.fingerprint)
+    if (known?.method === 'mtls') return known
+    const caller = certificateCaller(certificate, this.#options.settings.tenant)
+    this.#callers.set(certificate.fingerprint, caller)
+    return caller
   }
 
   /** @throws KmsError unauthenticated unless the token is genuine, for this service, of this tenant, and in its time */

@@ -1,6 +1,7 @@
 /** From a genuine token's claims to the caller that role assignments know. */
 import type { AzureIssuerConfig } from '../../config/callers.ts'
 import type { Principal } from '../../core/ports.ts'
+import type { ClientCertificate } from '../http/client-certificate.ts'
 
 export type TokenClaims = Readonly<Record<string, unknown>>
 
@@ -39,6 +40,19 @@ function foreignCaller(claims: TokenClaims, issuer: string, tenant: string): Pri
   if (subject === undefined) return undefined
   const id = `${issuer}#${subject}`
   return { id: `bearer:${id}`, method: 'bearer', azure: { tenant, ids: [id], caller: `sub=${subject};iss=${issuer}` } }
+}
+
+/** Of a client certificate: roles are assigned to `certificate#` and one of its names, or its fingerprint. */
+export function certificateCaller({ fingerprint, commonName, names }: ClientCertificate, tenant: string): Principal {
+  const all = [
+    `sha256:${fingerprint}`,
+    ...(commonName === undefined ? [] : [`cn:${commonName}`]),
+    ...names.dns.map((name) => `dns:${name}`),
+    ...names.uri.map((name) => `uri:${name}`),
+    ...names.email.map((name) => `email:${name}`),
+  ].filter((name) => SUBJECT.test(name))
+  const ids = all.map((name) => `certificate#${name}`)
+  return { id: `mtls:${fingerprint}`, method: 'mtls', azure: { tenant, ids, caller: `certificate=${fingerprint}` } }
 }
 
 export const callerOf = (claims: TokenClaims, config: AzureIssuerConfig, tenant: string): Principal | undefined =>

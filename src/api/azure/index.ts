@@ -19,12 +19,13 @@ const API_VERSION = /[?&]api(?:-|%2d)version=/i
 
 export type AzureOptions = {
   readonly issuers: readonly AzureIssuerConfig[]
+  readonly clientCertificates: boolean
   readonly verifier: Pick<TokenVerifier, 'verify'>
   /** The RSA key of the stand-in for Entra, asked for in dev alone. */
   standInKey(): Promise<KeyObject>
 }
 
-export const createAzureSurface = ({ issuers, verifier, standInKey }: AzureOptions): Surface => ({
+export const createAzureSurface = ({ issuers, clientCertificates, verifier, standInKey }: AzureOptions): Surface => ({
   dialect: 'azure',
   coverage: COVERAGE,
   owns({ url, headers }) {
@@ -40,7 +41,7 @@ export const createAzureSurface = ({ issuers, verifier, standInKey }: AzureOptio
   async register(app, services) {
     const { settings, clock } = services
     const standIn = settings.profile === 'dev' ? new TokenStandIn(standInKey) : undefined
-    const authenticator = new Authenticator({ settings, clock, issuers, verifier, standIn })
+    const authenticator = new Authenticator({ settings, clock, issuers, clientCertificates, verifier, standIn })
     if (standIn !== undefined) {
       await app.register(async (scope) => serveLogin(scope, services, standIn))
       await app.register(async (scope) => serveIdentity(scope, services, standIn))

@@ -140,7 +140,11 @@ export function serveBindings(app: FastifyInstance, services: SurfaceServices, a
     reply.header('x-ms-keyvault-network-info', networkInfo(request.client.address))
     const origin = originOf(request, settings)
     try {
-      const principal = await authenticator.authenticate(request.headers.authorization, origin)
+      const principal = await authenticator.authenticate(
+        request.headers.authorization,
+        origin,
+        request.client.certificate,
+      )
       callers.set(request, { origin, principal })
     } catch (error) {
       if (KmsError.from(error).code === 'unauthenticated') reply.header('www-authenticate', challenge(origin, settings))

@@ -5,10 +5,11 @@ import type { IssuerConfig } from '../../config/issuer.ts'
 import { KmsError } from '../../core/error.ts'
 import { Lru } from '../../core/lru.ts'
 import type { Principal } from '../../core/ports.ts'
+import type { ClientCertificate } from '../http/client-certificate.ts'
 import { TokenFault, type TokenFaultKind } from '../oidc/fault.ts'
 import type { TokenVerifier } from '../oidc/verifier.ts'
 import type { RequestHead, SurfaceSettings } from '../surface.ts'
-import { callerOf, serviceAccountCaller, type TokenClaims } from './callers.ts'
+import { callerOf, certificateCaller, serviceAccountCaller, type TokenClaims } from './callers.ts'
 import { RpcError } from './status.ts'
 
 const BEARER = /^bearer +(\S{1,16384})$/i
@@ -28,6 +29,8 @@ export type AuthenticatorOptions = {
   readonly serviceAccounts: readonly IssuerConfig[]
   /** Taken beside what each issuer has. */
   readonly audiences: readonly string[]
+  /** Whose subjects those are who show a client certificate and no token. */
+  readonly certificatePool?: string
   readonly verifier: Pick<TokenVerifier, 'verify'>
 }
 
@@ -69,7 +72,14 @@ export class Authenticator {
    * `off` and `permissive` take any credentials, or none; `enforce` lets nobody in whom it can't verify.
    * @throws KmsError unauthenticated, RpcError UNAVAILABLE
    */
-  async authenticate({ authorization }: RequestHead['headers']): Promise<Principal> {
+  async authenticate(
+    { authorization }: RequestHead['headers'],
+    certificate: ClientCertificate | undefined,
+  ): Promise<Principal> {
+    const { certificatePool } = this.#options
+    if (authorization === undefined && certificate !== undefined && certificatePool !== undefined) {
+      return certificateCaller(certificate, certificatePool)
+    }
     const token = typeof authorization === 'string' ? BEARER.exec(authorization)?.[1] : undefined
     const { auth } = this.#options
     if (auth === 'enforce') {

@@ -1,6 +1,7 @@
 /** From a genuine token's claims to the caller that IAM policies know. */
 import type { GcpIssuerConfig } from '../../config/callers.ts'
 import type { Principal } from '../../core/ports.ts'
+import type { ClientCertificate } from '../http/client-certificate.ts'
 
 export type TokenClaims = Readonly<Record<string, unknown>>
 
@@ -58,6 +59,15 @@ function poolCaller(claims: TokenClaims, issuer: string, pool: string): Principa
   const groups = textsOf(claims.groups, SUBJECT).map((group) => `principalSet:${prefix}/group/${group}`)
   const members = [`principal:${prefix}/subject/${subject}`, `principalSet:${prefix}/*`, ...groups, 'allUsers']
   return { id: `bearer:${issuer}#${subject}`, method: 'bearer', gcp: { members } }
+}
+
+/** Of a client certificate: a subject of the pool by its common name and by each of its other names. */
+export function certificateCaller({ fingerprint, commonName, names }: ClientCertificate, pool: string): Principal {
+  const prefix = `//iam.googleapis.com/${pool}`
+  const all = [...names.uri, ...names.dns, ...names.email, ...(commonName === undefined ? [] : [commonName])]
+  const subjects = all.filter((name) => SUBJECT.test(name)).map((name) => `principal:${prefix}/subject/${name}`)
+  const members = [...subjects, `principalSet:${prefix}/*`, 'allUsers']
+  return { id: `mtls:${fingerprint}`, method: 'mtls', gcp: { members } }
 }
 
 export const callerOf = (claims: TokenClaims, { issuer, pool }: GcpIssuerConfig): Principal | undefined =>

@@ -2,6 +2,7 @@
 import type { DescMethod, Message } from '@bufbuild/protobuf'
 import { KmsError } from '../../core/error.ts'
 import type { Principal } from '../../core/ports.ts'
+import type { Client } from '../http/client.ts'
 import type { RequestHead, SurfaceServices, WireContext } from '../surface.ts'
 import { expressible } from './algorithms.ts'
 import type { Authenticator } from './auth.ts'
@@ -16,6 +17,9 @@ export type Caller = {
   readonly signal: AbortSignal
   readonly address: string | undefined
 }
+
+/** Of a request, what tells who sends it. */
+type Sender = Pick<RequestHead, 'headers'> & { readonly client: Pick<Client, 'certificate'> }
 
 /** A method that is served, and who asks for it. */
 export type Admitted = { readonly bound: BoundMethod; readonly principal: Principal }
@@ -35,9 +39,9 @@ export class Dispatcher {
   }
 
   /** @throws RpcError for an unbound method and for callers who are nobody; asked before a body is read */
-  async admit(method: DescMethod, headers: RequestHead['headers']): Promise<Admitted> {
+  async admit(method: DescMethod, { headers, client }: Sender): Promise<Admitted> {
     try {
-      const principal = await this.#authenticator.authenticate(headers)
+      const principal = await this.#authenticator.authenticate(headers, client.certificate)
       const bound = BOUND.get(method)
       if (bound === undefined) throw new KmsError('unimplemented', { operation: fullName(method) })
       return { bound, principal }

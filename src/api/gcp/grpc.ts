@@ -97,7 +97,7 @@ async function call(dispatcher: Dispatcher, method: DescMethod, request: Fastify
   if (!GRPC_TYPE.test(headers['content-type'] ?? '')) {
     throw new RpcError('UNIMPLEMENTED', 'Only application/grpc and application/grpc+proto are served.')
   }
-  const admitted = await dispatcher.admit(method, headers)
+  const admitted = await dispatcher.admit(method, request)
   const timeoutMs = readTimeout(headers['grpc-timeout'])
   const encoding = headers['grpc-encoding'] ?? 'identity'
   const limit = limitOf(request, timeoutMs)

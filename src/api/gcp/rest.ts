@@ -114,7 +114,7 @@ async function serve(dispatcher: Dispatcher, request: FastifyRequest): Promise<u
   const matched = ROUTES.match(verb, mark === -1 ? url : url.slice(0, mark))
   if (matched === undefined) throw new RpcError('NOT_FOUND', 'Method not found.')
   const { method } = matched.target
-  const admitted = await dispatcher.admit(method, request.headers)
+  const admitted = await dispatcher.admit(method, request)
   const query = readQuery(mark === -1 ? '' : url.slice(mark + 1))
   const message = readRequest(matched, query, readBody(request.body))
   const caller = { requestId: request.id, signal: request.deadline, address: request.client.address }
