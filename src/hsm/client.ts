@@ -231,8 +231,7 @@ export class TokenClient implements TokenCalls {
     const pending = [...this.#sent.values(), ...this.#queue]
     for (const one of pending) if (one.due <= now) this.#expire(one)
     this.#flush()
-    const next = Math.min(...[...this.#sent.values(), ...this.#queue].map(({ due }) => due))
-    if (next < Number.POSITIVE_INFINITY) this.#wakeAt(next)
+    for (const { due } of [...this.#sent.values(), ...this.#queue]) this.#wakeAt(due)
   }
 
   /** Rejects with the reason while no call could be served. */

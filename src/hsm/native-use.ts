@@ -86,11 +86,12 @@ export class NativeUser implements TokenUser {
     return outputOf(use, this.#addon.tokenUse(...this.#arguments(use)))
   }
 
-  later(use: Use): Promise<Buffer> {
+  later(use: Use, took: (milliseconds: number) => void): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       const all = this.#arguments(use)
-      this.#addon.tokenUseLater(...all, (outcome) => {
+      this.#addon.tokenUseLater(...all, (outcome, milliseconds) => {
         this.#flying.delete(all)
+        took(milliseconds)
         try {
           resolve(outputOf(use, outcome))
         } catch (error) {

@@ -39,8 +39,8 @@ export type Use = {
 /** What came out is the part of `output` that is used. Decryption fails with CiphertextRefused for whatever the token dislikes. */
 export interface TokenUser {
   now(use: Use): Buffer
-  /** While other sessions are served. */
-  later(use: Use): Promise<Buffer>
+  /** While other sessions are served; `took` is told how long, without the wait for a thread where that is known. */
+  later(use: Use, took: (milliseconds: number) => void): Promise<Buffer>
 }
 
 const CALLS = {
@@ -99,8 +99,9 @@ export class Pkcs11jsUser implements TokenUser {
     }
   }
 
-  async later(use: Use): Promise<Buffer> {
+  async later(use: Use, took: (milliseconds: number) => void): Promise<Buffer> {
     const { session, operation, input, output } = use
+    const started = performance.now()
     const key = begin(use)
     this.#flying.add(use)
     try {
@@ -110,6 +111,7 @@ export class Pkcs11jsUser implements TokenUser {
     } finally {
       this.#flying.delete(use)
       end(use, key)
+      took(performance.now() - started)
     }
   }
 }
@@ -159,19 +161,10 @@ export class TimedUser {
 
   use(use: Use): Eventually<Buffer> {
     const kind = use.mechanism.type + (use.derivation === undefined ? 0 : DERIVED)
-    if ((this.#took.get(kind) ?? 0) > SLOW) return this.#later(use, kind)
+    if ((this.#took.get(kind) ?? 0) > SLOW) return this.#user.later(use, (took) => this.#keep(kind, took))
     const started = performance.now()
     try {
       return this.#user.now(use)
-    } finally {
-      this.#keep(kind, performance.now() - started)
-    }
-  }
-
-  async #later(use: Use, kind: number): Promise<Buffer> {
-    const started = performance.now()
-    try {
-      return await this.#user.later(use)
     } finally {
       this.#keep(kind, performance.now() - started)
     }

@@ -84,8 +84,11 @@ export interface NativeAddon {
   tokenModule(path: string): NativeModule
   /** Bytes that are in `output`, or below zero -(4 × return code + stage) - 1 where the token refused. */
   tokenUse(...use: TokenUse): number
-  /** The same on the thread pool; the caller holds all that it hands over until `done` is called. */
-  tokenUseLater(...use: readonly [...TokenUse, done: (outcome: number) => void]): void
+  /**
+   * The same on the thread pool; the caller holds all that it hands over until `done` is called.
+   * @param use at its end `done`, whose second argument is what the use took there
+   */
+  tokenUseLater(...use: readonly [...TokenUse, done: (outcome: number, milliseconds: number) => void]): void
   /** Keeps keys out of core files, and other processes of the same user out of the memory. @throws Error where the kernel refuses */
   forbidCoreDumps(): void
 }

@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define CK_PTR *
 #define CK_DECLARE_FUNCTION(returnType, name) returnType name
@@ -62,6 +63,8 @@ typedef struct {
   int stage;
   CK_ULONG length;
 
+  /* On the thread pool, without the wait for a thread. */
+  double milliseconds;
   napi_ref done;
   napi_async_work work;
 } Use;
@@ -227,9 +230,18 @@ napi_value token_use(napi_env env, napi_callback_info info) {
   return napi_create_double(env, outcome_of(&use), &outcome) == napi_ok ? outcome : NULL;
 }
 
+static double now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec * 1e3 + (double)time.tv_nsec / 1e6;
+}
+
 static void execute(napi_env env, void *data) {
   (void)env;
-  run(data);
+  Use *use = data;
+  double started = now();
+  run(use);
+  use->milliseconds = now() - started;
 }
 
 static void free_use(napi_env env, Use *use) {
@@ -240,16 +252,17 @@ static void free_use(napi_env env, Use *use) {
 
 static void complete(napi_env env, napi_status status, void *data) {
   Use *use = data;
-  napi_value done, outcome, receiver;
+  napi_value done, arguments[2], receiver;
   if (status == napi_ok && napi_get_reference_value(env, use->done, &done) == napi_ok &&
-      napi_create_double(env, outcome_of(use), &outcome) == napi_ok &&
+      napi_create_double(env, outcome_of(use), &arguments[0]) == napi_ok &&
+      napi_create_double(env, use->milliseconds, &arguments[1]) == napi_ok &&
       napi_get_undefined(env, &receiver) == napi_ok) {
-    napi_call_function(env, receiver, done, 1, &outcome, NULL);
+    napi_call_function(env, receiver, done, 2, arguments, NULL);
   }
   free_use(env, use);
 }
 
-/* The same on libuv's pool, and one argument more: a function that is called with the outcome. */
+/* The same on libuv's pool, and one argument more: a function that is called with the outcome and what it took. */
 napi_value token_use_later(napi_env env, napi_callback_info info) {
   napi_value arguments[USE_ARGUMENTS + 1], name;
   Use *use = calloc(1, sizeof *use);
