@@ -34,7 +34,7 @@ function resolveOne(
 ): PrincipalConfig {
   const { kind = 'user', account = defaultAccount, accessKeys = [], maxSessionSeconds, tags = {} } = settings
   const name = nameOf(settings, kind, where)
-  const { policies = [], boundary, trust } = settings
+  const { policies = [], boundary, trust, service } = settings
   const principal: StoredPrincipal = {
     id: fixedPrincipalId(kind, account, name),
     kind,
@@ -44,6 +44,7 @@ function resolveOne(
     ...(boundary !== undefined && { boundary: JSON.stringify(boundary) }),
     ...(trust !== undefined && { trust: JSON.stringify(trust) }),
     ...(maxSessionSeconds !== undefined && { maxSessionSeconds }),
+    ...(service !== undefined && { service }),
     tags,
     createdAt: 0,
   }

@@ -139,6 +139,8 @@ const KeyRing = Type.Object(
 /** A policy document, written out. */
 const Policy = Type.Record(Type.String(), Type.Unknown(), { description: 'a policy document' })
 
+const SERVICE_NAME = /^[a-z][a-z0-9-]{0,62}$/
+
 const AwsPrincipal = Type.Object(
   {
     kind: Type.Optional(oneOf(['user', 'role', 'root'])),
@@ -165,6 +167,10 @@ const AwsPrincipal = Type.Object(
     trust: Type.Optional(Policy),
     maxSessionSeconds: Type.Optional(Type.Integer({ minimum: 3600, maximum: 43_200 })),
     tags: Type.Optional(Type.Record(Type.String(), Type.String())),
+    /** Whoever signs as this principal calls for that service, as AWS's own do: `kms:ViaService`. */
+    service: Type.Optional(
+      Type.String({ pattern: SERVICE_NAME.source, description: 'the name of a service as in its host, such as s3' }),
+    ),
   },
   closed,
 )

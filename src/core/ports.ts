@@ -190,6 +190,8 @@ export type AwsIdentity = {
   readonly policies: readonly unknown[]
   readonly sessionPolicies?: readonly unknown[]
   readonly boundary?: unknown
+  /** The service that he calls through (`s3`); absent: he calls himself. */
+  readonly service?: string
   /** `aws:PrincipalTag`. */
   readonly tags: Readonly<Record<string, string>>
 }

@@ -6,6 +6,7 @@ import { OPERATIONS, type OperationName } from '../../src/api/aws/gen/operations
 import { startTrefoil } from '../support/process.ts'
 import { DRIVERS } from './aws-errors/drivers.ts'
 import { KEY_TABLES, LONG } from './aws-errors/keys.ts'
+import { runPages } from './aws-errors/pages.ts'
 import { runTable } from './aws-errors/run.ts'
 import { awayTable, type Places, storeTable } from './aws-errors/stores.ts'
 import type { Row, Table } from './aws-errors/table.ts'
@@ -61,6 +62,7 @@ t.test('operations on keys', async (t) => {
       t.teardown(() => driver.close())
       const long = process.env.TEST_LONG === undefined ? [] : [LONG]
       for (const table of [USES, ...KEY_TABLES, ...long]) await runTable(t, table, world, driver)
+      await runPages(t, world, driver)
     })
   }
 })

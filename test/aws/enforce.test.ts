@@ -376,3 +376,30 @@ t.test('a ciphertext whose key is gone tells nobody that it is', async (t) => {
   const named = { CiphertextBlob, KeyId: await createKey() }
   t.equal(await verdict(admin, 'Decrypt', named), 'InvalidCiphertextException')
 })
+
+t.test('a service that calls for somebody', async (t) => {
+  const { verdict, createKey, attempt } = await makeEnforced()
+  const all = [policy(statement('kms:*'))]
+  const bucket = { ...user('storage', all), service: 's3' }
+  const other = { ...user('database', all), service: 'rds' }
+  const via = { Condition: { StringEquals: { 'kms:ViaService': `s3.${REGION}.amazonaws.com` } } }
+  const forResources = { Condition: { Bool: { 'kms:GrantIsForAWSResource': 'true' } } }
+  const Policy = keyPolicy(
+    statement('kms:Encrypt', { Principal: '*', ...via }),
+    statement('kms:CreateGrant', { Principal: '*', ...forResources }),
+  )
+  const KeyId = await createKey({ Policy, BypassPolicyLockoutSafetyCheck: true })
+  t.equal(await verdict(bucket, 'Encrypt', { KeyId, Plaintext }), 'ok')
+  for (const who of [other, user('himself', all)]) {
+    t.equal(
+      await verdict(who, 'Encrypt', { KeyId, Plaintext }),
+      denied(who, 'Encrypt', arnOf(KeyId), missing(NO_KEY, 'Encrypt')),
+    )
+  }
+  const grant = { KeyId, GranteePrincipal: other.arn, Operations: ['Decrypt'] }
+  t.equal(
+    await verdict(user('himself', all), 'CreateGrant', grant),
+    denied(user('himself'), 'CreateGrant', arnOf(KeyId), missing(NO_KEY, 'CreateGrant')),
+  )
+  t.ok((await attempt(other, 'CreateGrant', grant)).GrantId)
+})

@@ -301,6 +301,7 @@ t.test('principals', (t) => {
     accessKeys: [key],
   })
   t.match(load([{ kind: 'root', account: '111122223333' }])[0]?.principal, { id: '111122223333', name: 'root' })
+  t.match(load([{ name: 'storage', service: 's3' }])[0]?.principal, { name: 'storage', service: 's3' })
   const problem = (principals: unknown): string => {
     try {
       load(principals)
@@ -310,6 +311,7 @@ t.test('principals', (t) => {
     }
   }
   t.equal(problem([{}]), 'aws.principals[0] has no name')
+  t.match(problem([{ name: 'a', service: 'S3.amazonaws.com' }]), /service.* must be the name of a service/)
   t.equal(problem([{ kind: 'root', name: 'x' }]), 'aws.principals[0] is the root of its account and has a name')
   t.match(problem([{ name: 'a' }, { name: 'A' }]), /^aws.principals has arn:aws:iam::000000000000:user\/a twice/)
   t.match(

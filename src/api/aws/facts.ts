@@ -29,10 +29,6 @@ const memberOf =
   (operations: readonly string[], name: string, absent?: string): Read =>
   ({ wire, body }) =>
     operations.includes(wire) ? (textOf(body[name]) ?? absent) : undefined
-const only =
-  (operations: readonly string[], value: string): Read =>
-  ({ wire }) =>
-    operations.includes(wire) ? value : undefined
 /** A fact of the key, or of the one that is to be made. */
 const ofKey =
   (known: (key: Key) => string, wanted: (body: CreateKeyRequest) => string): Read =>
@@ -79,6 +75,10 @@ const requestAlias: Read = (request, { action }) => {
   const named = namedKey(request, action) ?? ''
   return named.startsWith('alias/') ? named : /^arn:[^:]*:kms:[^:]*:[^:]*:(alias\/.*)$/.exec(named)?.[1]
 }
+
+/** The service that the caller is. */
+const viaService = ({ ctx }: Request): string | undefined =>
+  ctx.identity?.service && `${ctx.identity.service}.${ctx.realm.region}.amazonaws.com`
 
 const constraintTypes: Read = ({ wire, body }) =>
   wire === 'CreateGrant' ? Object.keys((body as CreateGrantRequest).Constraints ?? {}) : undefined
@@ -142,8 +142,12 @@ const CONDITIONS: ReadonlyMap<string, Read> = new Map<string, Read>([
   ['kms:grantoperations', grantOperations],
   ['kms:granteeprincipal', memberOf(GRANT, 'GranteePrincipal')],
   ['kms:retiringprincipal', memberOf(GRANT, 'RetiringPrincipal')],
-  // No service of AWS's calls here.
-  ['kms:grantisforawsresource', only(ON_GRANTS, 'false')],
+  ['kms:viaservice', viaService],
+  // Nobody else makes, lists or revokes grants for a resource of a service's.
+  [
+    'kms:grantisforawsresource',
+    (request) => (ON_GRANTS.includes(request.wire) ? String(viaService(request) !== undefined) : undefined),
+  ],
   ['kms:schedulekeydeletionpendingwindowindays', memberOf(['ScheduleKeyDeletion'], 'PendingWindowInDays', '30')],
   ['kms:rotationperiodindays', memberOf(['EnableKeyRotation'], 'RotationPeriodInDays', '365')],
   ['kms:wrappingalgorithm', member('WrappingAlgorithm')],

@@ -19,6 +19,8 @@ export type StoredPrincipal = {
   /** Of a role: how long a session may last at most. */
   readonly maxSessionSeconds?: number
   readonly tags: Readonly<Record<string, string>>
+  /** The service that calls as it. */
+  readonly service?: string
   readonly createdAt: number
 }
 
@@ -76,7 +78,7 @@ export const principalArn = ({ kind, account, name }: Named): string =>
 
 /** What policies are evaluated for. Documents were checked when they were stored. */
 export function identityOf(principal: StoredPrincipal): AwsIdentity {
-  const { account, id, kind, name, policies, boundary, tags } = principal
+  const { account, id, kind, name, policies, boundary, service, tags } = principal
   return {
     account,
     arn: principalArn(principal),
@@ -84,6 +86,7 @@ export function identityOf(principal: StoredPrincipal): AwsIdentity {
     ...(kind === 'user' && { userName: name }),
     policies: policies.map((text) => JSON.parse(text) as unknown),
     ...(boundary !== undefined && { boundary: JSON.parse(boundary) as unknown }),
+    ...(service !== undefined && { service }),
     tags,
   }
 }

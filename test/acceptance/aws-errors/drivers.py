@@ -39,7 +39,8 @@ def ended(operation, region, request):
         return {'unknown': True}
     try:
         answer = method(**decoded(request))
-        return {'members': sorted(set(answer) - {'ResponseMetadata'})}
+        del answer['ResponseMetadata']
+        return {'members': sorted(answer), 'output': answer}
     except ClientError as error:
         told = error.response['Error']
         status = error.response['ResponseMetadata']['HTTPStatusCode']
@@ -53,7 +54,7 @@ def serve(line):
     except Exception as error:
         end = {'error': type(error).__name__, 'message': str(error), 'status': 0}
     with lock:
-        print(json.dumps({'id': asked['id'], **end}), flush=True)
+        print(json.dumps({'id': asked['id'], **end}, default=str), flush=True)
 
 
 with ThreadPoolExecutor(32) as pool:

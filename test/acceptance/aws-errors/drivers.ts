@@ -10,7 +10,7 @@ import type { Request } from './table.ts'
 import { REGION } from './world.ts'
 
 export type Ending =
-  | { readonly members: readonly string[] }
+  | { readonly members: readonly string[]; readonly output: Readonly<Record<string, unknown>> }
   | { readonly error: string; readonly message: string; readonly status: number }
   /** The client is older than the operation. */
   | { readonly unknown: true }
@@ -44,7 +44,8 @@ function sdkDriver(endpoint: string): Driver {
     async send(operation, request, region = REGION) {
       const Made = Reflect.get(sdk, `${operation}Command`) as Command
       try {
-        return { members: membersOf(await clientIn(region).send(new Made(request))) }
+        const output = await clientIn(region).send(new Made(request))
+        return { members: membersOf(output), output: { ...output } }
       } catch (error) {
         if (!(error instanceof KMSServiceException)) throw error
         return { error: error.name, message: error.message, status: error.$metadata.httpStatusCode ?? 0 }
