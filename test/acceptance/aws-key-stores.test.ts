@@ -51,7 +51,12 @@ t.test('custom key stores, over a restart', { skip: softHsmMissing ?? false }, a
         },
       ],
       proxies: [
-        { endpoint: ENDPOINT, address: `127.0.0.1:${proxy.port}`, ca: file('xks-ca.pem', proxy.ca), deadlineMs: 5000 },
+        {
+          endpoint: ENDPOINT,
+          address: `127.0.0.1:${proxy.port}`,
+          ca: file('xks-ca.pem', proxy.ca),
+          deadlineMs: 10_000,
+        },
       ],
     },
   }
@@ -139,7 +144,7 @@ t.test('custom key stores, over a restart', { skip: softHsmMissing ?? false }, a
   }
   await t.test('what is being connected when the process is killed is connected by the next', async (t) => {
     const CustomKeyStoreId = externalId
-    proxy.state.fault = { kind: 'slow', ms: 10_000 }
+    proxy.state.fault = { kind: 'slow', ms: 60_000 }
     await client.send(new ConnectCustomKeyStoreCommand({ CustomKeyStoreId }))
     const { CustomKeyStores } = await client.send(new DescribeCustomKeyStoresCommand({ CustomKeyStoreId }))
     t.match(CustomKeyStores, [{ ConnectionState: 'CONNECTING' }])

@@ -20,7 +20,7 @@ import { clientOf, connectionOf } from './aws-client.ts'
 import { enforcing } from './aws-tools.ts'
 
 /** Far from what a busy machine needs; a proxy that is stopped is waited for as long. */
-const DEADLINE_MS = 2500
+const DEADLINE_MS = 5000
 const ENDPOINT = 'https://localhost'
 const Plaintext = Buffer.from('twice encrypted')
 const EncryptionContext = { purpose: 'two processes' }

@@ -275,3 +275,23 @@ t.test('tokens are taken by every operation that AWS lets have them', async (t) 
   t.equal(await refusal('GetPublicKey', { KeyId, GrantTokens: ['garbage'] }), 'InvalidGrantTokenException')
   t.match(await refusal('DescribeKey', { KeyId, GrantTokens: Array(11).fill(GrantToken) }), /^ValidationException/)
 })
+
+t.test('a key has fifty thousand grants and no more', async (t) => {
+  const { KeyId, create, refused, refusal, store } = await make(t)
+  const { GrantId } = await create()
+  const first = await store.get('grants', GrantId)
+  if (first === undefined) throw new Error('no grant')
+  const { revision: _, ...grant } = first
+  const AT_ONCE = 5_000
+  for (let made = 1; made < 50_000; ) {
+    const rows = Array.from({ length: Math.min(AT_ONCE, 50_000 - made) }, (_, index) => ({
+      ...grant,
+      id: (made + index).toString(16).padStart(64, '0'),
+    }))
+    await store.commit(rows.map((row) => ({ kind: 'insert', collection: 'grants', row }) as const))
+    made += rows.length
+  }
+  t.match(await refused({}), /^LimitExceededException/)
+  t.equal(await refusal('RevokeGrant', { KeyId, GrantId }), 'ok')
+  t.equal(await refused({}), 'ok')
+})
