@@ -236,7 +236,6 @@ async function build(config: Config, reread: () => Config, log: Logger, closers:
       }),
       createCloudEkmSurface({ exposures, homeRealm, version: VERSION }),
       createCseSurface({ exposures, homeRealm, version: VERSION }),
-      createAzureEkmSurface({ exposures, homeRealm, version: VERSION, ready }),
       createXksSurface({
         exposures,
         homeRealm,
@@ -248,6 +247,8 @@ async function build(config: Config, reread: () => Config, log: Logger, closers:
         placesOf: (keys) => placesOf(store, homeRealm(), keys),
         ready,
       }),
+      // Last: it answers for prefixes that nobody has, too.
+      createAzureEkmSurface({ exposures, homeRealm, version: VERSION, ready }),
     ],
     services: { kernel, clock, log },
     readiness: checks,

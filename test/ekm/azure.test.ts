@@ -110,6 +110,7 @@ t.test('the configuration', async (t) => {
   const cases: readonly [readonly object[], RegExp, object?][] = [
     [[AZURE], /names its clients, and no listener of ekm asks them/, { port: 0, dialects: ['ekm'], tls: {} }],
     [[AZURE], /served by no listener/, { port: 0 }],
+    [[AZURE], /share a listener/, { ...LISTENER, dialects: ['ekm', 'azure'] }],
     [[{ ...AZURE, clients: [] }], /clients/],
     [[{ ...AZURE, prefix: 'a_b' }], /prefix must be a path of up to 64/],
     [[{ ...AZURE, prefix: '/a' }], /prefix/],

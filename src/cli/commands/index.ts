@@ -6,6 +6,7 @@ import { backups } from './backup.ts'
 import { completion } from './completion.ts'
 import { configCheck } from './config-check.ts'
 import { doctor } from './doctor.ts'
+import { exposeCheck } from './expose-check.ts'
 import { grants } from './grant.ts'
 import { hsmSweep } from './hsm-sweep.ts'
 import { init } from './init.ts'
@@ -25,6 +26,7 @@ export const COMMANDS: readonly Command[] = [
   doctor,
   status,
   reload,
+  exposeCheck,
   configCheck,
   rotateRoot,
   auditVerify,

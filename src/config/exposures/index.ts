@@ -57,7 +57,7 @@ export function resolveExposures(settings: readonly AnyExposure[], dev: boolean)
   return exposures
 }
 
-const dialectOf = ({ protocol }: ExposureConfig): ExternalDialect => PROTOCOL_DIALECTS[protocol]
+export const exposureDialect = ({ protocol }: ExposureConfig): ExternalDialect => PROTOCOL_DIALECTS[protocol]
 
 /** Protocols of one dialect are told apart by their paths. @throws Problem */
 function checkPaths(exposures: readonly ExposureConfig[]): void {
@@ -65,7 +65,7 @@ function checkPaths(exposures: readonly ExposureConfig[]): void {
     const inner = exposures.find(
       (one) =>
         one.protocol !== outer.protocol &&
-        dialectOf(one) === dialectOf(outer) &&
+        exposureDialect(one) === exposureDialect(outer) &&
         outer.path !== '' &&
         `${one.path}/`.startsWith(`${outer.path}/`),
     )
@@ -81,18 +81,24 @@ const asksForCertificates = ({ tls, proxy }: ListenerConfig): boolean =>
   tls?.clientCa !== undefined || proxy?.clientCertificate !== undefined
 
 /** Whether callers are told by their certificates. */
-const namesClients = (exposure: ExposureConfig): boolean =>
+export const namesClients = (exposure: ExposureConfig): boolean =>
   'clients' in exposure || ('clientNames' in exposure && exposure.clientNames !== undefined)
 
 /** No listener serves external callers unless it says so. @throws Problem for an exposure that nobody could reach */
 export function checkServed(exposures: readonly ExposureConfig[], listeners: readonly ListenerConfig[]): void {
   for (const exposure of exposures) {
-    const dialect = dialectOf(exposure)
+    const dialect = exposureDialect(exposure)
     const serving = listeners.filter(({ dialects }) => dialects.includes(dialect))
     if (serving.length === 0) {
       throw new Problem(
         `the exposure ${exposure.name} is served by no listener`,
         `add a listener with dialects: [${dialect}] to listeners`,
+      )
+    }
+    if (exposure.protocol === 'azure-ekm' && serving.some(({ dialects }) => dialects.includes('azure'))) {
+      throw new Problem(
+        `the exposure ${exposure.name} and Key Vault share a listener, and some of their paths are the same`,
+        'give ekm a listener of its own',
       )
     }
     if (namesClients(exposure) && !serving.some(asksForCertificates)) {
