@@ -96,6 +96,17 @@ t.test('a call that hangs', options, async (t) => {
   await worksAgain(t, backend, key)
 })
 
+t.test('a slow token', options, async (t) => {
+  const { hsm, backend } = await shimmed(t)
+  const key = await makeKey(backend)
+  await hsm.set('slow')
+  const outcomes = await Promise.all(Array.from({ length: 40 }, () => refusal(sign(backend, key))))
+  t.same(new Set(outcomes), new Set(['none']))
+  t.ok((await hsm.overlaps()) > 0, 'has its sessions used at once')
+  await hsm.unset('slow')
+  await worksAgain(t, backend, key)
+})
+
 t.test('a full queue, and callers who go away', options, async (t) => {
   const { hsm, backend } = await shimmed(t, { sessions: 1 })
   const key = await makeKey(backend)

@@ -3,6 +3,8 @@
  * module behind it, P11_SHIM_DIR a directory of control files:
  *   logins       one byte is appended per C_Login
  *   hang         while it exists, C_Sign and C_GenerateKeyPair do not return
+ *   slow         while it exists, C_Sign takes 20 ms longer; a byte is appended to `overlaps` for each that begins while another
+ *                has not ended
  *   sign         a return code (decimal) that C_Sign answers instead of signing; removed by being answered
  *   fail         a return code (decimal) that C_SignInit and C_GetSessionInfo answer while it exists
  *   crash        C_Sign ends the process with SIGSEGV; removed by doing so
@@ -27,6 +29,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,13 +58,16 @@ static long number(const char *name) {
   return strtol(text, NULL, 10);
 }
 
-static CK_RV shim_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin, CK_ULONG length) {
+static void append(const char *name) {
   char path[4096];
-  int fd = open(control("logins", path, sizeof path), O_WRONLY | O_CREAT | O_APPEND, 0600);
-  if (fd >= 0) {
-    if (write(fd, "x", 1) != 1) abort();
-    close(fd);
-  }
+  int fd = open(control(name, path, sizeof path), O_WRONLY | O_CREAT | O_APPEND, 0600);
+  if (fd < 0) return;
+  if (write(fd, "x", 1) != 1) abort();
+  close(fd);
+}
+
+static CK_RV shim_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin, CK_ULONG length) {
+  append("logins");
   if (present("forgets-pin")) return CKR_USER_PIN_NOT_INITIALIZED;
   return real->C_Login(session, user, pin, length);
 }
@@ -88,12 +94,21 @@ static CK_RV shim_SignInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism
   return code >= 0 ? (CK_RV)code : real->C_SignInit(session, mechanism, key);
 }
 
+static atomic_int signing;
+
+static void take_long(void) {
+  if (atomic_fetch_add(&signing, 1) > 0) append("overlaps");
+  usleep(20000);
+  atomic_fetch_sub(&signing, 1);
+}
+
 static CK_RV shim_Sign(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG dataLength, CK_BYTE_PTR signature,
                        CK_ULONG_PTR signatureLength) {
   char path[4096];
   long code;
   CK_SESSION_INFO info;
   while (present("hang")) usleep(10000);
+  if (present("slow")) take_long();
   if (taken("crash")) raise(SIGSEGV);
   if (taken("invalidate") && real->C_GetSessionInfo(session, &info) == CKR_OK) real->C_CloseAllSessions(info.slotID);
   if ((code = number("sign")) >= 0) {

@@ -22,6 +22,7 @@ export const shimMissing = await compilerMissing()
 
 export type Control =
   | 'hang'
+  | 'slow'
   | 'sign'
   | 'fail'
   | 'crash'
@@ -40,6 +41,8 @@ export type ShimmedHsm = SoftHsm & {
   unset(control: Control): Promise<void>
   /** How often C_Login was called so far. */
   logins(): Promise<number>
+  /** How often C_Sign began while another was under way, while it was `slow`. */
+  overlaps(): Promise<number>
 }
 
 export async function makeShimmedHsm(): Promise<ShimmedHsm> {
@@ -56,12 +59,14 @@ export async function makeShimmedHsm(): Promise<ShimmedHsm> {
     '-ldl',
   ])
   const path = (name: string) => join(hsm.directory, name)
+  const count = async (name: string) => (await readFile(path(name)).catch(() => Buffer.alloc(0))).length
   return {
     ...hsm,
     library,
     env: { ...hsm.env, P11_SHIM_MODULE: hsm.library, P11_SHIM_DIR: hsm.directory },
     set: (control, value = '') => writeFile(path(control), value),
     unset: (control) => rm(path(control), { force: true }),
-    logins: async () => (await readFile(path('logins')).catch(() => Buffer.alloc(0))).length,
+    logins: () => count('logins'),
+    overlaps: () => count('overlaps'),
   }
 }
