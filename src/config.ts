@@ -7,6 +7,7 @@ import { resolve as absolute, dirname } from 'node:path'
 import { LineCounter, parseDocument } from 'yaml'
 import { checkSettings } from './config/check.ts'
 import { type Environment, fromEnvironment } from './config/environment.ts'
+import { otelHeaders, resolveOtel } from './config/otel.ts'
 import { checkMachine } from './config/production.ts'
 import { Refusals } from './config/refusals.ts'
 import { type Config, resolve, type SecretSource } from './config/resolve.ts'
@@ -142,8 +143,12 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const config = resolve(merge(tools, chosen), refusals)
   checkMachine(config, refusals)
   refusals.throwIfAny()
-  return deepFreeze(config)
+  const otel = resolveOtel(env)
+  return deepFreeze(otel === undefined ? config : { ...config, otel })
 }
+
+/** Headers of OpenTelemetry's collector, which may hold a secret. */
+export const readOtelHeaders = (env: Environment = process.env) => otelHeaders(env)
 
 /** For `--print-config`. Secrets are not in the configuration, only where they come from; user parts of URLs are refused. */
 export function redactedConfig(config: Config): unknown {
@@ -194,7 +199,7 @@ export function readSecret(source: SecretSource, what: string, env: Environment 
 }
 
 /** Variables that are ours or a cloud client's: none of a vendor's library's business. */
-const NOT_FOR_LIBRARIES = /^(TREFOIL_|AWS_|AZURE_|GOOGLE_|CLOUDSDK_|LD_PRELOAD$|NODE_)/
+const NOT_FOR_LIBRARIES = /^(TREFOIL_|OTEL_|AWS_|AZURE_|GOOGLE_|CLOUDSDK_|LD_PRELOAD$|NODE_)/
 
 /** What a PKCS#11 library may read of the environment (each vendor has variables of its own): all but ours and secrets. */
 export function hsmEnvironment(config: Config, env: Environment = process.env): Readonly<Record<string, string>> {

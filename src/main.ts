@@ -153,7 +153,7 @@ async function build(config: Config, reread: () => Config, log: Logger, closers:
   const vault = await openVault(config, log, closers)
   const { store, sealer } = vault
   const addon = openAddon(config, log)
-  const observation = new Observation(config)
+  const observation = new Observation(config, log)
   closers.add(() => observation.stop())
   const audit = await openAudit(config, vault, log, addon, observation)
   closers.add(() => audit.close())
@@ -217,6 +217,7 @@ async function build(config: Config, reread: () => Config, log: Logger, closers:
     })
   const server = await createServer({
     config: served,
+    begin: observation.begin,
     surfaces: [
       createGcpSurface({
         ...callers.gcp,

@@ -5,12 +5,13 @@ import { examine, type HealthCheck } from './api/http/health.ts'
 import { type MetricsListener, openMetrics } from './api/metrics.ts'
 import type { ListenerUse } from './api/server.ts'
 import { AuditExports } from './audit/export/exports.ts'
-import { type Config, readSecret } from './config.ts'
+import { type Config, readOtelHeaders, readSecret } from './config.ts'
 import type { DueWork } from './core/due.ts'
 import type { Kernel } from './core/kernel.ts'
 import { type BackendObserver, LimitedBackend } from './core/limited-backend.ts'
 import type { AuditRecord, CryptoBackend } from './core/ports.ts'
 import type { TokenUse } from './hsm/client.ts'
+import { OtlpExporter } from './metrics/otlp.ts'
 import { watchProcess } from './metrics/process.ts'
 import { Histogram, Registry, readAll } from './metrics/registry.ts'
 import { countRequests, SECONDS } from './metrics/requests.ts'
@@ -50,6 +51,12 @@ function openExports({ audit, dataDir }: Config, { last }: { readonly last: () =
   })
 }
 
+function openOtlp({ otel }: Config, registry: Registry, log: Logger): OtlpExporter | undefined {
+  if (otel === undefined) return undefined
+  const warn = (message: string, err?: unknown): void => log.warn(err === undefined ? {} : { err }, message)
+  return new OtlpExporter({ ...otel, version: VERSION, headers: readOtelHeaders(), warn }, registry)
+}
+
 export class Observation {
   readonly #config: Config
   readonly #registry = new Registry()
@@ -58,10 +65,12 @@ export class Observation {
   readonly #stopProcess: () => void
   readonly #count: (record: AuditRecord) => void
   #exports: AuditExports | undefined
+  readonly #otlp: OtlpExporter | undefined
   #listener: MetricsListener | undefined
 
-  constructor(config: Config) {
+  constructor(config: Config, log: Logger) {
     this.#config = config
+    this.#otlp = openOtlp(config, this.#registry, log)
     this.#count = countRequests(this.#registry)
     const calls = this.#registry.add(
       new Histogram(
@@ -78,9 +87,16 @@ export class Observation {
     this.#stopProcess = watchProcess(this.#registry)
   }
 
+  /** For the server, where somebody follows traces: told of each request. */
+  get begin(): ((requestId: string, traceparent: unknown) => void) | undefined {
+    const otlp = this.#otlp
+    return otlp && ((requestId, traceparent) => otlp.begin(requestId, traceparent))
+  }
+
   /** For the audit log: told of each durable record. */
   readonly recorded = (record: AuditRecord): void => {
     this.#count(record)
+    this.#otlp?.record(record)
     this.#exports?.notify()
   }
 
@@ -114,6 +130,7 @@ export class Observation {
   /** Begins to send the audit log, and opens the metrics' listener, if there is to be one. @throws Problem */
   async start(log: Logger): Promise<void> {
     await this.#exports?.start()
+    this.#otlp?.start()
     const { metrics } = this.#config
     if (metrics === undefined) return
     this.#listener = await openMetrics(metrics, { type: TEXT_TYPE, render: () => this.render() })
@@ -128,6 +145,7 @@ export class Observation {
   async stop(): Promise<void> {
     this.#stopProcess()
     await this.#exports?.stop()
+    await this.#otlp?.stop()
     await this.#listener?.close()
   }
 }

@@ -12,6 +12,7 @@ import { isExternal, type WireDialect } from '../core/key.ts'
 import type { Clock } from '../core/ports.ts'
 import { Problem } from '../core/problem.ts'
 import { type DevHooks, registerDev } from './dev/endpoints.ts'
+import { bindProblem } from './http/bind-problem.ts'
 import { type Certificates, readCertificates, refuseExpired } from './http/certificates.ts'
 import { clientOf } from './http/client.ts'
 import { ClientAuthorities } from './http/client-certificate.ts'
@@ -42,6 +43,8 @@ export type ServerParts = {
   readonly readiness: readonly HealthCheck[]
   /** Absent in production. */
   readonly dev?: DevHooks
+  /** Told of each request's id and trace, where somebody follows traces. */
+  readonly begin?: ((requestId: string, traceparent: unknown) => void) | undefined
 }
 
 export type BoundListener = {
@@ -214,7 +217,7 @@ class HttpServer implements Server {
         loggerInstance: services.log,
         logController: new RequestLog(),
       }),
-      genReqId: () => randomUUID(),
+      genReqId: (request) => this.#requestId(request.headers.traceparent),
       bodyLimit: config.limits.bodyBytes,
       return503OnClosing: false,
       routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreDuplicateSlashes: false, caseSensitive: true },
@@ -269,6 +272,12 @@ class HttpServer implements Server {
       })
     }
     await surface.register(scope, { ...services, settings: surfaceSettings(config, surface.dialect) })
+  }
+
+  #requestId(traceparent: unknown): string {
+    const id = randomUUID()
+    this.#parts.begin?.(id, traceparent)
+    return id
   }
 
   /** Before anything of a request but its head is read. */
@@ -456,30 +465,6 @@ function listenerInfo(config: ListenerConfig, { clientCa, proxyClientCa }: Certi
     proxy: proxy && new ProxyRules(proxy),
     clients: clientCa && new ClientAuthorities(clientCa),
     proxyClients: proxyClientCa && new ClientAuthorities(proxyClientCa),
-  }
-}
-
-function bindProblem(config: ListenerConfig, error: NodeJS.ErrnoException): Problem {
-  const name = authority(config.address, config.port)
-  const setting = config.tls === undefined ? 'TREFOIL_PORT' : 'TREFOIL_TLS_PORT'
-  switch (error.code) {
-    case 'EADDRINUSE':
-      return new Problem(
-        `${name} is taken by another process`,
-        `stop that process, or set ${setting} to another port (0 picks a free one)`,
-      )
-    case 'EACCES':
-      return new Problem(`this user may not bind ${name}`, `set ${setting} to a port above 1023`)
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return new Problem(
-        `${config.address} is not an address of this machine`,
-        'set TREFOIL_HOST to 127.0.0.1 or 0.0.0.0',
-      )
-    default:
-      return new Problem(`${name} cannot be bound (${error.code ?? 'unknown error'})`, 'set another address or port', {
-        cause: error,
-      })
   }
 }
 

@@ -19,6 +19,7 @@ import {
 } from './listeners.ts'
 import { type MetricsConfig, resolveMetrics } from './metrics.ts'
 import { nearest } from './nearest.ts'
+import type { OtelConfig } from './otel.ts'
 import { type PrincipalConfig, resolvePrincipals } from './principals.ts'
 import { Refusals } from './refusals.ts'
 import { type RingConfig, resolveRings } from './rings.ts'
@@ -69,6 +70,8 @@ export type Config = {
     readonly exports: readonly AuditExportConfig[]
   }
   readonly metrics?: MetricsConfig
+  /** By OpenTelemetry's own variables; absent: nobody asked for it. */
+  readonly otel?: OtelConfig
   /** Requests a second of one caller; what is left out is not limited. */
   readonly quotas: QuotaRates
   readonly limits: {

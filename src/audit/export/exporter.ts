@@ -102,6 +102,8 @@ export class Exporter {
     while (this.#inARow === 0 && this.#position < this.#options.last() && performance.now() < until) await sleep(20)
     this.#stopping.abort()
     this.#wake?.()
+    // What a sink still holds up ends with what it has open.
+    await this.#options.sink.reset()
     await this.#running
     await this.#tail.close()
     await this.#options.sink.reset()

@@ -18,6 +18,8 @@ export type SyslogOptions = {
 }
 
 const CONNECT_MS = 5000
+/** For saying goodbye. */
+const END_MS = 200
 /** A collector that reads nothing for that long is gone. */
 const WRITE_MS = 10_000
 /** Syslog acknowledges nothing: what was written to a connection that stands a while later is taken to have arrived. */
@@ -92,10 +94,12 @@ export class SyslogSink implements Sink {
   }
 
   async reset(): Promise<void> {
-    this.#socket?.end()
-    this.#socket?.destroySoon()
+    const socket = this.#socket
     this.#socket = undefined
     this.#lost = undefined
+    socket?.end()
+    // One that takes nothing would be waited for.
+    setTimeout(() => socket?.destroy(), END_MS).unref()
   }
 }
 
