@@ -1,6 +1,6 @@
 /** `trefoil expose check` against the real process: what it plays, and what it says where something is wrong. */
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import https from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -212,6 +212,23 @@ t.test('expose check', { timeout: 120_000 }, async (t) => {
     const untrusted = await cli('expose', 'check', 'google', '--config', trefoil.configFile, '--url', otherUrl)
     t.match(untrusted, { code: 1, out: /FAILED {2}certificate for localhost: / })
     t.notMatch(untrusted.out + none.out, server.credential.secret)
+  })
+
+  await t.test('the audit log has where each came from', (t) => {
+    const audit = join(trefoil.dataDir, 'audit')
+    const text = readdirSync(audit)
+      .map((name) => readFileSync(join(audit, name), 'utf8'))
+      .join('')
+    const records = text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Json)
+    for (const method of ['mtls', 'sigv4', 'bearer']) {
+      const external = records.filter((one) => one.exposure !== undefined && one.method === method)
+      t.ok(external.length > 0, method)
+      t.same([...new Set(external.map(({ address }) => address))], ['127.0.0.1'], method)
+    }
+    t.end()
   })
 
   await t.test('a server that lets everything pass is found out', async (t) => {

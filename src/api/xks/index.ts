@@ -91,14 +91,15 @@ class Xks {
       return admitted.inTime(this.#health.status(tenant.exposure))
     }
     const prepared = binding.read(parsed)
-    return admitted.inTime(this.#serve(pending, binding, prepared, { principal, requestId: request.id }))
+    const { address } = request.client
+    return admitted.inTime(this.#serve(pending, binding, prepared, { principal, requestId: request.id, address }))
   }
 
   async #serve(
     { tenant, place, admitted }: Pending,
     binding: BoundOperation,
     prepared: Prepared,
-    caller: Pick<Call, 'principal' | 'requestId'>,
+    caller: Pick<Call, 'principal' | 'requestId' | 'address'>,
   ): Promise<unknown> {
     const { kernel, homeRealm } = this.#deps
     const { requestMetadata: facts } = prepared.body
