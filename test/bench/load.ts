@@ -107,3 +107,30 @@ export async function http2(port: number, request: Request, seconds: number, str
   session.close()
   return sample
 }
+
+const ANSWER_MS = 30_000
+
+/** Each request by itself and few at once, for servers that keep no connections and answer slowly. */
+export async function oneByOne(
+  port: number,
+  { path, headers, body }: Request,
+  seconds: number,
+  workers: number,
+): Promise<Sample> {
+  const { host: _, ...sent } = headers
+  const latenciesMs: number[] = []
+  const started = performance.now()
+  const worker = async (): Promise<void> => {
+    do {
+      const at = performance.now()
+      const signal = AbortSignal.timeout(ANSWER_MS)
+      const options = { method: 'POST', headers: { ...sent, connection: 'close' }, body, signal }
+      const response = await fetch(`http://127.0.0.1:${port}${path}`, options)
+      const text = await response.text()
+      if (!response.ok) throw new Error(`answered: ${response.status} ${text}`)
+      latenciesMs.push(performance.now() - at)
+    } while (performance.now() < started + seconds * 1000)
+  }
+  await Promise.all(Array.from({ length: workers }, worker))
+  return { requests: latenciesMs.length, seconds: (performance.now() - started) / 1000, latenciesMs }
+}

@@ -12,7 +12,7 @@ import { once } from 'node:events'
 import { startTrefoil } from '../support/process.ts'
 import { startSoftHsm } from '../support/softhsm.ts'
 import { cpuSeconds } from './cpu.ts'
-import { http1, http2, type Sample } from './load.ts'
+import { http1, http2, oneByOne, type Sample } from './load.ts'
 import { startMoto } from './moto.ts'
 import { ceilings } from './openssl.ts'
 import { encryptParts } from './parts.ts'
@@ -24,6 +24,7 @@ import { xksLoad } from './xks.ts'
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5)
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 2)
 const CONNECTIONS = 32
+const SLOW_CONNECTIONS = 4
 const ECHO = 'bare echo'
 
 type Measured = Scenario & {
@@ -44,9 +45,10 @@ async function startEcho(): Promise<{ child: ChildProcess; port: number; pid: nu
 }
 
 async function measure(measured: Measured, seconds: number): Promise<Round> {
-  const load = measured.protocol === 'http2' ? http2 : http1
+  const slow = measured.backend === 'moto'
+  const load = slow ? oneByOne : measured.protocol === 'http2' ? http2 : http1
   const before = cpuSeconds(measured.pid)
-  const sample = await load(measured.port, measured.request, seconds, CONNECTIONS)
+  const sample = await load(measured.port, measured.request, seconds, slow ? SLOW_CONNECTIONS : CONNECTIONS)
   return { ...sample, cpu: cpuSeconds(measured.pid) - before }
 }
 
