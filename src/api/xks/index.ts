@@ -196,6 +196,10 @@ function register(app: FastifyInstance, services: SurfaceServices, options: XksO
   )
   app.setErrorHandler((cause, request, reply) => {
     const error = cause instanceof XksError || cause instanceof SignatureFault ? cause : toKmsError(cause, BODY_BYTES)
+    if (error instanceof KmsError && error.code === 'unauthenticated') {
+      const name = request.client.certificate?.commonName?.slice(0, 64)
+      log.warn({ requestId: request.id, name }, 'a client whose certificate has no name of the exposure')
+    }
     if (asXksError(error).errorName === 'InternalException') log.error({ requestId: request.id, err: error }, 'xks')
     const { status, headers, body } = renderError(error)
     return answerText(reply, Object.entries(headers).flat(), String(body), status)
