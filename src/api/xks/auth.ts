@@ -76,12 +76,18 @@ const cutOff = (request: RawRequest): void => {
 /**
  * The specification ends the handshake of a client with another name. Names are a prefix's, and the prefix is not known
  * before the request, so that its connection is ended then; a proxy's connection carries others' requests too.
+ * @param refused told of the name
  * @throws KmsError unauthenticated for a certificate that is another's, or none
  */
-export function checkClient(request: FastifyRequest, allowed: readonly string[] | undefined): void {
+export function checkClient(
+  request: FastifyRequest,
+  allowed: readonly string[] | undefined,
+  refused: (name: string | undefined) => void,
+): void {
   if (allowed === undefined) return
   const name = request.client.certificate?.commonName
   if (name !== undefined && allowed.includes(name)) return
+  refused(name)
   if (request.listener !== undefined && request.listener.proxy === undefined) cutOff(request.raw)
   throw new KmsError('unauthenticated', { reason: 'certificate' })
 }

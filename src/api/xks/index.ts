@@ -75,7 +75,10 @@ class Xks {
     }
     const admitted = tenant.gate.enter()
     reply.raw.once('close', () => admitted.leave())
-    checkClient(request, tenant.exposure.clientNames)
+    const { name, clientNames } = tenant.exposure
+    checkClient(request, clientNames, (shown) => {
+      this.#deps.log.warn({ exposure: name, client: shown?.slice(0, 64) }, 'a client that the exposure does not name')
+    })
     const claim = tenant.credentials.claim(request, url, this.#deps.clock.now())
     return { tenant, place, claim, admitted }
   }
@@ -196,10 +199,6 @@ function register(app: FastifyInstance, services: SurfaceServices, options: XksO
   )
   app.setErrorHandler((cause, request, reply) => {
     const error = cause instanceof XksError || cause instanceof SignatureFault ? cause : toKmsError(cause, BODY_BYTES)
-    if (error instanceof KmsError && error.code === 'unauthenticated') {
-      const name = request.client.certificate?.commonName?.slice(0, 64)
-      log.warn({ requestId: request.id, name }, 'a client whose certificate has no name of the exposure')
-    }
     if (asXksError(error).errorName === 'InternalException') log.error({ requestId: request.id, err: error }, 'xks')
     const { status, headers, body } = renderError(error)
     return answerText(reply, Object.entries(headers).flat(), String(body), status)
