@@ -8,7 +8,7 @@ import tls from 'node:tls'
 import t from 'tap'
 import { Authority, type Issued } from '../support/pki.ts'
 import { b64, decryptBody, encryptBody, Kms, requestMetadata, signedHeaders } from '../support/xks-kms.ts'
-import { exposureOf, makeKeys, startXks } from '../support/xks-server.ts'
+import { makeKeys, startXks } from '../support/xks-server.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'trefoil-xks-mtls-'))
 t.teardown(() => rmSync(directory, { recursive: true, force: true }))
@@ -117,11 +117,4 @@ t.test('the suites of the specification', async (t) => {
   })
   old.destroy()
   t.equal(outcome, 'refused', 'TLS 1.1')
-})
-
-t.test('names that nothing could check are refused at the start', async (t) => {
-  const { accessKeyId } = server.first
-  const named = { ...exposureOf('c', 'XKS_A', server.first, []), clientNames: [NAME] }
-  t.ok(accessKeyId)
-  await t.rejects(startXks({ more: [named] }), /names its clients, and no listener of xks asks them for certificates/)
 })

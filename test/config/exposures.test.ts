@@ -126,6 +126,12 @@ t.test('what is refused', async (t) => {
   t.match(unserved.fix, /dialects: \[xks\]/)
 })
 
+t.test('names of clients that nothing could check', async (t) => {
+  const refused = problem([{ ...XKS, clientNames: ['cks.kms.eu-west-1.amazonaws.com'] }])
+  t.match(refused.message, /a names its clients, and no listener of xks asks them for certificates/)
+  t.match(refused.fix, /tls\.clientCa/)
+})
+
 t.test('no listener serves them by default', async (t) => {
   t.throws(() => loadConfig({ env: { TREFOIL_EXPOSURES: JSON.stringify([XKS]) } }), /served by no listener/)
 })
