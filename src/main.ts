@@ -5,24 +5,14 @@ import type { Logger } from 'pino'
 import { type Admin, createAdmin } from './api/admin/index.ts'
 import { openSocket } from './api/admin/socket.ts'
 import { statusOf } from './api/admin/status.ts'
-import { createAwsSurface } from './api/aws/index.ts'
-import { quotasWith } from './api/aws/quotas.ts'
-import { createAzureSurface } from './api/azure/index.ts'
 import { standInKey } from './api/azure/token.ts'
-import { createAzureEkmSurface } from './api/ekm/azure/index.ts'
-import { createCloudEkmSurface } from './api/ekm/cloud/index.ts'
-import { createCseSurface } from './api/ekm/cse/index.ts'
 import { Exposures } from './api/exposures.ts'
-import { createGcpSurface } from './api/gcp/index.ts'
 import type { HealthCheck } from './api/http/health.ts'
 import { createLogger } from './api/http/logging.ts'
-import { TokenVerifier } from './api/oidc/verifier.ts'
-import { type BoundListener, createServer, type Server } from './api/server.ts'
+import { type BoundListener, createServer, type OpenListeners, type Server } from './api/server.ts'
 import { keyManager } from './api/xks/health.ts'
-import { createXksSurface } from './api/xks/index.ts'
 import { Backups } from './backup/service.ts'
 import { loadExposures } from './config/exposures/index.ts'
-import type { IssuerConfig } from './config/issuer.ts'
 import { fixedPrincipals } from './config/principals.ts'
 import { ringBackends } from './config/rings.ts'
 import { type Config, readSecret } from './config.ts'
@@ -63,6 +53,8 @@ import {
 } from './recovery.ts'
 import { reloader, rereadable } from './reload.ts'
 import { describeRootKey, rootOfBackup } from './root-key.ts'
+import { Service } from './service.ts'
+import { sealedSurfaces, surfacesOf } from './surfaces.ts'
 import {
   auditKeys,
   BACKUP_KEY,
@@ -131,7 +123,7 @@ export type Trefoil = {
   /** Takes up what an earlier process left, without serving: commands need no more. */
   recover(): Promise<void>
   /** Does what fell due since the last stop, then opens the listeners. Whoever only looks (doctor) does not start. */
-  start(): Promise<readonly BoundListener[]>
+  start(listeners?: OpenListeners): Promise<readonly BoundListener[]>
   /** Finishes what is in flight, then closes everything. */
   stop(): Promise<void>
 }
@@ -145,12 +137,22 @@ function inTenant(config: Config, { azure }: Realm, log: Logger): Config {
   return { ...config, realm: { ...config.realm, azure } }
 }
 
-async function build(config: Config, reread: () => Config, log: Logger, closers: Closers): Promise<Trefoil> {
+export type ComposeOptions = {
+  /** The configuration as it is written now, for a reload. */
+  readonly reread?: () => Config
+  /** The root key, where a person has opened it. */
+  readonly sealer?: Sealer
+  /** Of the process that serves; it has a socket of its own then. */
+  readonly seal?: () => void
+}
+
+async function build(config: Config, options: ComposeOptions, log: Logger, closers: Closers): Promise<Trefoil> {
+  const { reread = () => config, seal } = options
   const secrets = rereadable()
   const dev = config.profile === 'dev'
   const clock = dev ? new SettableClock() : new SystemClock()
   closers.add(async () => clock.close())
-  const vault = await openVault(config, log, closers)
+  const vault = await openVault(config, log, closers, options.sealer)
   const { store, sealer } = vault
   const addon = openAddon(config, log)
   const observation = new Observation(config, log)
@@ -207,50 +209,25 @@ async function build(config: Config, reread: () => Config, log: Logger, closers:
   }
   const exposures = new Exposures(loadExposures(config.exposures, secrets))
   const checks = readiness(store, audit, backends.all)
-  const ready = async () => void (await Promise.all([store.health(), audit.health()]))
-  const { callers } = config
-  const tokens = (issuers: readonly IssuerConfig[]) =>
-    new TokenVerifier({
-      issuers,
-      clock,
-      failed: (issuer, err) => log.warn({ issuer, err }, 'the keys of an issuer can not be had'),
-    })
   const server = await createServer({
     config: served,
     begin: observation.begin,
-    surfaces: [
-      createGcpSurface({
-        ...callers.gcp,
-        verifier: tokens([...callers.gcp.issuers, ...callers.gcp.serviceAccounts]),
-      }),
-      createAwsSurface({
-        directory,
-        sessions,
-        skewMs: config.aws.clockSkewMs,
-        homeRealm,
-        quotas: config.aws.quotas && quotasWith(config.aws.quotas),
-      }),
-      createAzureSurface({
-        ...callers.azure,
-        verifier: tokens(callers.azure.issuers),
-        standInKey: () => standInKey(store, sealer),
-      }),
-      createCloudEkmSurface({ exposures, homeRealm, version: VERSION }),
-      createCseSurface({ exposures, homeRealm, version: VERSION }),
-      createXksSurface({
-        exposures,
-        homeRealm,
-        version: VERSION,
-        managers: [
-          keyManager(software, () => undefined),
-          ...vault.tokens.map((token) => keyManager(token, () => token.client.token)),
-        ],
-        placesOf: (keys) => placesOf(store, homeRealm(), keys),
-        ready,
-      }),
-      // Last: it answers for prefixes that nobody has, too.
-      createAzureEkmSurface({ exposures, homeRealm, version: VERSION, ready }),
-    ],
+    surfaces: surfacesOf({
+      config: served,
+      log,
+      clock,
+      directory,
+      sessions,
+      homeRealm,
+      exposures,
+      standInKey: () => standInKey(store, sealer),
+      managers: [
+        keyManager(software, () => undefined),
+        ...vault.tokens.map((token) => keyManager(token, () => token.client.token)),
+      ],
+      placesOf: (keys) => placesOf(store, homeRealm(), keys),
+      ready: async () => void (await Promise.all([store.health(), audit.health()])),
+    }),
     services: { kernel, clock, log },
     readiness: checks,
     ...(clock instanceof SettableClock && {
@@ -267,14 +244,14 @@ async function build(config: Config, reread: () => Config, log: Logger, closers:
   const reload = reloader({ config, reread, readSecret: secrets, server, observation, exposures, directory, log })
   const status = statusOf(parts)
   const backups = await openBackups(config, vault)
-  const admin = createAdmin({ kernel, directory, homeRealm, account, auth, profile, backups, status, reload })
-  const start = async (): Promise<readonly BoundListener[]> => {
+  const admin = createAdmin({ kernel, directory, homeRealm, account, auth, profile, backups, status, reload, seal })
+  const start = async (listeners?: OpenListeners): Promise<readonly BoundListener[]> => {
     if (!dev) await checkSharedRings(store, config.auth)
     await kernel.start()
     await due.settle()
-    const bound = await server.start()
+    const bound = await server.start(listeners)
     await observation.start(log)
-    const closeSocket = await openSocket(config.dataDir, admin, log)
+    const closeSocket = seal === undefined ? await openSocket(config.dataDir, admin, log) : undefined
     if (closeSocket !== undefined) closers.add(closeSocket)
     serving = true
     return bound
@@ -315,6 +292,24 @@ async function openBackups(config: Config, vault: Vault): Promise<Backups> {
   })
 }
 
+export const makeService = (config: Config, reread: () => Config): Service =>
+  new Service(config, {
+    compose,
+    reread,
+    sealedServer: (settings, log) => createSealedServer(settings, log),
+  })
+
+/** Refuses everything in its dialect's own words. */
+async function createSealedServer(config: Config, log: Logger): Promise<Server> {
+  const clock = new SystemClock()
+  return createServer({
+    config,
+    surfaces: sealedSurfaces(config, log, clock),
+    services: { sealed: true, log },
+    readiness: [],
+  })
+}
+
 /** What a backup is brought back with. */
 const recoveryDeps = (config: Config): RecoveryDeps => ({
   openTokens: (installation, closers) => openTokens(config, createLogger(config.log), closers, installation),
@@ -349,13 +344,12 @@ function readiness(
 
 /**
  * Everything but the listeners.
- * @param reread the configuration as it is written now, for a reload
  * @throws Problem or StartError; nothing stays open then
  */
-export async function compose(config: Config, reread: () => Config = () => config): Promise<Trefoil> {
+export async function compose(config: Config, options: ComposeOptions = {}): Promise<Trefoil> {
   const closers = new Closers()
   try {
-    return await build(config, reread, createLogger(config.log), closers)
+    return await build(config, options, createLogger(config.log), closers)
   } catch (error) {
     await closers.run()
     throw error

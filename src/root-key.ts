@@ -1,6 +1,6 @@
 /** The root key that the configuration names: opened, made where nothing is sealed yet, described to the operator. */
-import { createSecretKey, randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
+import { existsSync, writeSync } from 'node:fs'
 import type { RootOfBackup } from './backup/format.ts'
 import { type EscrowConfig, type RootKeyConfig, readSecret } from './config.ts'
 import { KmsError } from './core/error.ts'
@@ -14,6 +14,8 @@ import type { Pkcs11Backend } from './hsm/pkcs11.ts'
 import { findTokenSealer, makeTokenSealer, TokenSealer } from './hsm/token-sealer.ts'
 import { readEscrow, readOperators, writeEscrow } from './store/escrow.ts'
 import { fileRootKey, passphraseRootKey } from './store/root-key.ts'
+import { makeSharedKey, readShareSet, ShareCollector } from './store/root-shares.ts'
+import { newTypedSecret, typedSecret } from './typed.ts'
 
 type InToken = Extract<RootKeyConfig, { type: 'pkcs11' }>
 
@@ -22,6 +24,8 @@ export const ROOT_KEY_FIX = {
   file: 'bring the root key file back from a backup',
   passphrase: 'give the passphrase it was made with',
   pkcs11: 'connect the token it was made with',
+  manual: 'type the passphrase it was made with',
+  shamir: 'type shares of the root key it was made with',
 } as const
 
 /**
@@ -40,10 +44,39 @@ export async function openRootKey(
       const passphrase = readSecret(root.passphrase, 'the passphrase')
       return new AesSealer(await passphraseRootKey(root.path, passphrase, { storeExists: !make }))
     }
+    case 'manual':
+      return new AesSealer(await typedRootKey(root.path, make))
+    case 'shamir':
+      return new AesSealer(await sharedRootKey(root, make))
     case 'pkcs11':
       return answering(root, () => openInToken(root, clientOf(root, tokens), make))
   }
 }
+
+async function typedRootKey(path: string, make: boolean): Promise<KeyObject> {
+  const fresh = make && !existsSync(path)
+  const passphrase = fresh ? newTypedSecret('the new passphrase') : typedSecret('the passphrase')
+  return passphraseRootKey(path, passphrase, { storeExists: !make })
+}
+
+async function sharedRootKey(root: Extract<RootKeyConfig, { type: 'shamir' }>, make: boolean): Promise<KeyObject> {
+  if (make && !existsSync(root.path)) return makeSharedKey(root.path, root, handOut)
+  const shares = new ShareCollector(readShareSet(root.path))
+  while (shares.missing > 0) {
+    const share = typedSecret(`a share (${shares.missing} more)`)
+    share.use((bytes) => shares.add(Buffer.from(bytes).toString('latin1')))
+    share.wipe()
+  }
+  return shares.combine()
+}
+
+/** On the standard output, once: nobody has them afterwards but who reads it. */
+const handOut = (shares: readonly string[]): void => {
+  writeSync(1, shares.map((share, index) => `share ${index + 1} of ${shares.length}: ${share}\n`).join(''))
+}
+
+/** Of a root key that nobody but a person can open: the server waits for `trefoil unseal`. */
+export const isTyped = ({ type }: RootKeyConfig): boolean => type === 'manual' || type === 'shamir'
 
 /** Undefined where it was not made yet. @throws Problem */
 export async function findRootKey(root: RootKeyConfig, tokens: readonly Pkcs11Backend[]): Promise<Sealer | undefined> {
@@ -54,6 +87,8 @@ export async function findRootKey(root: RootKeyConfig, tokens: readonly Pkcs11Ba
 /** One sentence, without its end. @throws Problem where an escrow is not the one of this key */
 export async function describeRootKey(root: RootKeyConfig, sealer: Sealer): Promise<string> {
   if (root.type === 'file') return `root key in the file ${root.path}`
+  if (root.type === 'manual') return 'root key from a passphrase that is typed in'
+  if (root.type === 'shamir') return `root key in shares, of which ${readShareSet(root.path).threshold} open it`
   if (root.type === 'passphrase' || !(sealer instanceof TokenSealer)) return 'root key from a passphrase'
   const place = `the token of hsm ${root.hsm}`
   if (root.escrow === undefined && sealer.madeInside) return `root key made in ${place}, and nowhere else`

@@ -122,11 +122,11 @@ export async function openStore(
   return { store, tokens, installation, fresh: (await store.count('meta', 'all', [])) === 0 }
 }
 
-/** Store, tokens and root key, checked to belong together. @throws Problem, StartError */
-export async function openVault(config: Config, log: Logger, closers: Closers): Promise<Vault> {
+/** Store, tokens and root key, checked to belong together. @param given the root key, where it is open already. @throws Problem, StartError */
+export async function openVault(config: Config, log: Logger, closers: Closers, given?: Sealer): Promise<Vault> {
   const { store, tokens, installation, fresh } = await openStore(config, log, closers)
   const { rootKey, previousRootKey } = config
-  const sealer = await openRootKey(rootKey, tokens, fresh)
+  const sealer = given ?? (await openRootKey(rootKey, tokens, fresh))
   const fix = previousRootKey === undefined ? ROOT_KEY_FIX[rootKey.type] : 'run trefoil rotate-root'
   await checkRootKey(store, sealer, fix)
   // Last: a store with rows in it has a root key.

@@ -17,6 +17,7 @@ import { type Certificates, readCertificates, refuseExpired } from './http/certi
 import { clientOf } from './http/client.ts'
 import { ClientAuthorities } from './http/client-certificate.ts'
 import { Deadlines } from './http/deadlines.ts'
+import { http2Refusal, refuseEarly } from './http/early.ts'
 import { toKmsError } from './http/errors.ts'
 import { type HealthCheck, registerHealth } from './http/health.ts'
 import { HostRules } from './http/hosts.ts'
@@ -35,10 +36,14 @@ import {
 import { type TunnelTarget, tunnelHandler } from './http/tunnel.ts'
 import { operationNames, type RequestHead, type Surface, type SurfaceSettings } from './surface.ts'
 
+export type Services = { readonly kernel: Kernel; readonly clock: Clock; readonly log: Logger }
+/** Nothing is there to serve with: every request gets its dialect's unavailable error. */
+export type SealedServices = { readonly sealed: true; readonly log: Logger }
+
 export type ServerParts = {
   readonly config: Config
   readonly surfaces: readonly Surface[]
-  readonly services: { readonly kernel: Kernel; readonly clock: Clock; readonly log: Logger }
+  readonly services: Services | SealedServices
   /** What /_/health/ready examines. */
   readonly readiness: readonly HealthCheck[]
   /** Absent in production. */
@@ -64,11 +69,16 @@ export type ListenerUse = {
   readonly certificateExpiry?: number | undefined
 }
 
+/** Opaque to all but servers. */
+export type OpenListeners = { readonly bound: readonly unknown[]; readonly caPem: string | undefined }
+
 export type Server = {
   /** For tests that need no socket: `app.inject`. */
   readonly app: FastifyInstance
-  /** @throws Problem when a port can't be bound or a certificate can't be read; nothing stays bound then */
-  start(): Promise<readonly BoundListener[]>
+  /** @param listeners another server's, open already, to go on with. @throws Problem when a port can't be bound or a certificate can't be read; nothing stays bound then */
+  start(listeners?: OpenListeners): Promise<readonly BoundListener[]>
+  /** Gives its listeners away, open as they are; what is in flight is answered as it can be. */
+  release(): Promise<OpenListeners>
   /** Requests that were refused because there were too many. */
   readonly shed: number
   /** How each listener is used. */
@@ -155,35 +165,17 @@ function routedUrl(surfaces: readonly Surface[], request: RawRequest): string {
   return INTERNAL_PATH.test(url) ? NOWHERE : url
 }
 
-/** Bytes as RFC 9113 section 6.5.2 counts them, without the 32 per field that HTTP/1.1 has no equal of. */
-const headerBytesOf = (request: RawRequest): number => request.rawHeaders.reduce((sum, text) => sum + text.length, 0)
-
-/**
- * What HTTP/1.1's parser does and HTTP/2's leaves to us. `:authority` takes the place of Host, and a request that says
- * both differently is nobody's. Node binds clients to the header limit only once they acknowledged it.
- */
-function http2Refusal(request: RawRequest, headerBytes: number): { status: number; message: string } | undefined {
-  if (request.httpVersionMajor !== 2) return undefined
-  if (headerBytesOf(request) > headerBytes) return { status: 431, message: 'too many bytes of headers' }
-  const authority = request.headers[':authority']
-  if (typeof authority === 'string') request.headers.host ??= authority
-  const { host } = request.headers
-  if (host === undefined) return { status: 400, message: 'neither :authority nor Host' }
-  return authority === undefined || host === authority
-    ? undefined
-    : { status: 400, message: 'Host and :authority differ' }
-}
-
-function refuseEarly(response: RawResponse, status: number, message: string): void {
-  const body = JSON.stringify({ error: 'bad_request', message })
-  ;(response as http.ServerResponse)
-    .writeHead(status, { 'content-type': 'application/json', 'content-length': body.length })
-    .end(body)
+/** Where a listener's requests go: a server that takes it over changes that. */
+type Route = {
+  dispatch(info: ListenerInfo, request: RawRequest, response: RawResponse): void
+  tunnel(): TunnelTarget | undefined
 }
 
 type Bound = {
   readonly config: ListenerConfig
   readonly info: ListenerInfo
+  readonly route: Route
+  readonly url: string
   readonly listener: Listener
   readonly port: number
   expiresAt: number | undefined
@@ -246,13 +238,17 @@ class HttpServer implements Server {
     app.setErrorHandler((error, request, reply) => this.#fail(error, request, reply))
     app.setNotFoundHandler((request, reply) => this.#notFound(request, reply))
     const certificates = { name: 'certificates', check: async () => this.#refuseExpired() }
-    registerHealth(app, [...readiness, certificates], () => this.#stopping !== undefined)
+    registerHealth(app, [...readiness, certificates], () => this.#unready())
     if (config.profile === 'dev') this.#registerAuthority()
     if (dev !== undefined) {
       await app.register(async (scope) => registerDev(scope, dev, { depth: config.limits.jsonDepth }))
     }
-    for (const surface of this.#parts.surfaces)
-      await app.register(async (scope) => this.#registerSurface(surface, scope))
+    const { services, surfaces } = this.#parts
+    if (!('sealed' in services)) {
+      for (const surface of surfaces) {
+        await app.register(async (scope) => this.#registerSurface(surface, services, scope))
+      }
+    }
     await app.ready()
   }
 
@@ -263,8 +259,8 @@ class HttpServer implements Server {
     })
   }
 
-  async #registerSurface(surface: Surface, scope: FastifyInstance): Promise<void> {
-    const { config, services } = this.#parts
+  async #registerSurface(surface: Surface, services: Services, scope: FastifyInstance): Promise<void> {
+    const { config } = this.#parts
     if (config.listeners.some(({ dialects }) => !dialects.includes(surface.dialect))) {
       scope.addHook('onRequest', (request, reply, done) => {
         if (request.listener?.dialects.has(surface.dialect) === false) reply.callNotFound()
@@ -280,11 +276,20 @@ class HttpServer implements Server {
     return id
   }
 
+  #unready(): 'stopping' | 'sealed' | undefined {
+    const sealed = 'sealed' in this.#parts.services ? 'sealed' : undefined
+    return this.#stopping === undefined ? sealed : 'stopping'
+  }
+
   /** Before anything of a request but its head is read. */
   #admit(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
     if (this.#stopping !== undefined) {
       if (request.raw.httpVersionMajor === 1) reply.header('connection', 'close')
       done(new KmsError('shutting_down'))
+      return
+    }
+    if ('sealed' in this.#parts.services && !request.url.startsWith(OWN_PATHS)) {
+      done(new KmsError('backend_unavailable', { reason: 'sealed' }))
       return
     }
     if (this.#overload.sheds() && !request.url.startsWith(OWN_PATHS)) {
@@ -344,9 +349,10 @@ class HttpServer implements Server {
     return reply.code(status).headers(headers).send(body)
   }
 
-  async start(): Promise<readonly BoundListener[]> {
+  async start(listeners?: OpenListeners): Promise<readonly BoundListener[]> {
+    this.#overload.start()
+    if (listeners !== undefined) return this.#adopt(listeners)
     try {
-      this.#overload.start()
       const bound: BoundListener[] = []
       for (const config of this.#parts.config.listeners) bound.push(await this.#open(config))
       return bound
@@ -356,12 +362,28 @@ class HttpServer implements Server {
     }
   }
 
+  #adopt({ bound, caPem }: OpenListeners): readonly BoundListener[] {
+    this.#listeners = [...bound] as Bound[]
+    this.#caPem = caPem
+    for (const { route } of this.#listeners) Object.assign(route, this.#route())
+    return this.#listeners.map(boundListener)
+  }
+
+  #route(): Route {
+    return { dispatch: (...request) => this.#dispatch(...request), tunnel: () => this.#tunnelTarget() }
+  }
+
+  async release(): Promise<OpenListeners> {
+    return { bound: this.#listeners.splice(0), caPem: this.#caPem }
+  }
+
   async #open(config: ListenerConfig): Promise<BoundListener> {
     const { limits, profile, vaultDomain } = this.#parts.config
     const certificates = await readCertificates(config, this.#parts.config)
     const { material, expiresAt } = certificates
     this.#caPem = certificates.caPem ?? this.#caPem
     const info = listenerInfo(config, certificates)
+    const route = this.#route()
     const mayProxy = profile === 'dev' && config.loopback && material === undefined
     const listener = new Listener({
       limits: {
@@ -371,22 +393,18 @@ class HttpServer implements Server {
         idleTimeoutMs: IDLE_TIMEOUT_MS,
         maxConnections: limits.maxConnections,
       },
-      handler: (request, response) => this.#dispatch(info, request, response),
+      handler: (request, response) => route.dispatch(info, request, response),
       ...(material === undefined ? {} : { tls: material }),
-      ...(mayProxy ? { onConnect: tunnelHandler(vaultDomain, () => this.#tunnelTarget()) } : {}),
+      ...(mayProxy ? { onConnect: tunnelHandler(vaultDomain, () => route.tunnel()) } : {}),
     })
     const { port } = await listener.listen(config.address, config.port).catch((error: NodeJS.ErrnoException) => {
       throw bindProblem(config, error)
     })
-    this.#listeners.push({ config, info, listener, port, expiresAt })
     const host = info.tls && config.loopback ? 'localhost' : config.address
-    return {
-      url: `${info.tls ? 'https' : 'http'}://${authority(host, port)}`,
-      tls: info.tls,
-      address: config.address,
-      port,
-      dialects: config.dialects,
-    }
+    const url = `${info.tls ? 'https' : 'http'}://${authority(host, port)}`
+    const bound = { config, info, route, url, listener, port, expiresAt }
+    this.#listeners.push(bound)
+    return boundListener(bound)
   }
 
   #dispatch(info: ListenerInfo, request: RawRequest, response: RawResponse): void {
@@ -454,6 +472,14 @@ class HttpServer implements Server {
     return cut.reduce((sum, count) => sum + count, 0)
   }
 }
+
+const boundListener = ({ url, info: { tls }, port, config: { address, dialects } }: Bound): BoundListener => ({
+  url,
+  tls,
+  address,
+  port,
+  dialects,
+})
 
 function listenerInfo(config: ListenerConfig, { clientCa, proxyClientCa }: Certificates): ListenerInfo {
   const { tls, dialects, loopback, publicUrl, proxy } = config

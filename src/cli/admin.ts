@@ -41,7 +41,7 @@ async function answerOf(response: IncomingMessage): Promise<unknown> {
 function refused({ code, message, field }: AdminError): Problem {
   if (code === 'invalid_argument')
     return new Problem(field === undefined ? message : `${field}: ${message}`, 'trefoil --help shows the command')
-  return new Problem(`the command failed: ${code}`, 'the log of the server says why')
+  return new Problem(`the command failed: ${message === '' ? code : message}`, 'the log of the server says more')
 }
 
 async function withServer<T>(config: Config, work: (admin: Admin) => Promise<T>): Promise<T> {

@@ -2,7 +2,7 @@ import { SIGNAL } from '../api/admin/index.ts'
 import type { BoundListener } from '../api/server.ts'
 import type { Config } from '../config.ts'
 import type { Realm } from '../core/key.ts'
-import { compose, type Trefoil } from '../main.ts'
+import { makeService, type Trefoil } from '../main.ts'
 
 /** After this the process ends, whatever is still in flight. */
 const STOP_DEADLINE_MS = 10_000
@@ -13,8 +13,13 @@ const addresses = ({ aws, gcp, azure }: Realm): readonly string[] => [
   ...(azure ? [`azure=${azure.tenant}`] : []),
 ]
 
-const readyLine = (listeners: readonly BoundListener[], realm: Realm): string =>
-  ['trefoil ready', ...listeners.map(({ url }) => url), ...addresses(realm)].join(' ')
+/** A sealed server has no realms to name. */
+const startLine = (listeners: readonly BoundListener[], realm: Realm | undefined): string =>
+  [
+    realm === undefined ? 'trefoil sealed' : 'trefoil ready',
+    ...listeners.map(({ url }) => url),
+    ...(realm === undefined ? [] : addresses(realm)),
+  ].join(' ')
 
 /** In development the stand-in for Entra has callers of its own. */
 function warnOfNobody({ profile, auth, callers }: Config, log: Trefoil['log']): void {
@@ -29,19 +34,16 @@ function warnOfNobody({ profile, auth, callers }: Config, log: Trefoil['log']): 
 
 /** Serves until SIGTERM or SIGINT; SIGHUP reads the configuration again. */
 export async function runServe(config: Config, reread: () => Config): Promise<undefined> {
-  const trefoil = await compose(config, reread)
-  const { log } = trefoil
+  const service = makeService(config, reread)
+  const { log } = service
   for (const [dialect, mode] of Object.entries(config.auth)) {
     if (mode !== 'enforce') log.warn({ dialect, auth: mode }, 'UNSAFE: credentials are not checked; loopback only')
   }
   warnOfNobody(config, log)
-  const listeners = await trefoil.start().catch(async (error: unknown) => {
-    await trefoil.stop()
-    throw error
-  })
+  const listeners = await service.start()
   const stop = (): void => {
     setTimeout(() => process.exit(1), STOP_DEADLINE_MS).unref()
-    trefoil.stop().then(
+    service.stop().then(
       () => process.exit(0),
       (err: unknown) => {
         log.fatal({ err }, 'could not stop cleanly')
@@ -52,11 +54,11 @@ export async function runServe(config: Config, reread: () => Config): Promise<un
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
   process.on('SIGHUP', () => {
-    trefoil.admin.run('reload', {}, SIGNAL).then(
+    service.admin.run('reload', {}, SIGNAL).then(
       (reloaded) => log.info(reloaded, 'configuration and certificates are read again'),
       (err: unknown) => log.error({ err }, 'nothing was reloaded'),
     )
   })
-  process.stdout.write(`${readyLine(listeners, trefoil.realm)}\n`)
+  process.stdout.write(`${startLine(listeners, service.trefoil?.realm)}\n`)
   return undefined
 }

@@ -8,6 +8,10 @@ import { checkSource } from './source.ts'
 export type RootKeyConfig =
   | { readonly type: 'file'; readonly path: string }
   | { readonly type: 'passphrase'; readonly passphrase: SecretSource; readonly path: string }
+  /** Its passphrase is typed in: by `trefoil unseal`, or to the command that needs the key. */
+  | { readonly type: 'manual'; readonly path: string }
+  /** Likewise shares of it. */
+  | { readonly type: 'shamir'; readonly shares: number; readonly threshold: number; readonly path: string }
   | { readonly type: 'pkcs11'; readonly hsm: string; readonly label: string; readonly escrow?: EscrowConfig }
 /** Files: the operators' public keys, and where the copies for them go. */
 export type EscrowConfig = { readonly publicKeys: readonly string[]; readonly path: string }
@@ -32,6 +36,15 @@ export function resolveRootKey(
         passphrase: checkSource(passphrase ?? {}, `${where}.passphrase`),
         path: absolute(path ?? join(dataDir, 'root.params.json')),
       }
+    case 'manual':
+      return { type, path: absolute(path ?? join(dataDir, 'root.params.json')) }
+    case 'shamir': {
+      const { shares = 5, threshold = 3 } = settings
+      if (threshold > shares) {
+        throw new Problem(`${where}.threshold is more than ${where}.shares`, 'take as many shares as it has, or fewer')
+      }
+      return { type, shares, threshold, path: absolute(path ?? join(dataDir, 'root.shares.json')) }
+    }
     case 'pkcs11': {
       if (hsm === undefined || !hsms.includes(hsm)) {
         throw new Problem(

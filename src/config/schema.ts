@@ -225,7 +225,10 @@ const KeyStores = Type.Partial(
 )
 
 const RootKeySource = {
-  type: oneOf(['file', 'passphrase', 'pkcs11']),
+  type: oneOf(['file', 'passphrase', 'pkcs11', 'manual', 'shamir']),
+  /** `shamir`: into how many shares the key is split when it is made, and how many bring it back. */
+  shares: Type.Integer({ minimum: 2, maximum: 16 }),
+  threshold: Type.Integer({ minimum: 2, maximum: 16 }),
   /** `file`: where the key lies; `passphrase`: its salt and cost. */
   path: Path,
   /** `passphrase`: where the passphrase comes from. */

@@ -10,14 +10,19 @@ export function runBin(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
   prefix: readonly string[] = [],
+  /** Typed in. */
+  input?: string,
 ): Promise<Result> {
   const base = { PATH: process.env.PATH ?? '', HOME: cwd, TREFOIL_PORT: '0', TREFOIL_TLS_PORT: '0' }
   const [command = process.execPath, ...rest] = [...prefix, process.execPath, BIN, ...args]
   const child = spawn(command, rest, {
     cwd,
     env: { ...base, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   })
+  // It may end without having read it.
+  child.stdin.on('error', () => {})
+  child.stdin.end(input)
   let [out, err] = ['', '']
   child.stdout.on('data', (chunk) => {
     out += chunk

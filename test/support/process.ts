@@ -48,7 +48,7 @@ async function readyLineOf(child: ChildProcess, log: () => string): Promise<stri
   })
   const [text] = (await Promise.race([line, ended])) as [string]
   ended.catch(() => {})
-  if (!text.startsWith('trefoil ready ')) throw new Error(`not a ready line: ${text}`)
+  if (!/^trefoil (ready|sealed) /.test(text)) throw new Error(`not a ready line: ${text}`)
   return text
 }
 

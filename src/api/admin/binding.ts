@@ -39,6 +39,8 @@ export type AdminContext = {
   readonly directory: Directory
   readonly backups: BackupPort
   status(): Promise<Status>
+  /** Absent where no server runs. */
+  readonly seal: (() => void) | undefined
   /** Reads the configuration again. @throws KmsError invalid_argument for one that is refused */
   reload(): Promise<Reloaded>
 }

@@ -14,7 +14,7 @@ export type Status = {
   readonly rootKey: string
   readonly checks: Readonly<Record<string, string>>
   /** Number of the audit log's last durable record. */
-  readonly auditRecords: number
+  readonly auditRecords?: number
 }
 
 export type StatusParts = {

@@ -5,8 +5,8 @@ import { KmsError } from '../../core/error.ts'
 /** One thing the server can't do without; rejects with the reason while it is out of order. */
 export type HealthCheck = { readonly name: string; check(): Promise<void> }
 
-/** `degraded`: something that it needs is out of order. */
-export type ServiceState = 'ready' | 'degraded'
+/** `degraded`: something that it needs is out of order. `sealed`: nobody has opened the root key. */
+export type ServiceState = 'ready' | 'degraded' | 'sealed'
 export type Readiness = {
   readonly status: 'ready' | 'not_ready'
   readonly state: ServiceState | 'stopping'
@@ -39,8 +39,12 @@ export async function examine(checks: readonly HealthCheck[]): Promise<Readiness
     : { status: 'not_ready', state: 'degraded', ...verdicts }
 }
 
-/** @param stopping a server that is draining is not ready */
-export function registerHealth(app: FastifyInstance, checks: readonly HealthCheck[], stopping: () => boolean): void {
+/** @param unready why a server is not ready whatever its checks say: it is draining, or sealed */
+export function registerHealth(
+  app: FastifyInstance,
+  checks: readonly HealthCheck[],
+  unready: () => 'stopping' | 'sealed' | undefined,
+): void {
   let running: Promise<Readiness> | undefined
   app.get('/_/health/live', async () => ({ status: 'live' }))
   app.get('/_/health/ready', async (_request, reply) => {
@@ -48,9 +52,10 @@ export function registerHealth(app: FastifyInstance, checks: readonly HealthChec
     running ??= examine(checks).finally(() => {
       running = undefined
     })
-    const readiness = stopping()
-      ? ({ status: 'not_ready', state: 'stopping', checks: { server: 'shutting_down' } } as const)
-      : await running
+    const state = unready()
+    const server = state === 'stopping' ? 'shutting_down' : 'sealed'
+    const readiness =
+      state === undefined ? await running : ({ status: 'not_ready', state, checks: { server } } as const)
     return reply.code(readiness.status === 'ready' ? 200 : 503).send(readiness)
   })
 }

@@ -16,6 +16,7 @@ import { realmList } from './realm.ts'
 import { reload } from './reload.ts'
 import { ringCreate, ringList } from './ring.ts'
 import { rotateRoot } from './rotate-root.ts'
+import { seal, unseal } from './seal.ts'
 import { serve } from './serve.ts'
 import { status } from './status.ts'
 import { xksCredential } from './xks.ts'
@@ -28,6 +29,8 @@ export const COMMANDS: readonly Command[] = [
   reload,
   exposeCheck,
   configCheck,
+  seal,
+  unseal,
   rotateRoot,
   auditVerify,
   hsmSweep,

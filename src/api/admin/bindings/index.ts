@@ -23,6 +23,7 @@ import { listPrincipalsCommand } from './list-principals.ts'
 import { listRealmsCommand } from './list-realms.ts'
 import { listRingsCommand } from './list-rings.ts'
 import { reloadCommand } from './reload.ts'
+import { sealCommand, unsealCommand } from './seal.ts'
 import { disableAccessKeyCommand, enableAccessKeyCommand } from './set-access-key-enabled.ts'
 import { updatePrincipalCommand } from './update-principal.ts'
 
@@ -43,6 +44,8 @@ export const commands: readonly Command[] = [
   undeleteKeyCommand,
   createBackupCommand,
   completeBackupCommand,
+  sealCommand,
+  unsealCommand,
   createPrincipalCommand,
   updatePrincipalCommand,
   listPrincipalsCommand,
