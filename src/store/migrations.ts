@@ -1,7 +1,10 @@
 /** The database's layout, as the steps that led to it. A step that was released is never edited: add one. */
+import { existsSync, renameSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type Database from 'better-sqlite3'
 import { StartError } from '../core/error.ts'
 import { COLLECTION_NAMES } from '../core/schema.ts'
+import { syncDirectory, syncTree } from './files.ts'
 
 /** `Tref`: tells our databases from anybody else's. */
 const APPLICATION_ID = 0x54726566
@@ -75,6 +78,32 @@ export function applyMigrations(database: Database.Database, migrations: readonl
 export const hasCollection = (database: Database.Database, collection: string): boolean =>
   database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(`rows_${collection}`) !==
   undefined
+
+/** Where a database is kept as it was before it was brought up from a version. */
+export const copyPath = (path: string, version: number): string => `${path}.schema-${version}`
+
+/**
+ * A database of an earlier version is copied before the first step changes it. One that is there already is of an attempt that
+ * was cut short, and from before it. @returns the copy; undefined where none is needed
+ */
+export function copyBefore(database: Database.Database): string | undefined {
+  const version = schemaOf(database)
+  if (version === 0 || version === MIGRATIONS.length) return undefined
+  const copy = copyPath(database.name, version)
+  if (existsSync(copy)) return copy
+  const partial = `${copy}.partial`
+  rmSync(partial, { force: true })
+  const mask = process.umask(0o177)
+  try {
+    database.prepare('VACUUM INTO ?').run(partial)
+  } finally {
+    process.umask(mask)
+  }
+  syncTree(partial)
+  renameSync(partial, copy)
+  syncDirectory(dirname(copy))
+  return copy
+}
 
 /** @throws StartError for a database of a newer version, or one that is not ours */
 export function migrate(database: Database.Database, migrations: readonly Migration[] = MIGRATIONS): void {

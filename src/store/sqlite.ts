@@ -13,7 +13,7 @@ import { checkLimit, encodeCursor, encodeTuple, entriesOf, isUniqueIndex, pageRa
 import { FileWatch } from './file-watch.ts'
 import { syncDirectory } from './files.ts'
 import { createPrivateFile, type DirectoryLock, lockDirectory } from './lock.ts'
-import { migrate } from './migrations.ts'
+import { copyBefore, MIGRATIONS, migrate } from './migrations.ts'
 import { planCommit, type Step } from './plan.ts'
 import { SqliteTables } from './sqlite-tables.ts'
 
@@ -67,7 +67,10 @@ export function openSqliteStore(path: string, options: SqliteOptions = {}): Sqli
   try {
     createPrivateFile(path)
     database = openDatabase(path)
+    const copy = copyBefore(database)
     migrate(database)
+    if (copy !== undefined)
+      options.warn?.(`the database was brought up to schema ${MIGRATIONS.length}; it is kept as it was in ${copy}`)
     const tables = new SqliteTables(database)
     syncDirectory(dirname(path))
     return new SqliteStore(database, tables, lock, options)

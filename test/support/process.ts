@@ -14,6 +14,8 @@ export type StartOptions = {
   readonly args?: readonly string[]
   /** An earlier server's, to start on again; it is the caller's to remove. */
   readonly dataDir?: string
+  /** Another version's src/main.ts. */
+  readonly main?: string
 }
 
 export type RunningTrefoil = {
@@ -60,7 +62,7 @@ export async function startTrefoil(options: StartOptions = {}): Promise<RunningT
   const { PATH = '', HOME = directory } = process.env
   const own = { TREFOIL_PORT: '0', TREFOIL_TLS_PORT: '0', TREFOIL_DATA_DIR: dataDir, TREFOIL_NATIVE: NATIVE }
   const env = { PATH, HOME, ...own, ...options.env }
-  const child = spawn(process.execPath, [MAIN, '--config', file, ...(options.args ?? [])], {
+  const child = spawn(process.execPath, [options.main ?? MAIN, '--config', file, ...(options.args ?? [])], {
     cwd: directory,
     env,
     stdio: ['ignore', 'pipe', 'pipe'],

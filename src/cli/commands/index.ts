@@ -19,6 +19,7 @@ import { rotateRoot } from './rotate-root.ts'
 import { seal, unseal } from './seal.ts'
 import { serve } from './serve.ts'
 import { status } from './status.ts'
+import { upgradeCheck } from './upgrade-check.ts'
 import { xksCredential } from './xks.ts'
 
 export const COMMANDS: readonly Command[] = [
@@ -29,6 +30,7 @@ export const COMMANDS: readonly Command[] = [
   reload,
   exposeCheck,
   configCheck,
+  upgradeCheck,
   seal,
   unseal,
   rotateRoot,
