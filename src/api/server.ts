@@ -17,7 +17,7 @@ import { type Certificates, readCertificates, refuseExpired } from './http/certi
 import { clientOf } from './http/client.ts'
 import { ClientAuthorities } from './http/client-certificate.ts'
 import { Deadlines } from './http/deadlines.ts'
-import { http2Refusal, refuseEarly } from './http/early.ts'
+import { http2Refusal, type Route, refuseEarly } from './http/early.ts'
 import { toKmsError } from './http/errors.ts'
 import { type HealthCheck, registerHealth } from './http/health.ts'
 import { HostRules } from './http/hosts.ts'
@@ -163,12 +163,6 @@ function routedUrl(surfaces: readonly Surface[], request: RawRequest): string {
     if (path !== undefined) return path
   }
   return INTERNAL_PATH.test(url) ? NOWHERE : url
-}
-
-/** Where a listener's requests go: a server that takes it over changes that. */
-type Route = {
-  dispatch(info: ListenerInfo, request: RawRequest, response: RawResponse): void
-  tunnel(): TunnelTarget | undefined
 }
 
 type Bound = {

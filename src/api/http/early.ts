@@ -1,6 +1,7 @@
 /** What is refused before anything is routed: an HTTP/2 request that no HTTP/1.1 one could be. */
 import type http from 'node:http'
-import type { RawRequest, RawResponse } from './request.ts'
+import type { ListenerInfo, RawRequest, RawResponse } from './request.ts'
+import type { TunnelTarget } from './tunnel.ts'
 
 /** Bytes as RFC 9113 section 6.5.2 counts them, without the 32 per field that HTTP/1.1 has no equal of. */
 const headerBytesOf = (request: RawRequest): number => request.rawHeaders.reduce((sum, text) => sum + text.length, 0)
@@ -29,4 +30,10 @@ export function refuseEarly(response: RawResponse, status: number, message: stri
   ;(response as http.ServerResponse)
     .writeHead(status, { 'content-type': 'application/json', 'content-length': body.length })
     .end(body)
+}
+
+/** Where a listener's requests go: a server that takes it over changes that. */
+export type Route = {
+  dispatch(info: ListenerInfo, request: RawRequest, response: RawResponse): void
+  tunnel(): TunnelTarget | undefined
 }
