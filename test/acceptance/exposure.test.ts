@@ -103,7 +103,7 @@ t.test('production', { timeout: 120_000 }, async (t) => {
       [KeyMetadata.KeyId],
     )
     const foreign = await aws('Decrypt', { CiphertextBlob: sealed.body.ciphertext })
-    t.match(foreign, { status: 400, body: { __type: 'InvalidCiphertextException' } })
+    t.match(foreign, { status: 400, body: { __type: 'AccessDeniedException' } }, 'as of a key that is gone')
     for (const vault of ['default', 'team']) {
       for (const path of ['/keys', '/secrets', `/keys/${KeyMetadata.KeyId}`, '/keys/box', '/deletedkeys']) {
         t.match(await azure('GET', vault, path), VAULT_NOT_FOUND, `${vault}${path}`)

@@ -189,6 +189,7 @@ t.test('listeners', { timeout: 60_000 }, async (t) => {
         ['127.0.0.1', 'access_denied'],
         ['127.0.0.1', 'access_denied'],
         ['198.51.100.7', 'access_denied'],
+        [BEHIND, 'unauthenticated'],
       ],
     )
     t.end()
