@@ -19,6 +19,8 @@ import {
   type RawEncryptRequest,
   type RawEncryptResponse,
 } from '../../src/api/gcp/gen/google/cloud/kms/v1/service_pb.js'
+import { IAMPolicy, type SetIamPolicyRequest } from '../../src/api/gcp/gen/google/iam/v1/iam_policy_pb.js'
+import type { Policy } from '../../src/api/gcp/gen/google/iam/v1/policy_pb.js'
 import { type Operation, OperationSchema } from '../../src/api/gcp/gen/google/longrunning/operations_pb.js'
 import type { Status, StatusSchema } from '../../src/api/gcp/gen/google/rpc/status_pb.js'
 import { REGISTRY } from '../../src/api/gcp/json.ts'
@@ -89,6 +91,10 @@ const SETTLERS: Readonly<Record<string, Settler>> = {
   Decapsulate: settler((_client, _request, { sharedSecret }: DecapsulateResponse) => ({
     sharedSecret: sharedSecret.length,
   })),
+  SetIamPolicy: settler(async (client, { resource }: SetIamPolicyRequest, { etag }: Policy) => {
+    const kept = await client.get(IAMPolicy.method.getIamPolicy, { resource })
+    return { etag: `${etag.length} bytes, ${Buffer.compare(kept.etag, etag) === 0 ? 'kept' : 'another'}` }
+  }),
   GetPublicKey: settler((_client, _request, { pem, publicKey }: PublicKey) => ({
     pem: pem.replace(/[A-Za-z0-9+/=]{24,}/g, ({ length }) => String(length)),
     publicKey: publicKey?.data.length ?? 'none',
