@@ -4,7 +4,6 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve as absolute, dirname } from 'node:path'
-import { LineCounter, parseDocument } from 'yaml'
 import { checkSettings } from './config/check.ts'
 import { type Environment, fromEnvironment } from './config/environment.ts'
 import { otelHeaders, resolveOtel } from './config/otel.ts'
@@ -12,6 +11,7 @@ import { checkMachine } from './config/production.ts'
 import { Refusals } from './config/refusals.ts'
 import { type Config, resolve, type SecretSource } from './config/resolve.ts'
 import type { Settings } from './config/schema.ts'
+import { readYaml } from './config/yaml.ts'
 import { Problem } from './core/problem.ts'
 import { isRecord } from './core/record.ts'
 import { Secret } from './core/secret.ts'
@@ -37,6 +37,7 @@ export type {
 } from './config/resolve.ts'
 export type { EscrowConfig } from './config/root-key.ts'
 export type { Settings } from './config/schema.ts'
+export { readYaml } from './config/yaml.ts'
 
 export const DEFAULT_FILE = 'trefoil.yaml'
 
@@ -48,28 +49,9 @@ export type ConfigSources = {
   readonly env?: Environment | undefined
 }
 
-function parseFile(path: string): unknown {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new Problem(`the configuration file ${path} cannot be read`, 'check its name and its permissions', {
-      cause: error,
-    })
-  }
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true })
-  const [error] = document.errors
-  if (error !== undefined) {
-    const { line, col } = lines.linePos(error.pos[0])
-    throw new Problem(`${path} is not YAML: line ${line}, column ${col} (${error.code})`, 'correct that line')
-  }
-  return document.toJS({ maxAliasCount: 16 }) ?? {}
-}
-
 /** `tls: true` for `tls: {}`; paths in a file are relative to the file. */
 function readSettings(path: string): Settings {
-  const value = parseFile(path)
+  const value = readYaml(path, `the configuration file ${path}`, path)
   if (typeof value === 'object' && value !== null && 'listeners' in value && Array.isArray(value.listeners)) {
     for (const listener of value.listeners) if (listener?.tls === true) listener.tls = {}
   }

@@ -1,8 +1,9 @@
 /** Azure's EKM proxy API by a simulated Managed HSM with real client certificates against the real process. */
 import { constants, createPublicKey, publicEncrypt, randomBytes } from 'node:crypto'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { auditRecords, auditText } from '../support/audit.ts'
 import { softHsmMissing, startSoftHsm } from '../support/softhsm.ts'
 import { NAME, startEkm } from './azure-ekm-server.ts'
 import { type Answer, bytesOf, type ManagedHsm } from './managed-hsm.ts'
@@ -409,14 +410,7 @@ t.test('the EKM proxy API', { timeout: 120_000 }, async (t) => {
   })
 
   await t.test('the audit log knows whom and what for, and nothing secret is anywhere', (t) => {
-    const audit = join(trefoil.dataDir, 'audit')
-    const text = readdirSync(audit)
-      .map((name) => readFileSync(join(audit, name), 'utf8'))
-      .join('')
-    const records = text
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    const records = auditRecords(trefoil.dataDir)
     const last = records.findLast(({ wire, outcome }) => wire === 'azure/wrapkey' && outcome === 'ok')
     t.match(last, {
       dialect: 'ekm',
@@ -433,7 +427,10 @@ t.test('the EKM proxy API', { timeout: 120_000 }, async (t) => {
     })
     t.ok(records.some(({ exposedKey, outcome }) => exposedKey === 'b-only' && outcome === 'key_not_found'))
     for (const encoding of ['base64url', 'base64', 'hex'] as const) {
-      t.notOk(`${text}${trefoil.log()}`.includes(planted.toString(encoding).slice(0, 40)), encoding)
+      t.notOk(
+        `${auditText(trefoil.dataDir)}${trefoil.log()}`.includes(planted.toString(encoding).slice(0, 40)),
+        encoding,
+      )
     }
     t.end()
   })

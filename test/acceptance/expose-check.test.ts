@@ -1,6 +1,6 @@
 /** `trefoil expose check` against the real process: what it plays, and what it says where something is wrong. */
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import https from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -11,6 +11,7 @@ import type { Finding } from '../../src/cli/expose/report.ts'
 import { loadConfig } from '../../src/config.ts'
 import { runBin } from '../cli/run.ts'
 import type { Json } from '../oidc/support.ts'
+import { auditRecords } from '../support/audit.ts'
 import { Authority, type Issued } from '../support/pki.ts'
 import { startTrefoil } from '../support/process.ts'
 import { newCredential } from '../support/xks-kms.ts'
@@ -215,14 +216,7 @@ t.test('expose check', { timeout: 120_000 }, async (t) => {
   })
 
   await t.test('the audit log has where each came from', (t) => {
-    const audit = join(trefoil.dataDir, 'audit')
-    const text = readdirSync(audit)
-      .map((name) => readFileSync(join(audit, name), 'utf8'))
-      .join('')
-    const records = text
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as Json)
+    const records = auditRecords(trefoil.dataDir)
     for (const method of ['mtls', 'sigv4', 'bearer']) {
       const external = records.filter((one) => one.exposure !== undefined && one.method === method)
       t.ok(external.length > 0, method)

@@ -1,7 +1,7 @@
 /** Listeners of the real process: certificates that change while it serves, clients' certificates, a proxy in front. */
 import { execFileSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import https, { type RequestOptions } from 'node:https'
 import { tmpdir } from 'node:os'
@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
 import t, { type Test } from 'tap'
 import { sign } from '../sigv4/sign.ts'
+import { auditRecords } from '../support/audit.ts'
 import { Authority, type Issued } from '../support/pki.ts'
 import { startTrefoil } from '../support/process.ts'
 
@@ -172,14 +173,7 @@ t.test('listeners', { timeout: 60_000 }, async (t) => {
   })
 
   await t.test('the audit log has the address', (t) => {
-    const audit = join(trefoil.dataDir, 'audit')
-    const text = readdirSync(audit)
-      .map((name) => readFileSync(join(audit, name), 'utf8'))
-      .join('')
-    const records = text
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    const records = auditRecords(trefoil.dataDir)
     const listed = records.filter(({ wire }) => wire === 'ListKeys')
     t.same(
       listed.map(({ address, outcome }) => [address, outcome]),

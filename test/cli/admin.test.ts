@@ -1,6 +1,6 @@
 /** Commands that look at a server and make keys in it, and the table that help and completion come from. */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EncryptCommand, KMSClient, SignCommand } from '@aws-sdk/client-kms'
@@ -9,6 +9,7 @@ import { runCommand } from '../../src/cli/admin.ts'
 import { COMMANDS } from '../../src/cli/commands/index.ts'
 import { type Config, loadConfig } from '../../src/config.ts'
 import { KEY_SPEC_NAMES } from '../../src/core/algorithm.ts'
+import { auditText } from '../support/audit.ts'
 import { startTrefoil } from '../support/process.ts'
 import { runBin } from './run.ts'
 
@@ -104,8 +105,7 @@ t.test('a running server’s realms, rings and keys', async (t) => {
   }
   t.match(await cli('key', 'delete', byName, '--days', 'many'), { code: 1, out: '', err: /days: / })
   t.match(await cli('key', 'show'), { code: 2, err: 'key show needs KEY' })
-  const audit = readdirSync(join(dataDir, 'audit')).map((name) => readFileSync(join(dataDir, 'audit', name), 'utf8'))
-  t.match(audit.join(''), /"wire":"key create".*"method":"socket".*"outcome":"ok"/)
+  t.match(auditText(dataDir), /"wire":"key create".*"method":"socket".*"outcome":"ok"/)
 })
 
 t.test('keys of every spec', async (t) => {

@@ -20,6 +20,7 @@ import { runCommand } from '../../src/cli/admin.ts'
 import { backupsIn, chainOf, fileOf, identitiesOf, takeBackup } from '../../src/cli/backup.ts'
 import { type Config, loadConfig } from '../../src/config.ts'
 import { testRestore } from '../../src/main.ts'
+import { auditText } from '../support/audit.ts'
 import { type RunningTrefoil, startTrefoil } from '../support/process.ts'
 import { runBin } from './run.ts'
 
@@ -159,10 +160,7 @@ t.test('taken of a running server, restored on another machine', async (t) => {
     await t.rejects(there.send(new GetPublicKeyCommand({ KeyId: lost?.id })), { name: 'NotFoundException' })
     await again.kill()
     t.match(await runBin(folder, ['audit', 'verify'], env), { code: 0, out: /records verified/ })
-    const log = readdirSync(join(target.TREFOIL_DATA_DIR, 'audit')).map((name) =>
-      readFileSync(join(target.TREFOIL_DATA_DIR, 'audit', name), 'utf8'),
-    )
-    t.match(log.join(''), /"operation":"RestoreBackup"/)
+    t.match(auditText(target.TREFOIL_DATA_DIR), /"operation":"RestoreBackup"/)
   })
 
   t.test('an older one, and after having been cut short', async (t) => {

@@ -1,10 +1,11 @@
 /** `trefoil grant …`: what is given and taken counts at once, and is on record. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { runCommand } from '../../src/cli/admin.ts'
 import { loadConfig } from '../../src/config.ts'
+import { auditRecords } from '../support/audit.ts'
 import { startTrefoil } from '../support/process.ts'
 import { runBin } from './run.ts'
 
@@ -95,14 +96,7 @@ t.test('rights in both clouds’ words', async (t) => {
   await run('undefine', { name: 'signer' })
   t.match(await run('list', {}), { roleAssignments: [], roleDefinitions: [] })
 
-  const records = readdirSync(join(dataDir, 'audit'))
-    .flatMap((name) =>
-      readFileSync(join(dataDir, 'audit', name), 'utf8')
-        .trim()
-        .split('\n'),
-    )
-    .map((line) => JSON.parse(line))
-    .filter(({ wire, outcome }) => /^grant /.test(wire) && outcome === 'ok')
+  const records = auditRecords(dataDir).filter(({ wire, outcome }) => /^grant /.test(String(wire)) && outcome === 'ok')
   t.match(records[0], {
     wire: 'grant assign',
     operation: 'AssignRole',

@@ -1,10 +1,11 @@
 /** `trefoil principal …`, by the socket of a running server and without one. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { KMSClient, ListKeysCommand } from '@aws-sdk/client-kms'
 import t from 'tap'
+import { auditText } from '../support/audit.ts'
 import { startTrefoil } from '../support/process.ts'
 import { runBin } from './run.ts'
 
@@ -71,8 +72,7 @@ t.test('a server’s principals', async (t) => {
   t.match(await cli('list', '--policy', 'policy.json'), { code: 2, err: 'principal list takes no --policy' })
   t.match(await cli('crate', 'x'), { code: 2, err: 'did you mean principal create?' })
 
-  const segments = readdirSync(join(dataDir, 'audit')).map((name) => readFileSync(join(dataDir, 'audit', name), 'utf8'))
-  const audit = segments.join('')
+  const audit = auditText(dataDir)
   t.match(audit, /"wire":"principal create".*"method":"socket","about":"arn:aws:iam::000000000000:user\/app"/)
   t.notOk(audit.includes(secretAccessKey))
   t.notOk(trefoil.log().includes(secretAccessKey))

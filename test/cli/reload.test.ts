@@ -1,9 +1,10 @@
 /** Settings that are read again while the real server serves: by SIGHUP, and by `trefoil reload`. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { sign } from '../sigv4/sign.ts'
+import { auditRecords } from '../support/audit.ts'
 import { startTrefoil } from '../support/process.ts'
 import { runBin } from './run.ts'
 
@@ -134,14 +135,7 @@ t.test('reload', { timeout: 60_000 }, async (t) => {
   })
 
   await t.test('each is in the audit log, with who asked', (t) => {
-    const audit = join(trefoil.dataDir, 'audit')
-    const text = readdirSync(audit)
-      .map((name) => readFileSync(join(audit, name), 'utf8'))
-      .join('')
-    const records = text
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    const records = auditRecords(trefoil.dataDir)
     const reloads = records.filter(({ operation }) => operation === 'ReloadSettings')
     const count = (principal: string, outcome: string): number =>
       reloads.filter((one) => one.principal === principal && one.outcome === outcome).length

@@ -2,12 +2,13 @@
  * The real server killed at random moments under load, half of the times with a power failure on top (unsynced.c): what
  * was acknowledged is there, nothing half-made is visible, every answer has its audit record, the chain verifies.
  */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { loadConfig } from '../../src/config.ts'
 import { verifyInstallation } from '../../src/main.ts'
+import { auditText } from '../support/audit.ts'
 import { type RunningTrefoil, startTrefoil } from '../support/process.ts'
 import { Random, REPEAT } from '../support/random.ts'
 import { killingMoment } from './moment.ts'
@@ -134,8 +135,7 @@ t.test(`${ROUNDS} kills under load, ${REPEAT}`, { timeout: long ? 7_200_000 : 28
   t.equal(await server.stop(), 0)
   const verdict = await verifyInstallation(loadConfig({ env: { TREFOIL_DATA_DIR: dataDir } }))
   t.match(verdict, { ok: true }, 'the chain verifies')
-  const audit = readdirSync(join(dataDir, 'audit')).map((name) => readFileSync(join(dataDir, 'audit', name), 'utf8'))
-  const recorded = new Set(audit.join('').match(/"requestId":"[^"]+"/g))
+  const recorded = new Set(auditText(dataDir).match(/"requestId":"[^"]+"/g))
   const silent = world.requestIds.filter((id) => !recorded.has(`"requestId":"${id}"`))
   t.same(silent, [], 'every answer has its record')
 })

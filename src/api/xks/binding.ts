@@ -3,8 +3,9 @@ import type { Static, TSchema } from '@sinclair/typebox'
 import type { XksKey, XksUsage } from '../../config/exposures/xks.ts'
 import type { Kernel } from '../../core/kernel.ts'
 import type { Call, KeyInput, Operation } from '../../core/operation.ts'
+import { checker } from '../http/checker.ts'
 import type { XksRoute } from './names.ts'
-import { checker, type RequestMetadata } from './schemas.ts'
+import type { RequestMetadata } from './schemas.ts'
 
 export type XksBody = { readonly requestMetadata: RequestMetadata }
 

@@ -1,6 +1,5 @@
 /** Requests of the XKS proxy API. Members that are not known are ignored: AWS may add some (appendix B). */
-import { type Static, type TSchema, Type } from '@sinclair/typebox'
-import { TypeCompiler } from '@sinclair/typebox/compiler'
+import { type Static, Type } from '@sinclair/typebox'
 import { invalidArgument } from '../../core/error.ts'
 import { XksError } from './errors.ts'
 
@@ -43,18 +42,6 @@ export const DecryptRequest = Type.Object({
   initializationVector: Base64,
   authenticationTag: Base64,
 })
-
-/** @returns a check that throws KmsError invalid_argument, with the member named */
-export function checker<S extends TSchema>(schema: S): (body: unknown) => Static<S> {
-  const check = TypeCompiler.Compile(schema)
-  return (body) => {
-    if (check.Check(body)) return body
-    // The checker's own words describe the schema; nothing of the value gets into them.
-    const first = check.Errors(body).First()
-    const field = first?.path.slice(1).replaceAll('/', '.') ?? ''
-    throw invalidArgument(/^[0-9A-Za-z_.]{1,64}$/.test(field) ? field : 'body', first?.message ?? 'is malformed')
-  }
-}
 
 /** Bytes that the specification wants supported; longer ones are not. */
 const MAX_AAD = 8192

@@ -1,6 +1,4 @@
-import { readFileSync } from 'node:fs'
-import { LineCounter, parseDocument } from 'yaml'
-import { readSecret, type SecretSource } from '../../config.ts'
+import { readSecret, readYaml, type SecretSource } from '../../config.ts'
 import { Problem } from '../../core/problem.ts'
 import { isRecord } from '../../core/record.ts'
 import { runCommand } from '../admin.ts'
@@ -11,23 +9,6 @@ type Change = {
   readonly what: string
   readonly before?: unknown
   readonly after?: unknown
-}
-
-function readFile(path: string): unknown {
-  let text: string
-  try {
-    text = readFileSync(path === '-' ? 0 : path, 'utf8')
-  } catch (error) {
-    throw new Problem(`${path} cannot be read`, 'check its name and its permissions', { cause: error })
-  }
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true })
-  const [error] = document.errors
-  if (error !== undefined) {
-    const { line, col } = lines.linePos(error.pos[0])
-    throw new Problem(`${path} is not YAML: line ${line}, column ${col} (${error.code})`, 'correct that line')
-  }
-  return document.toJS({ maxAliasCount: 16 }) ?? {}
 }
 
 const SOURCES: ReadonlySet<string> = new Set(['env', 'file', 'fd'])
@@ -100,7 +81,7 @@ export const apply = command({
   examples: ['trefoil apply -f rights.yaml --dry-run', 'trefoil apply -f rights.yaml --prune'],
   async run({ options: { json, file, 'dry-run': dryRun = false, prune = false }, config }) {
     if (file === undefined) throw new Problem('--file is missing', 'name the declaration: trefoil apply -f rights.yaml')
-    const declared = withSecrets(readFile(file))
+    const declared = withSecrets(readYaml(file === '-' ? 0 : file, file, file))
     if (!isRecord(declared)) throw new Problem(`${file} is no declaration`, 'docs/operations.md shows one')
     const body = { ...declared, ...(prune && { prune }) }
     const { changes } = (await runCommand(config(), dryRun ? 'apply plan' : 'apply', body)) as {

@@ -3,7 +3,7 @@ import { type Static, Type } from '@sinclair/typebox'
 import { Problem } from '../../core/problem.ts'
 import { Issuer, resolveIssuer } from '../issuer.ts'
 import { closed, oneOf } from '../parts.ts'
-import { checkUnique, Emails, foldEmail, HostName, KeyName, keyReference, Name, UrlPath } from './common.ts'
+import { checkUnique, Emails, foldEmail, HostName, KeyName, keyReference, Name, urlPath } from './common.ts'
 
 /** Key access justifications as Google has them, and two of ours: a reason that is new, and none at all. */
 export const ACCESS_REASONS = [
@@ -38,7 +38,7 @@ export const CloudEkmExposure = Type.Object(
     name: Name,
     /** As Google calls it: its tokens are for https:// and this. */
     host: HostName,
-    prefix: Type.Optional(UrlPath),
+    prefix: Type.Optional(urlPath(128)),
     /** Who signs the tokens; absent: Google. */
     issuer: Type.Optional(Issuer),
     ...rules,

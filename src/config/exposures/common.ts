@@ -39,11 +39,12 @@ export const Email = Type.String({
 export const foldEmail = (email: string): string => email.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
 export const Emails = Type.Array(Email, { minItems: 1, maxItems: 256, uniqueItems: true })
 /** A path without slashes around it. */
-export const UrlPath = Type.String({
-  pattern: '^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$',
-  maxLength: 128,
-  description: 'a path of letters, digits, - and _, such as tenant-1',
-})
+export const urlPath = (maxLength: number) =>
+  Type.String({
+    pattern: '^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$',
+    maxLength,
+    description: 'a path of letters, digits, - and _, such as tenant-1',
+  })
 export const HostName = Type.String({
   pattern: '^[a-z0-9]([a-z0-9-]{0,62})(\\.[a-z0-9]([a-z0-9-]{0,62}))*$',
   maxLength: 253,

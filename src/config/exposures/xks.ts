@@ -5,7 +5,7 @@ import type { KeyReference } from '../../core/reference.ts'
 import type { Secret } from '../../core/secret.ts'
 import { closed, oneOf, SecretSource } from '../parts.ts'
 import { checkSource } from '../source.ts'
-import { checkUnique, KeyName, keyReference, Name, type ReadSecret } from './common.ts'
+import { checkUnique, KeyName, keyReference, Name, type ReadSecret, urlPath } from './common.ts'
 
 /** What AWS KMS takes for the end of an XksProxyUriPath. */
 export const XKS_PATH = '/kms/xks/v1'
@@ -57,13 +57,7 @@ export const XksExposure = Type.Object(
     protocol: oneOf(['xks']),
     name: Name,
     /** The path before /kms/xks/v1; absent: nothing. */
-    prefix: Type.Optional(
-      Type.String({
-        pattern: '^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$',
-        maxLength: MAX_PATH - XKS_PATH.length - 1,
-        description: 'a path of letters, digits, - and _, such as tenant-1',
-      }),
-    ),
+    prefix: Type.Optional(urlPath(MAX_PATH - XKS_PATH.length - 1)),
     credentials: Type.Array(Credential, { minItems: 1, maxItems: MAX_CREDENTIALS }),
     keys: Type.Array(Key, { maxItems: 10_000 }),
     /** AWS Regions that may call; absent: any. */

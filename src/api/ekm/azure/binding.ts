@@ -4,8 +4,9 @@ import type { AzureEkmKey } from '../../../config/exposures/azure-ekm.ts'
 import type { Kernel } from '../../../core/kernel.ts'
 import type { Call, Operation } from '../../../core/operation.ts'
 import type { KeyReference, VersionReference } from '../../../core/reference.ts'
+import { checker } from '../../http/checker.ts'
 import type { Verb } from './names.ts'
-import { checker, type RequestContext } from './schemas.ts'
+import type { RequestContext } from './schemas.ts'
 
 /** As the kernel names what the exposure shows. */
 export type Shown = { readonly key: KeyReference; readonly version: VersionReference | undefined }

@@ -1,6 +1,5 @@
 /** Bodies of requests. Members that are not known are ignored: a preview may get more. */
-import { type Static, type TSchema, Type } from '@sinclair/typebox'
-import { TypeCompiler } from '@sinclair/typebox/compiler'
+import { type Static, Type } from '@sinclair/typebox'
 import { invalidArgument } from '../../../core/error.ts'
 import { decodeBase64url } from '../../codec/base64url.ts'
 
@@ -25,17 +24,6 @@ export const CipherBody = Type.Object({
   alg: Type.String({ minLength: 1, maxLength: 64 }),
   value: Value,
 })
-
-/** @returns a check that throws KmsError invalid_argument, with the member named */
-export function checker<S extends TSchema>(schema: S): (body: unknown) => Static<S> {
-  const check = TypeCompiler.Compile(schema)
-  return (body) => {
-    if (check.Check(body)) return body
-    const first = check.Errors(body).First()
-    const field = first?.path.slice(1).replaceAll('/', '.') ?? ''
-    throw invalidArgument(/^[0-9A-Za-z_.]{1,64}$/.test(field) ? field : 'body', first?.message ?? 'is malformed')
-  }
-}
 
 /** Unpadded, and written in the one way there is. @throws KmsError invalid_argument */
 export function valueBytes(text: string, limit: number): Uint8Array {
